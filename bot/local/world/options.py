@@ -1,0 +1,30 @@
+"""What the simulated world is started with: ports, addresses and pace. No settings are read from the environment."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldOptions:
+    """Start parameters; every port is on 127.0.0.1. `time_scale` 2.0 makes rollouts and recoveries twice as fast."""
+
+    control_port: int
+    telemetry_port: int
+    cluster_port: int
+    aws_port: int
+    alert_url: str
+    alert_token: str
+    data_dir: Path
+    time_scale: float = 1.0
+    alert_connections: int = 8
+    alerts_per_post: int = 50
+
+    @property
+    def cluster_url(self) -> str:
+        """Address of the cluster API (TLS, since kubectl sends no token over plain HTTP)."""
+        return f"https://127.0.0.1:{self.cluster_port}"
+
+    @property
+    def aws_url(self) -> str:
+        """Endpoint URL of the AWS front."""
+        return f"http://127.0.0.1:{self.aws_port}"
