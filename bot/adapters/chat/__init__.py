@@ -1,0 +1,1 @@
+"""Chat: Slack's Web API."""

@@ -1,0 +1,1 @@
+"""EvidenceSource, TopologySource and Inventory: read-only, one file per system."""

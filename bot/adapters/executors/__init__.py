@@ -1,0 +1,1 @@
+"""Executor: the only writers; imported by the executor process alone."""

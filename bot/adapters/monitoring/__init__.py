@@ -1,0 +1,1 @@
+"""AlertParser: one file per monitoring system."""

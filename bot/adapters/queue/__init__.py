@@ -1,0 +1,1 @@
+"""JobQueue: RQ, and inline for tests and one-process use."""

@@ -1,0 +1,1 @@
+"""Reasoner: who writes the prose."""

@@ -1,0 +1,1 @@
+"""Store: one schema on SQLite and PostgreSQL."""

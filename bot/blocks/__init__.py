@@ -1,0 +1,1 @@
+"""Pure functions from the Incident to Block Kit dicts."""

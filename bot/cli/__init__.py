@@ -1,0 +1,1 @@
+"""Commands of `watchkeeper`, one file per command; the only place that prints."""

@@ -1,0 +1,53 @@
+"""The Alert: one firing or resolved statement of a monitoring system, in our own words.
+
+Adapters in `adapters/monitoring` build it; its fingerprint is what dedupe and resolve go by.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.domain.trust import Trust
+
+
+class AlertStatus(StrEnum):
+    """Whether the sender says that the condition holds."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class AlertSeverity(StrEnum):
+    """Severity as the sender sees it, mapped to three levels; unknown words become warning."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert. Times are unix seconds UTC; `service` is an empty string where the sender names none."""
+
+    fingerprint: str
+    source: str
+    name: str
+    status: AlertStatus
+    severity: AlertSeverity
+    service: str
+    summary: str
+    starts_at: float
+    received_at: float
+    ends_at: float | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    link: str = ""
+    trust: Trust = Trust.WORKLOAD
+
+
+def fingerprint_of(source: str, labels: Mapping[str, str]) -> str:
+    """Stable identity of an alert: BLAKE2b-64 over the source name and its sorted label pairs, hexadecimal."""
+    digest = hashlib.blake2b(source.encode(), digest_size=8)
+    for key in sorted(labels):
+        digest.update(f"\x00{key}\x01{labels[key]}".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()

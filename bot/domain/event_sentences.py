@@ -1,0 +1,81 @@
+"""One sentence of ours per event, for the timeline and the post-mortem. No untrusted prose enters here
+except titles, which the renderers escape."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bot.domain.event import Event, EventType
+
+_Body = Mapping[str, Any]
+
+
+def sentence(event: Event) -> str:
+    """What happened, in one sentence; empty for events that belong in no timeline."""
+    teller = _TELLERS.get(event.type)
+    return teller(event.body) if teller else ""
+
+
+def _short(body: _Body) -> str:
+    return str(body["plan_hash"])[:8]
+
+
+def _folded(body: _Body) -> str:
+    resolved = f", {body['resolved']} resolved" if body["resolved"] else ""
+    return (
+        f"{body['count']} alerts folded in ({body['total']} in all, {body['still_firing']} firing{resolved})."
+    )
+
+
+def _ranked(body: _Body) -> str:
+    if not body["hypotheses"]:
+        return f"Investigation ended: {body['conclusion'].replace('_', ' ')}."
+    top = body["hypotheses"][0]
+    verdict = body["conclusion"].replace("_", " ")
+    return f"Ranked causes: {top['service']} ({top['cause']}) at {top['confidence']:.2f}; {verdict}."
+
+
+def _collected(body: _Body) -> str:
+    gaps = f", {len(body['missing'])} sources missing" if body["missing"] else ""
+    return f"Collected {len(body['evidence'])} pieces of evidence{gaps}."
+
+
+def _proposed(body: _Body) -> str:
+    if not body["options"]:
+        return "No playbook was offered."
+    titles = "; ".join(f"{option['letter']} {option['plan']['title']}" for option in body["options"])
+    return f"Offered: {titles}."
+
+
+def _verified(body: _Body) -> str:
+    return f"Verification of plan {_short(body)} {'passed' if body['verified'] else 'failed'}."
+
+
+def _step(word: str) -> Callable[[_Body], str]:
+    return lambda body: f"Step {body['step']} ({body['phase']}) {word} in plan {_short(body)}."
+
+
+_TELLERS: Mapping[EventType, Callable[[_Body], str]] = {
+    EventType.INCIDENT_DECLARED: lambda body: f"Incident declared: {body['title']} ({body['reason']}).",
+    EventType.ALERTS_FOLDED: _folded,
+    EventType.STATUS_CHANGED: lambda body: f"Status is now {body['to']} ({body['reason']}).",
+    EventType.SEVERITY_CHANGED: lambda body: f"Severity is now SEV{body['to']} ({body['reason']}).",
+    EventType.PLANNED_EVENT_MATCHED: lambda body: f"Falls inside the planned event: {body['title']}.",
+    EventType.INVESTIGATION_STARTED: lambda body: f"Investigation started ({body['reason']}).",
+    EventType.EVIDENCE_COLLECTED: _collected,
+    EventType.HYPOTHESES_RANKED: _ranked,
+    EventType.OPTIONS_PROPOSED: _proposed,
+    EventType.APPROVAL_GRANTED: lambda body: f"Plan {_short(body)} approved.",
+    EventType.APPROVAL_REFUSED: lambda body: f"Approval of plan {_short(body)} refused: {body['rule']}.",
+    EventType.PLAN_REJECTED: lambda body: f"Plan {_short(body)} rejected.",
+    EventType.PLAN_EXPIRED: lambda body: f"Plan {_short(body)} expired.",
+    EventType.EXECUTION_CLAIMED: lambda body: f"Plan {_short(body)} started.",
+    EventType.EXECUTION_REFUSED: lambda body: f"Plan {_short(body)} refused by the executor: {body['rule']}.",
+    EventType.STEP_DONE: _step("done"),
+    EventType.STEP_FAILED: _step("failed"),
+    EventType.STEP_PARKED: _step("parked for a human"),
+    EventType.VERIFIED: _verified,
+    EventType.EXECUTION_FINISHED: lambda body: f"Plan {_short(body)} ended: {body['state']}.",
+    EventType.STOP_REQUESTED: lambda _body: "Stop requested.",
+    EventType.NOTE_ADDED: lambda body: f"Note: {body['text']}",
+    EventType.POSTMORTEM_DRAFTED: lambda _body: "Post-mortem drafted.",
+}

@@ -1,0 +1,112 @@
+"""Evidence and hypotheses: what the engine says, each claim with the ids that it rests on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.domain.canonical import Json
+from bot.domain.trust import Trust
+
+
+class EvidenceKind(StrEnum):
+    """Where a piece of evidence comes from."""
+
+    METRIC = "metric"
+    LOG = "log"
+    CHANGE = "change"
+    TOPOLOGY = "topology"
+    ALERT = "alert"
+    PLANNED = "planned"
+
+
+class EvidenceRole(StrEnum):
+    """What a piece of evidence does in the argument."""
+
+    CAUSE = "cause"
+    MECHANISM = "mechanism"
+    SYMPTOM = "symptom"
+    CONTEXT = "context"
+    RULED_OUT = "ruled_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One citable fact. `id` is E1, E2, ... within its incident; `text` is our sentence, `quote` their words."""
+
+    id: str
+    kind: EvidenceKind
+    role: EvidenceRole
+    service: str
+    at: float
+    text: str
+    source: str
+    trust: Trust = Trust.WORKLOAD
+    quote: str = ""
+    link: str = ""
+    value: Mapping[str, Json] = field(default_factory=dict)
+
+
+class CauseClass(StrEnum):
+    """The classes of incident that playbooks match on."""
+
+    DEPLOY = "deploy"
+    CONFIGURATION = "configuration"
+    CAPACITY = "capacity"
+    DEPENDENCY = "dependency"
+    DATABASE_LOAD = "database_load"
+    NETWORK = "network"
+    INFRASTRUCTURE = "infrastructure"
+    SECURITY = "security"
+    PLANNED = "planned"
+    UNKNOWN = "unknown"
+
+
+class Conclusion(StrEnum):
+    """How an investigation ends."""
+
+    CAUSE_FOUND = "cause_found"
+    NOT_CONFIDENT = "not_confident"
+    EXPECTED_LOAD = "expected_load"
+    NO_INCIDENT = "no_incident"
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One candidate cause. `confidence` is 0..1; `because` are sentences, each naming the evidence ids it uses."""
+
+    service: str
+    cause: CauseClass
+    confidence: float
+    because: tuple[str, ...]
+    evidence: tuple[str, ...]
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The engine's answer: hypotheses best first, all evidence, what was missing, and how sure it is."""
+
+    conclusion: Conclusion
+    hypotheses: tuple[Hypothesis, ...]
+    evidence: tuple[Evidence, ...]
+    missing: tuple[str, ...] = ()
+    engine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an explanation with the evidence ids that it cites."""
+
+    text: str
+    cites: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Prose about a diagnosis. `author` is `engine` or the model's name; `status` says how the model pass went."""
+
+    author: str
+    status: str
+    sentences: tuple[Sentence, ...] = ()
+    dropped: int = 0
+    prompt_sha256: str = ""

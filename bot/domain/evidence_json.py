@@ -1,0 +1,90 @@
+"""Evidence, hypotheses and explanations to and from the JSON of event bodies."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from bot.domain.evidence import (
+    CauseClass,
+    Conclusion,
+    Diagnosis,
+    Evidence,
+    EvidenceKind,
+    EvidenceRole,
+    Explanation,
+    Hypothesis,
+    Sentence,
+)
+from bot.domain.trust import Trust
+
+_EMPTY = Diagnosis(Conclusion.NOT_CONFIDENT, (), ())
+
+
+def evidence_body(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Body of evidence_collected."""
+    return {
+        "evidence": [asdict(item) for item in diagnosis.evidence],
+        "missing": list(diagnosis.missing),
+    }
+
+
+def ranking_body(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Body of hypotheses_ranked."""
+    return {
+        "conclusion": diagnosis.conclusion.value,
+        "hypotheses": [asdict(hypothesis) for hypothesis in diagnosis.hypotheses],
+        "engine": diagnosis.engine,
+    }
+
+
+def explanation_body(explanation: Explanation) -> dict[str, Any]:
+    """Body of explained."""
+    return asdict(explanation)
+
+
+def diagnosis_with_evidence(diagnosis: Diagnosis | None, body: Mapping[str, Any]) -> Diagnosis:
+    """Fold an evidence_collected body."""
+    evidence = tuple(_evidence(item) for item in body["evidence"])
+    return replace(diagnosis or _EMPTY, evidence=evidence, missing=tuple(body["missing"]))
+
+
+def diagnosis_with_ranking(diagnosis: Diagnosis | None, body: Mapping[str, Any]) -> Diagnosis:
+    """Fold a hypotheses_ranked body."""
+    return replace(
+        diagnosis or _EMPTY,
+        conclusion=Conclusion(body["conclusion"]),
+        hypotheses=tuple(_hypothesis(item) for item in body["hypotheses"]),
+        engine=body["engine"],
+    )
+
+
+def explanation_from_json(body: Mapping[str, Any]) -> Explanation:
+    """Fold an explained body."""
+    sentences = tuple(Sentence(item["text"], tuple(item["cites"])) for item in body["sentences"])
+    return Explanation(
+        body["author"],
+        body["status"],
+        sentences,
+        body["dropped"],
+        body["prompt_sha256"],
+    )
+
+
+def _evidence(item: Mapping[str, Any]) -> Evidence:
+    known = {
+        "kind": EvidenceKind(item["kind"]),
+        "role": EvidenceRole(item["role"]),
+        "trust": Trust(item["trust"]),
+    }
+    return Evidence(**{**item, **known})
+
+
+def _hypothesis(item: Mapping[str, Any]) -> Hypothesis:
+    return Hypothesis(
+        service=item["service"],
+        cause=CauseClass(item["cause"]),
+        confidence=item["confidence"],
+        because=tuple(item["because"]),
+        evidence=tuple(item["evidence"]),
+        path=tuple(item["path"]),
+    )

@@ -1,0 +1,1 @@
+"""The parts of the engine that need arrays; numpy allowed here only."""

@@ -1,0 +1,117 @@
+"""What evidence sources return: raw readings of one time window, before anybody judges them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.domain.alert import Alert
+from bot.domain.topology import Topology
+from bot.domain.trust import Trust
+
+
+class Signal(StrEnum):
+    """The metric signals that the engine knows; sources map their own queries to these names."""
+
+    ERROR_RATIO = "error_ratio"
+    AVAILABILITY = "availability"
+    REQUEST_RATE = "request_rate"
+    LATENCY = "latency_seconds"
+    CPU = "cpu_utilisation"
+    MEMORY = "memory_utilisation"
+    CONNECTIONS = "connections_utilisation"
+    QUERY_RATE = "query_rate"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSeries:
+    """One signal of one service: `times` in unix seconds, ascending, and `values` of equal length."""
+
+    service: str
+    signal: Signal
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One log line as written by a workload; `at` in unix seconds."""
+
+    service: str
+    at: float
+    text: str
+    trust: Trust = Trust.PUBLIC
+
+
+class ChangeKind(StrEnum):
+    """What kind of change was recorded."""
+
+    DEPLOY = "deploy"
+    SCALE = "scale"
+    CONFIG = "config"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that a control plane recorded. `before` and `after` are absolute states (image, count, revision)."""
+
+    service: str
+    kind: ChangeKind
+    at: float
+    title: str
+    before: str
+    after: str
+    actor: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEvent:
+    """A planned launch, campaign or maintenance; `services` empty means everything. Times are unix seconds."""
+
+    id: str
+    title: str
+    starts_at: float
+    ends_at: float
+    services: tuple[str, ...] = ()
+    entered_by: str = ""
+
+    def covers(self, service: str, at: float) -> bool:
+        """Whether `service` is inside the event's scope at `at`."""
+        inside = self.starts_at <= at <= self.ends_at
+        return inside and (not self.services or service in self.services)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Evidence that was asked for and not had, with the reason in one sentence."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What one evidence source returned for a window; what it could not have stands in `missing`."""
+
+    series: tuple[MetricSeries, ...] = ()
+    logs: tuple[LogLine, ...] = ()
+    changes: tuple[Change, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Everything that one investigation read: the input of the engine. `opened_at`, `now` are unix seconds."""
+
+    opened_at: float
+    now: float
+    alerts: tuple[Alert, ...] = ()
+    series: tuple[MetricSeries, ...] = ()
+    logs: tuple[LogLine, ...] = ()
+    changes: tuple[Change, ...] = ()
+    topology: Topology = field(default_factory=Topology)
+    planned_events: tuple[PlannedEvent, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)

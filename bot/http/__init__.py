@@ -1,0 +1,1 @@
+"""Inbound HTTP: alert intake, health, metrics, Slack's HTTP mode."""

@@ -1,0 +1,160 @@
+"""Settings: read once from the environment, frozen, passed in. Unknown or missing keys stop the start.
+
+Prefix WATCHKEEPER_; Slack's keys keep Slack's own names. Each process asks `require()` for what it needs,
+so that a key which a process must not have (the grant key in the worker) need not be given to it.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.domain.errors import Permanent
+
+PREFIX = "WATCHKEEPER_"
+SLACK_KEYS = (
+    "SLACK_BOT_TOKEN",
+    "SLACK_APP_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "SLACK_API_URL",
+)
+
+DEFAULT_QUERIES = {
+    "error_ratio": "service:error_ratio",
+    "availability": "service:availability",
+    "request_rate": "service:request_rate",
+    "latency_seconds": "service:latency_p95_seconds",
+    "cpu_utilisation": "service:cpu_utilisation",
+    "memory_utilisation": "service:memory_utilisation",
+    "connections_utilisation": "service:connections_utilisation",
+    "query_rate": "service:query_rate",
+}
+
+
+class Source(BaseModel):
+    """One alert source: which parser reads it and which bearer token it must show."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    token: SecretStr
+
+
+class Settings(BaseSettings):
+    """Everything configurable. Durations in seconds, paths as given, URLs without a trailing slash."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
+
+    tenant: str = "main"
+    demo: bool = False
+    data_dir: Path = Path("var")
+    database_url: str = "sqlite:///var/watchkeeper.sqlite3"
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    playbooks_dir: Path = Path("playbooks")
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, ge=1, le=65535)
+    sources: Mapping[str, Source] = Field(default_factory=dict)
+
+    audit_key: SecretStr | None = None
+    storage_key: SecretStr | None = None
+    grant_key: SecretStr | None = None
+
+    slack_bot_token: SecretStr | None = Field(default=None, alias="SLACK_BOT_TOKEN")
+    slack_app_token: SecretStr | None = Field(default=None, alias="SLACK_APP_TOKEN")
+    slack_signing_secret: SecretStr | None = Field(default=None, alias="SLACK_SIGNING_SECRET")
+    slack_api_url: str = Field(default="https://slack.com/api/", alias="SLACK_API_URL")
+    slack_mode: Literal["socket", "http"] = "socket"
+    alerts_channel: str = "alerts"
+    approver_group: str = "oncall"
+    slack_alert_apps: Mapping[str, str] = Field(default_factory=dict)
+
+    mode: Literal["observe", "supervised"] = "observe"
+    kubectl: str = "kubectl"
+    kube_reader_config: Path | None = None
+    kube_executor_config: Path | None = None
+    kube_context: str = ""
+    kube_namespace: str = "default"
+    aws_region: str = ""
+    aws_endpoint_url: str = ""
+    aws_reader_credentials: Path | None = None
+    aws_executor_credentials: Path | None = None
+    ecs_cluster: str = ""
+
+    prometheus_url: str = ""
+    loki_url: str = ""
+    metric_queries: Mapping[str, str] = Field(default_factory=lambda: dict(DEFAULT_QUERIES))
+    topology_query: str = "traces_service_graph_request_total"
+
+    model_base_url: str = ""
+    model_name: str = ""
+    model_api_key: SecretStr | None = None
+    model_deadline_s: float = Field(default=20.0, gt=0, le=120)
+
+    resolve_after_s: float = Field(default=300.0, ge=0)
+    verify_interval_s: float = Field(default=2.0, gt=0)
+
+    @model_validator(mode="after")
+    def _only_loopback_double(self) -> "Settings":
+        host = urlsplit(self.slack_api_url).hostname or ""
+        if host.endswith("slack.com"):
+            return self
+        if not (self.demo and host in ("127.0.0.1", "localhost", "::1")):
+            message = "SLACK_API_URL may differ from Slack's only with WATCHKEEPER_DEMO=true and on loopback"
+            raise ValueError(message)
+        return self
+
+    def require(self, process: str, names: Sequence[str]) -> None:
+        """Raise Permanent naming every setting that `process` needs and does not have."""
+        missing = [environment_name(name) for name in names if not _given(getattr(self, name))]
+        if missing:
+            message = f"{process} cannot start: set {', '.join(missing)} (watchkeeper doctor explains each)"
+            raise Permanent(message)
+
+
+def environment_name(field: str) -> str:
+    """The environment variable of a field."""
+    alias = Settings.model_fields[field].alias
+    return alias or f"{PREFIX}{field.upper()}"
+
+
+def load() -> Settings:
+    """Read settings from the environment; raises Permanent with one line that names each wrong or unknown key."""
+    known = {environment_name(field) for field in Settings.model_fields}
+    unknown = sorted(key for key in os.environ if key.startswith(PREFIX) and key not in known)
+    if unknown:
+        message = f"unknown settings: {', '.join(unknown)} (check the spelling against docs/settings.md)"
+        raise Permanent(message)
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise Permanent(_one_line(error)) from None
+    except ValueError as error:
+        message = f"settings cannot be read: {error}"
+        raise Permanent(message) from None
+
+
+def _given(value: Any) -> bool:
+    if isinstance(value, SecretStr):
+        return bool(value.get_secret_value())
+    return bool(value)
+
+
+def _one_line(error: ValidationError) -> str:
+    parts = []
+    for problem in error.errors(include_input=False, include_url=False):
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        shown = environment_name(name) if name in Settings.model_fields else name or "settings"
+        parts.append(f"{shown}: {problem['msg']}")
+    return "bad settings: " + "; ".join(parts)

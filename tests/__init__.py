@@ -1,0 +1,1 @@
+"""Tests by cost: unit, contract, slack, scenarios, e2e, promises, bench."""
