@@ -1,5 +1,6 @@
 """One sentence of ours per event, for the timeline and the post-mortem. No untrusted prose enters here
-except titles, which the renderers escape."""
+except titles, which the renderers escape.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
