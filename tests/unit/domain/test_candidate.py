@@ -1,0 +1,75 @@
+"""The first candidate: coverage through callers, own evidence, independence of order and of start times."""
+
+import random
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.candidate import ServiceSummary, first_candidate, rank_candidates
+from bot.domain.topology import Topology
+
+CHAIN = Topology(
+    calls={"front": ("api",), "api": ("cart", "search"), "cart": ("store",), "search": ("index",)}
+)
+
+
+def seen(**counts: int) -> list[ServiceSummary]:
+    return [ServiceSummary(name, count, 1000.0 - at) for at, (name, count) in enumerate(counts.items())]
+
+
+def test_deepest_common_dependency_wins_over_the_loudest():
+    found = first_candidate(seen(front=40, api=40, cart=35, store=30), CHAIN)
+    assert found.service == "store"
+    assert "4 of 4" in found.why
+
+
+def test_a_dependency_that_barely_alerts_does_not_take_the_blame():
+    assert first_candidate(seen(front=40, api=40, cart=40, store=1), CHAIN).service == "cart"
+
+
+def test_earliest_alert_does_not_win_by_itself():
+    summaries = [ServiceSummary("front", 10, 100.0), ServiceSummary("cart", 10, 159.0)]
+    assert first_candidate(summaries, CHAIN).service == "cart"
+
+
+def test_one_silent_service_is_bridged_two_are_not():
+    deep = Topology(calls={"a": ("b",), "b": ("c",), "c": ("d",)})
+    assert first_candidate(seen(a=9, c=9), deep).service == "c"
+    apart = rank_candidates(seen(a=9, d=9), deep)
+    assert apart[0].score == apart[1].score
+
+
+def test_without_topology_the_heaviest_is_named_and_said_so():
+    found = first_candidate(
+        [ServiceSummary("x", 5, 1.0), ServiceSummary("y", 4, 1.0, critical=True)], Topology()
+    )
+    assert found.service == "y"
+    assert "no known dependency" in found.why
+
+
+def test_nothing_to_name():
+    assert first_candidate([], CHAIN).service == ""
+    assert first_candidate([ServiceSummary("", 3, 1.0)], CHAIN).service == ""
+
+
+def test_cycles_end():
+    ring = Topology(calls={"a": ("b",), "b": ("c",), "c": ("a",)})
+    assert first_candidate(seen(a=3, b=3, c=3), ring).service in {"a", "b", "c"}
+
+
+@given(st.permutations(seen(front=7, api=7, cart=5, store=6, search=2)))
+def test_order_does_not_matter(order: list[ServiceSummary]):
+    assert rank_candidates(order, CHAIN) == rank_candidates(
+        seen(front=7, api=7, cart=5, store=6, search=2), CHAIN
+    )
+
+
+def test_a_thousand_alerting_services_take_milliseconds():
+    draw = random.Random(7)
+    names = [f"s{n:04d}" for n in range(1000)]
+    calls = {name: tuple(draw.sample(names[at + 1 :], min(3, 999 - at))) for at, name in enumerate(names)}
+    summaries = [ServiceSummary(name, draw.randint(1, 20), draw.random()) for name in names]
+    started = time.process_time()
+    assert first_candidate(summaries, Topology(calls=calls)).service
+    assert time.process_time() - started < 0.5
