@@ -1,0 +1,362 @@
+"""The gate: who may decide about a plan, in one fixed order of named rules, and what a grant's signature covers.
+
+Pure: `pipeline/approve` reads Slack and the store and hands in the facts; the executor re-checks the grant with
+the same functions. Every rule denies unless its condition is positively met, and unreadable means no.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bot.domain.canonical import canonical
+from bot.domain.plan import ActionClass, Plan, PlanState
+from bot.domain.records import Grant
+
+MAX_SKEW_S = 120.0
+GRANT_LIFETIME_S: Mapping[ActionClass, int] = {
+    ActionClass.SAFE: 600,
+    ActionClass.RISKY: 600,
+    ActionClass.DESTRUCTIVE: 300,
+}
+_GRANT_DOMAIN = b"watchkeeper-grant-1\x00"
+
+
+class Verb(StrEnum):
+    """What a person may do with an offered plan."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    UNDO = "undo"
+
+
+class Rule(StrEnum):
+    """Stable names of the rules, in the order in which they are asked; they stand in the log."""
+
+    OBSERVE_ONLY = "observe_only"
+    WRONG_WORKSPACE = "wrong_workspace"
+    SHARED_CHANNEL = "shared_channel"
+    CARD_MISMATCH = "card_mismatch"
+    UNKNOWN_PLAN = "unknown_plan"
+    PLAN_CHANGED = "plan_changed"
+    USER_UNREADABLE = "user_unreadable"
+    DEACTIVATED = "deactivated"
+    BOT = "bot"
+    STRANGER = "stranger"
+    GUEST = "guest"
+    GROUP_UNREADABLE = "group_unreadable"
+    NOT_IN_GROUP = "not_in_group"
+    REQUESTER = "requester"
+    TYPED_NAME = "typed_name"
+    SECOND_APPROVER = "second_approver"
+    FROZEN = "frozen"
+    STALE_CLICK = "stale_click"
+    EXPIRED = "expired"
+    ALREADY_DECIDED = "already_decided"
+    NOTHING_TO_UNDO = "nothing_to_undo"
+
+
+class IdentityKind(StrEnum):
+    """What kind of account clicked; only a member may ever decide."""
+
+    MEMBER = "member"
+    DEACTIVATED = "deactivated"
+    BOT = "bot"
+    STRANGER = "stranger"
+    GUEST = "guest"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An account as Slack describes it now; `team` is the workspace that it belongs to."""
+
+    user: str
+    team: str
+    kind: IdentityKind
+
+
+UNREADABLE = Identity("", "", IdentityKind.UNREADABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """One button press or modal submission, with the fields of the verified Slack body only.
+
+    `at` is unix seconds at which it was received; `external` says that the channel is shared with another
+    workspace; `typed_name` is the target name that a destructive plan asks for.
+    """
+
+    user: str
+    team: str
+    channel: str
+    message_ts: str
+    plan_hash: str
+    incident: str
+    verb: Verb
+    at: float
+    reason: str = ""
+    typed_name: str = ""
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What Slack and the store say at the moment of deciding; `members` None means that the group is unreadable.
+
+    `cards` are the (channel, ts) of our own messages that show this incident's options; `earlier` are those who
+    already confirmed a plan that needs two people; `frozen` is the switch that is on, or None. Times in seconds.
+    """
+
+    now: float
+    identity: Identity
+    members: frozenset[str] | None
+    home_team: str
+    cards: frozenset[tuple[str, str]]
+    plan: Plan | None
+    state: PlanState | None
+    observe_only: bool
+    frozen: str | None = None
+    earlier: frozenset[str] = frozenset()
+    requester: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A rule that said no, and one sentence for the person who clicked: why, and what to do."""
+
+    rule: Rule
+    text: str
+
+
+def identity_of(user: Mapping[str, Any]) -> Identity:
+    """Read a Slack user object; a field that is absent counts against the account, never for it."""
+    name, team = user.get("id"), user.get("team_id")
+    if not isinstance(name, str) or not isinstance(team, str) or not name or not team:
+        return UNREADABLE
+    return Identity(name, team, _kind_of(name, user))
+
+
+def _kind_of(name: str, user: Mapping[str, Any]) -> IdentityKind:
+    if user.get("deleted") is not False:
+        return IdentityKind.DEACTIVATED
+    automatic = any(user.get(flag) for flag in ("is_workflow_bot", "is_connector_bot"))
+    if user.get("is_bot") is not False or automatic or name == "USLACKBOT":
+        return IdentityKind.BOT
+    if user.get("is_stranger"):
+        return IdentityKind.STRANGER
+    restricted = (user.get("is_restricted"), user.get("is_ultra_restricted"))
+    if restricted != (False, False) or user.get("is_invited_user"):
+        return IdentityKind.GUEST
+    return IdentityKind.MEMBER
+
+
+def refusal_of(click: Click, facts: Facts) -> Refusal | None:
+    """The first rule that denies this click, or None; the order is that of `Rule`."""
+    for check in _CHECKS[click.verb]:
+        refusal = check(click, facts)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _mode(_click: Click, facts: Facts) -> Refusal | None:
+    if not facts.observe_only:
+        return None
+    return Refusal(
+        Rule.OBSERVE_ONLY,
+        "Watchkeeper runs in observe mode and changes nothing; run the shown command yourself.",
+    )
+
+
+def _workspace(click: Click, facts: Facts) -> Refusal | None:
+    if facts.home_team and click.team == facts.home_team:
+        return None
+    return Refusal(
+        Rule.WRONG_WORKSPACE,
+        "This click came from another workspace; ask an on-call engineer of ours.",
+    )
+
+
+def _shared(click: Click, _facts: Facts) -> Refusal | None:
+    if not click.external:
+        return None
+    return Refusal(
+        Rule.SHARED_CHANNEL,
+        "This channel is shared with another workspace; decide in the incident's own channel.",
+    )
+
+
+def _card(click: Click, facts: Facts) -> Refusal | None:
+    if (click.channel, click.message_ts) in facts.cards:
+        return None
+    return Refusal(
+        Rule.CARD_MISMATCH,
+        "This button is not on the incident's own card; use the newest card of the incident.",
+    )
+
+
+def _plan(click: Click, facts: Facts) -> Refusal | None:
+    plan = facts.plan
+    if plan is None or plan.incident != click.incident:
+        return Refusal(
+            Rule.UNKNOWN_PLAN,
+            "This option does not exist in the incident; use the newest card of the incident.",
+        )
+    if not hmac.compare_digest(plan.hash, click.plan_hash):
+        return Refusal(
+            Rule.PLAN_CHANGED,
+            "The stored plan is not the one that was shown; nothing will run. Ask for new options.",
+        )
+    return None
+
+
+_EXPIRED = Refusal(Rule.EXPIRED, "This option has expired; ask for new ones with /incident options.")
+_KIND_REFUSALS: Mapping[IdentityKind, Refusal] = {
+    IdentityKind.UNREADABLE: Refusal(
+        Rule.USER_UNREADABLE,
+        "Slack did not say who you are, so nothing was decided; click again in a minute.",
+    ),
+    IdentityKind.DEACTIVATED: Refusal(
+        Rule.DEACTIVATED, "This account is deactivated; an active on-call engineer must decide."
+    ),
+    IdentityKind.BOT: Refusal(Rule.BOT, "Bots and workflows cannot decide; an on-call engineer must click."),
+    IdentityKind.STRANGER: Refusal(
+        Rule.STRANGER, "Accounts of other workspaces cannot decide; an on-call engineer of ours must click."
+    ),
+    IdentityKind.GUEST: Refusal(Rule.GUEST, "Guests cannot decide; ask an on-call engineer to click."),
+}
+
+
+def _account(click: Click, facts: Facts) -> Refusal | None:
+    identity = facts.identity
+    if identity.kind is not IdentityKind.MEMBER:
+        return _KIND_REFUSALS[identity.kind]
+    if identity.user != click.user:
+        return _KIND_REFUSALS[IdentityKind.UNREADABLE]
+    if identity.team != facts.home_team:
+        return _KIND_REFUSALS[IdentityKind.STRANGER]
+    return None
+
+
+def _group(click: Click, facts: Facts) -> Refusal | None:
+    if facts.members is None:
+        return Refusal(
+            Rule.GROUP_UNREADABLE,
+            "The approver group could not be read from Slack, so nothing was decided; click again in a minute.",
+        )
+    if click.user in facts.members:
+        return None
+    return Refusal(
+        Rule.NOT_IN_GROUP,
+        "You are not in the approver group; ask one of its members to decide.",
+    )
+
+
+def _two_people(click: Click, facts: Facts) -> Refusal | None:
+    plan = facts.plan
+    if plan is None or plan.klass is not ActionClass.DESTRUCTIVE:
+        return None
+    if click.user == facts.requester:
+        return Refusal(
+            Rule.REQUESTER, "Whoever asked for a destructive plan cannot approve it; ask two others."
+        )
+    if click.typed_name not in {step.target.name for step in plan.steps}:
+        return Refusal(
+            Rule.TYPED_NAME, "The typed name is not the target's; type it exactly as the card shows it."
+        )
+    if not facts.earlier - {click.user, facts.requester}:
+        return Refusal(Rule.SECOND_APPROVER, "Noted; a destructive plan needs a second, different approver.")
+    return None
+
+
+def _freeze(_click: Click, facts: Facts) -> Refusal | None:
+    if facts.frozen is None:
+        return None
+    return Refusal(
+        Rule.FROZEN,
+        f"Changes are frozen ({facts.frozen}); nothing runs until the freeze is lifted.",
+    )
+
+
+def _clock(click: Click, facts: Facts) -> Refusal | None:
+    if abs(facts.now - click.at) <= MAX_SKEW_S:
+        return None
+    return Refusal(
+        Rule.STALE_CLICK,
+        "This click is more than two minutes away from the clock; click again, and check the host's time.",
+    )
+
+
+def _expiry(_click: Click, facts: Facts) -> Refusal | None:
+    plan, now_ms = facts.plan, facts.now * 1000
+    if plan is not None and plan.created_ms - MAX_SKEW_S * 1000 <= now_ms < plan.expires_ms:
+        return None
+    return _EXPIRED
+
+
+def _open(_click: Click, facts: Facts) -> Refusal | None:
+    if facts.state is PlanState.PROPOSED:
+        return None
+    if facts.state is PlanState.EXPIRED:
+        return _EXPIRED
+    return Refusal(
+        Rule.ALREADY_DECIDED, f"This option is already {facts.state}; see the card for who decided."
+    )
+
+
+def _undoable(_click: Click, facts: Facts) -> Refusal | None:
+    ended = (PlanState.DONE, PlanState.FAILED, PlanState.STOPPED)
+    if facts.state in ended and facts.plan is not None and facts.plan.reversible:
+        return None
+    return Refusal(
+        Rule.NOTHING_TO_UNDO,
+        "Only a finished plan whose every step has an inverse can be undone; look at the card for what is possible.",
+    )
+
+
+Check = Callable[[Click, Facts], Refusal | None]
+_WHO: tuple[Check, ...] = (_mode, _workspace, _shared, _card, _plan, _account, _group)
+_CHECKS: Mapping[Verb, tuple[Check, ...]] = {
+    Verb.APPROVE: (*_WHO, _two_people, _freeze, _clock, _expiry, _open),
+    Verb.REJECT: (*_WHO, _clock, _open),
+    Verb.UNDO: (*_WHO, _two_people, _freeze, _clock, _undoable),
+}
+
+
+def sign_grant(
+    *,
+    plan_hash: str,
+    approver: str,
+    team: str,
+    channel: str,
+    message_ts: str,
+    granted_ms: int,
+    expires_ms: int,
+    nonce: str,
+    key: bytes,
+) -> Grant:
+    """A grant whose MAC covers every other field; raises ValueError for a key under 32 bytes."""
+    if len(key) < 32:
+        message = "the grant key must have at least 32 bytes"
+        raise ValueError(message)
+    blank = Grant(plan_hash, approver, team, channel, message_ts, granted_ms, expires_ms, nonce, b"")
+    return Grant(
+        plan_hash, approver, team, channel, message_ts, granted_ms, expires_ms, nonce, _mac(blank, key)
+    )
+
+
+def grant_is_genuine(grant: Grant, key: bytes) -> bool:
+    """Whether the MAC is that of the key over exactly these fields; says nothing about expiry."""
+    return hmac.compare_digest(_mac(grant, key), grant.mac)
+
+
+def grant_expiry_ms(klass: ActionClass, granted_ms: int) -> int:
+    """When a grant given now stops counting, in unix milliseconds."""
+    return granted_ms + GRANT_LIFETIME_S[klass] * 1000
+
+
+def _mac(grant: Grant, key: bytes) -> bytes:
+    return hmac.new(key, _GRANT_DOMAIN + canonical(grant.signed_fields()), hashlib.sha256).digest()
