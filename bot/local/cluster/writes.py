@@ -1,0 +1,118 @@
+"""Writing calls of the API: create, update, patch, delete, the scale subresource, and their dry runs."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from bot.local.cluster import deployments
+from bot.local.cluster.kinds import DEPLOYMENTS, Obj, Target, rfc3339
+from bot.local.cluster.patches import apply_patch
+from bot.local.cluster.status import already_exists, bad_request, conflict, method_not_allowed
+from bot.local.cluster.store import ObjectStore
+
+# What a caller may not change through the main resource; the stored value wins, as on the real server.
+_FIXED_META = ("uid", "creationTimestamp", "generation", "namespace", "name")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One decoded writing request."""
+
+    target: Target
+    content_type: str
+    body: Any
+    dry_run: bool
+
+
+def write(store: ObjectStore, now: float, method: str, call: Call) -> tuple[int, Obj]:
+    """Carry out the call (or only answer it, for a dry run); returns status code and body."""
+    if method == "POST" and not call.target.name:
+        return 201, _create(store, now, call)
+    if method == "DELETE" and call.target.name and not call.target.subresource:
+        return 200, _delete(store, call)
+    if method in {"PUT", "PATCH"} and call.target.name:
+        if call.target.subresource == "scale":
+            return 200, _rescale(store, method, call)
+        if not call.target.subresource:
+            return 200, _update(store, method, call)
+    raise method_not_allowed()
+
+
+def _body(call: Call) -> Obj:
+    if not isinstance(call.body, dict):
+        raise bad_request("the body must be a JSON object")
+    return copy.deepcopy(call.body)
+
+
+def _create(store: ObjectStore, now: float, call: Call) -> Obj:
+    target, obj = call.target, _body(call)
+    meta = obj.setdefault("metadata", {})
+    if not meta.get("name"):
+        raise bad_request("name or generateName is required")
+    if meta.setdefault("namespace", target.namespace) != target.namespace:
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    if not target.kind.namespaced:
+        meta.pop("namespace")
+    if target.kind == DEPLOYMENTS:
+        obj = deployments.with_defaults(obj)
+        obj["metadata"]["generation"] = 1
+        obj.setdefault("status", {})
+        deployments.check(obj, None)
+    if not call.dry_run:
+        return store.create(target.kind, obj, rfc3339(now))
+    if any(old["metadata"]["name"] == meta["name"] for old in store.peek(target.kind, target.namespace)):
+        raise already_exists(target.kind, meta["name"])
+    obj["metadata"]["creationTimestamp"] = rfc3339(now)
+    return {"kind": target.kind.kind, "apiVersion": target.kind.api_version, **obj}
+
+
+def _delete(store: ObjectStore, call: Call) -> Obj:
+    target = call.target
+    if call.dry_run:
+        return store.get(target.kind, target.namespace, target.name)
+    gone = store.delete(target.kind, target.namespace, target.name)
+    details = {"name": target.name, "kind": target.kind.plural, "uid": gone["metadata"]["uid"]}
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+
+
+def _update(store: ObjectStore, method: str, call: Call) -> Obj:
+    target = call.target
+    old = store.get(target.kind, target.namespace, target.name)
+    new = _body(call) if method == "PUT" else apply_patch(call.content_type, old, call.body)
+    meta = new.setdefault("metadata", {})
+    for key in _FIXED_META:
+        if key in old["metadata"]:
+            if key in {"name", "namespace"} and meta.get(key, old["metadata"][key]) != old["metadata"][key]:
+                raise bad_request(f"the {key} of the object does not match the {key} on the URL")
+            meta[key] = old["metadata"][key]
+    new["kind"], new["apiVersion"] = old["kind"], old["apiVersion"]
+    if "status" in old:
+        new["status"] = old["status"]
+    if target.kind == DEPLOYMENTS:
+        new = deployments.with_defaults(new)
+        deployments.check(new, old)
+    return _store(store, call, old, new)
+
+
+def _rescale(store: ObjectStore, method: str, call: Call) -> Obj:
+    target = call.target
+    old = store.get(target.kind, target.namespace, target.name)
+    view = deployments.scale_of(old)
+    scale = _body(call) if method == "PUT" else apply_patch(call.content_type, view, call.body)
+    new = deployments.with_scale(old, scale)
+    return deployments.scale_of(_store(store, call, old, new))
+
+
+def _store(store: ObjectStore, call: Call, old: Obj, new: Obj) -> Obj:
+    kind = call.target.kind
+    wanted = new["metadata"].get("resourceVersion", "")
+    if wanted not in ("", old["metadata"]["resourceVersion"]):
+        raise conflict(kind, call.target.name)
+    new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+    if "generation" in old["metadata"] and new.get("spec") != old.get("spec"):
+        new["metadata"]["generation"] = old["metadata"]["generation"] + 1
+    if call.dry_run:
+        return new
+    return store.replace(kind, new)
