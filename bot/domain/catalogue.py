@@ -1,22 +1,25 @@
-"""The closed table of actions: what may ever be done to production, and how each one reads as a command.
+"""The shape of an action and the pure functions over it; `domain/actions` holds the closed table itself.
 
 Pure data and pure functions, so that the card (web), the plan (worker) and the call (executor) come from one
 definition. `adapters/executors` adds binary, context, credentials and timeouts, and nothing else.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.domain.errors import Permanent
-from bot.domain.plan import ActionClass, Target
+from bot.domain.plan import ActionClass, PlannedStep, Target
 
 Params = Mapping[str, str | int]
 Live = Mapping[str, str]
+# Kubernetes and ECS names; neither a leading dash nor a space can make a name read as a flag.
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}"
 
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A parameter: `kind` is integer (with bounds) or name (an inventory identifier, checked against `pattern`)."""
+    """A parameter: `kind` is integer (with bounds) or name (an inventory identifier that matches all of `pattern`)."""
 
     kind: str
     minimum: int = 0
@@ -29,7 +32,9 @@ class Action:
     """One verb that sets absolute state. `inverse` gives the parameters that restore `live`, or None.
 
     `expect` names the live fields that must be unchanged at the moment of the call (`uid` always is).
-    `settled` reads back. `blast_radius` counts what the call touches.
+    `settled` reads back. `blast_radius` counts what the call touches. `permissions` are all that it needs, one
+    `k8s:GROUP:RESOURCE:VERB` or `iam:SERVICE:ACTION` each. A `read_only` action changes nothing, so that its
+    inverse is to do nothing.
     """
 
     id: str
@@ -43,6 +48,7 @@ class Action:
     settled: Callable[[Live, Params], bool]
     blast_radius: Callable[[Live, Params], Mapping[str, int]]
     permissions: tuple[str, ...]
+    read_only: bool = False
 
 
 def check_params(action: Action, params: Params) -> None:
@@ -53,10 +59,78 @@ def check_params(action: Action, params: Params) -> None:
     for name, spec in action.params.items():
         value = params[name]
         if spec.kind == "integer":
-            inside = type(value) is int and spec.minimum <= value <= spec.maximum
-            if not inside:
+            if not (type(value) is int and spec.minimum <= value <= spec.maximum):
                 message = f"{action.id}: {name}={value!r} is not an integer in {spec.minimum}..{spec.maximum}"
                 raise Permanent(message)
-        elif not isinstance(value, str):
-            message = f"{action.id}: {name}={value!r} is not a name"
+        elif not (isinstance(value, str) and re.fullmatch(spec.pattern, value)):
+            message = f"{action.id}: {name}={value!r} is not a name of the form {spec.pattern}"
             raise Permanent(message)
+
+
+def planned_step(
+    action: Action, step_id: str, target: Target, live: Live, params: Params, *, irreversible: bool = False
+) -> PlannedStep:
+    """Bind an action to a live target; raises Permanent for a wrong target, parameter or missing live field."""
+    check_target(action, target)
+    check_params(action, params)
+    wanted = ("uid", *action.expect)
+    missing = [field for field in wanted if field not in live]
+    if missing:
+        message = f"{action.id}: the inventory gives no {', '.join(missing)} for {target.name}"
+        raise Permanent(message)
+    undo = None if irreversible else _undo(action, live, params)
+    return PlannedStep(
+        id=step_id,
+        action=action.id,
+        target=target,
+        params=dict(params),
+        command=action.command(target, params),
+        expect={field: live[field] for field in wanted},
+        undo_params=undo,
+        undo_command=_undo_command(action, target, undo),
+    )
+
+
+def rederived(action: Action, step: PlannedStep) -> PlannedStep:
+    """The same step with both commands built anew from its parameters; unequal means that somebody changed it."""
+    check_target(action, step.target)
+    check_params(action, step.params)
+    return PlannedStep(
+        id=step.id,
+        action=action.id,
+        target=step.target,
+        params=step.params,
+        command=action.command(step.target, step.params),
+        expect=step.expect,
+        undo_params=step.undo_params,
+        undo_command=_undo_command(action, step.target, step.undo_params),
+    )
+
+
+def check_target(action: Action, target: Target) -> None:
+    """Raise Permanent unless the target is of the action's kind and its names are plain identifiers."""
+    if target.kind != action.target_kind:
+        message = f"{action.id} acts on {action.target_kind}, not on {target.kind}"
+        raise Permanent(message)
+    for value in (target.name, target.scope):
+        if not re.fullmatch(NAME, value):
+            message = f"{action.id}: {value!r} is not an inventory name"
+            raise Permanent(message)
+
+
+def _undo(action: Action, live: Live, params: Params) -> Params | None:
+    if action.read_only:
+        return {}
+    inverse = action.inverse(live, params)
+    if inverse is not None:
+        check_params(action, inverse)
+    return inverse
+
+
+def _undo_command(action: Action, target: Target, undo: Params | None) -> tuple[str, ...] | None:
+    if undo is None:
+        return None
+    if action.read_only:
+        return ()
+    check_params(action, undo)
+    return action.command(target, undo)
