@@ -1,0 +1,29 @@
+"""The workspace that a newcomer finds: two channels, four people, one group, one bot; ids never change."""
+
+from bot.local.slackdouble.model import BOT, BOT_USER, Channel, Group, User, Workspace
+
+PEOPLE = (
+    User("U0ONCALL1", "oncall-1", "Oncall One"),
+    User("U0ONCALL2", "oncall-2", "Oncall Two"),
+    User("U0OUTSIDER", "outsider", "Outside Group"),
+    User("U0GUEST", "guest", "Guest", is_restricted=True, is_ultra_restricted=True),
+    User(BOT_USER, "watchkeeper", "Watchkeeper", is_bot=True, bot_id=BOT),
+)
+
+
+def fresh(now: float) -> Workspace:
+    """A new workspace; `now` is the creation time of its channels in unix seconds."""
+    users = {u.id: User(**vars(u)) for u in PEOPLE}
+    members = list(users)
+    alerts = Channel("C0ALERTS", "alerts", now, "U0ONCALL1", topic="What monitoring sends")
+    incidents = Channel(
+        "C0INCIDENTS", "incidents", now, "U0ONCALL1", topic="Incidents, one line each", is_general=True
+    )
+    for channel in (alerts, incidents):
+        channel.members = list(members)
+    return Workspace(
+        users=users,
+        channels={c.id: c for c in (alerts, incidents)},
+        groups={"S0ONCALL": Group("S0ONCALL", "oncall", "On call", ["U0ONCALL1", "U0ONCALL2"])},
+        last_ts=now,
+    )

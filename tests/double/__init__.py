@@ -1,0 +1,1 @@
+"""Tests of the local Slack double, over real sockets."""
