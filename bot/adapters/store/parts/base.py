@@ -1,0 +1,36 @@
+"""What every part shares: the connection, the tenant, the keys, and the insert that tolerates a twin."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.adapters.store.sealing import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Secrets of the store: `audit` chains the log, `sealer` encrypts raw payloads."""
+
+    audit: bytes
+    sealer: Sealer
+
+
+class Part:
+    """Base of the parts; one instance lives for one transaction."""
+
+    def __init__(self, connection: Connection, tenant: str, keys: Keys) -> None:
+        self._connection = connection
+        self._tenant = tenant
+        self._keys = keys
+
+    def _upsert(self, table: Table) -> Any:
+        """An INSERT that knows ON CONFLICT in the dialect at hand."""
+        if self._connection.dialect.name == "postgresql":
+            return postgresql.insert(table)
+        return sqlite.insert(table)
+
+    def _changed(self, statement: Any) -> bool:
+        """Run an UPDATE or INSERT and say whether it touched exactly one row."""
+        return self._connection.execute(statement).rowcount == 1

@@ -1,0 +1,169 @@
+"""Switches, leases, planned events, the Slack inbox, documents and signs of life."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import case, select, update
+
+from bot.adapters.store import schema
+from bot.adapters.store.parts.base import Part
+from bot.domain.records import InboxRow
+from bot.domain.telemetry import PlannedEvent
+from bot.domain.topology import Topology
+
+_TOPOLOGY = "topology"
+
+
+class ControlPart(Part):
+    """`bot.ports.Control` in SQL."""
+
+    def set_switch(self, scope: str, on: bool, *, by: str, at: float) -> None:
+        values = {"on": on, "by": by, "at": at}
+        statement = self._upsert(schema.switches).values(tenant=self._tenant, scope=scope, **values)
+        self._connection.execute(
+            statement.on_conflict_do_update(index_elements=["tenant", "scope"], set_=values)
+        )
+
+    def switched_on(self, scopes: Sequence[str]) -> str | None:
+        """The first of `scopes` whose switch is on, or None."""
+        table = schema.switches
+        query = select(table.c.scope).where(
+            table.c.tenant == self._tenant, table.c.scope.in_(list(scopes)), table.c.on.is_(True)
+        )
+        found = set(self._connection.execute(query).scalars())
+        return next((scope for scope in scopes if scope in found), None)
+
+    def take_lease(self, name: str, *, holder: str, now: float, ttl_s: float) -> int | None:
+        """Renew our lease, or take it when it is free or ran out; returns the epoch or None."""
+        table = schema.leases
+        here = (table.c.tenant == self._tenant) & (table.c.name == name)
+        renewed = update(table).where(here & (table.c.holder == holder) & (table.c.expires_at >= now))
+        taken = update(table).where(here & (table.c.expires_at < now))
+        first = self._upsert(table).values(
+            tenant=self._tenant, name=name, holder=holder, epoch=1, expires_at=now + ttl_s
+        )
+        got = (
+            self._changed(renewed.values(expires_at=now + ttl_s))
+            or self._changed(taken.values(holder=holder, epoch=table.c.epoch + 1, expires_at=now + ttl_s))
+            or self._changed(first.on_conflict_do_nothing())
+        )
+        if not got:
+            return None
+        return int(self._connection.execute(select(table.c.epoch).where(here)).scalar_one())
+
+    def holds_lease(self, name: str, epoch: int) -> bool:
+        """Whether `epoch` is still the newest; locks the row, so that nobody takes it before this commits."""
+        table = schema.leases
+        here = (table.c.tenant == self._tenant) & (table.c.name == name) & (table.c.epoch == epoch)
+        return self._changed(update(table).where(here).values(epoch=epoch))
+
+    def add_planned_event(self, event: PlannedEvent) -> None:
+        values = {**asdict(event), "services": json.dumps(list(event.services))}
+        statement = self._upsert(schema.planned_events).values(tenant=self._tenant, **values)
+        self._connection.execute(
+            statement.on_conflict_do_update(index_elements=["tenant", "id"], set_=values)
+        )
+
+    def planned_events(self, *, start: float, end: float) -> Sequence[PlannedEvent]:
+        table = schema.planned_events
+        query = select(table).where(
+            table.c.tenant == self._tenant, table.c.starts_at <= end, table.c.ends_at >= start
+        )
+        return [
+            PlannedEvent(
+                row.id, row.title, row.starts_at, row.ends_at, tuple(json.loads(row.services)), row.entered_by
+            )
+            for row in self._connection.execute(query.order_by(table.c.starts_at))
+        ]
+
+    def record_inbox(self, dedupe: str, kind: str, payload: Mapping[str, Any], *, at: float) -> bool:
+        """Record what a person did; False when this delivery was recorded before."""
+        statement = self._upsert(schema.inbox).values(
+            tenant=self._tenant,
+            dedupe=dedupe,
+            kind=kind,
+            payload=json.dumps(payload),
+            received_at=at,
+            state="pending",
+            tries=0,
+            note="",
+        )
+        return self._changed(statement.on_conflict_do_nothing())
+
+    def pending_inbox(self, *, limit: int) -> Sequence[InboxRow]:
+        """Pending rows, clicks before everything else."""
+        table = schema.inbox
+        clicks_first = case((table.c.kind == "click", 0), else_=1)
+        query = (
+            select(table)
+            .where(table.c.tenant == self._tenant, table.c.state == "pending")
+            .order_by(clicks_first, table.c.id)
+            .limit(limit)
+        )
+        return [
+            InboxRow(row.id, row.kind, json.loads(row.payload), row.received_at, row.tries)
+            for row in self._connection.execute(query)
+        ]
+
+    def settle_inbox(self, row_id: int, *, note: str) -> None:
+        table = schema.inbox
+        here = (table.c.tenant == self._tenant) & (table.c.id == row_id)
+        self._connection.execute(update(table).where(here).values(state="done", note=note[:500]))
+
+    def retry_inbox(self, row_id: int, *, quarantine_after: int) -> None:
+        table = schema.inbox
+        here = (table.c.tenant == self._tenant) & (table.c.id == row_id)
+        tries = table.c.tries + 1
+        state = case((tries >= quarantine_after, "quarantined"), else_="pending")
+        self._connection.execute(update(table).where(here).values(tries=tries, state=state))
+
+    def save_topology(self, topology: Topology) -> None:
+        content = {"calls": {k: list(v) for k, v in topology.calls.items()}, "kinds": dict(topology.kinds)}
+        self._save(_TOPOLOGY, json.dumps(content, sort_keys=True), at=topology.as_of)
+
+    def topology(self) -> Topology:
+        row = self._load(_TOPOLOGY)
+        if row is None:
+            return Topology()
+        content = json.loads(row[0])
+        return Topology({k: tuple(v) for k, v in content["calls"].items()}, content["kinds"], row[1])
+
+    def beat(self, process: str, *, at: float) -> None:
+        statement = self._upsert(schema.beats).values(tenant=self._tenant, process=process, at=at)
+        self._connection.execute(
+            statement.on_conflict_do_update(index_elements=["tenant", "process"], set_={"at": at})
+        )
+
+    def beats(self) -> Mapping[str, float]:
+        table = schema.beats
+        rows = self._connection.execute(
+            select(table.c.process, table.c.at).where(table.c.tenant == self._tenant)
+        )
+        return {row.process: row.at for row in rows}
+
+    def save_postmortem(self, incident: str, markdown: str, *, at: float) -> None:
+        self._save(f"postmortem:{incident}", markdown, at=at)
+
+    def postmortem(self, incident: str) -> str:
+        row = self._load(f"postmortem:{incident}")
+        return row[0] if row else ""
+
+    def _save(self, name: str, content: str, *, at: float) -> None:
+        statement = self._upsert(schema.documents).values(
+            tenant=self._tenant, name=name, content=content, at=at
+        )
+        self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["tenant", "name"], set_={"content": content, "at": at}
+            )
+        )
+
+    def _load(self, name: str) -> tuple[str, float] | None:
+        table = schema.documents
+        query = select(table.c.content, table.c.at).where(
+            table.c.tenant == self._tenant, table.c.name == name
+        )
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else (row.content, row.at)

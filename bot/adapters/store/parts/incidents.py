@@ -1,0 +1,120 @@
+"""The routing rows of incidents: which are open, where they live in Slack."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from bot.adapters.store import schema
+from bot.adapters.store.parts.base import Part
+from bot.domain.errors import Conflict
+from bot.domain.incident import IncidentState, Severity
+from bot.domain.records import IncidentRow
+
+_incidents = schema.incidents
+
+
+class IncidentsPart(Part):
+    """`bot.ports.Incidents` in SQL."""
+
+    def open_incidents(self) -> Sequence[IncidentRow]:
+        query = (
+            select(_incidents)
+            .where(_incidents.c.tenant == self._tenant, _incidents.c.open_key.is_not(None))
+            .order_by(_incidents.c.number)
+        )
+        return [_row(row) for row in self._connection.execute(query)]
+
+    def all_incidents(self, *, limit: int) -> Sequence[IncidentRow]:
+        query = (
+            select(_incidents)
+            .where(_incidents.c.tenant == self._tenant)
+            .order_by(_incidents.c.number.desc())
+            .limit(limit)
+        )
+        return [_row(row) for row in self._connection.execute(query)]
+
+    def incident_row(self, incident: str) -> IncidentRow | None:
+        query = select(_incidents).where(_incidents.c.tenant == self._tenant, _incidents.c.id == incident)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _row(row)
+
+    def incident_at(self, channel: str, thread_ts: str) -> IncidentRow | None:
+        """The incident that owns a channel of its own, or the thread in a shared one; newest first."""
+        query = (
+            select(_incidents)
+            .where(
+                _incidents.c.tenant == self._tenant,
+                _incidents.c.channel == channel,
+                _incidents.c.thread_ts.in_(["", thread_ts]),
+            )
+            .order_by(_incidents.c.number.desc())
+            .limit(1)
+        )
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _row(row)
+
+    def next_number(self) -> int:
+        query = select(func.coalesce(func.max(_incidents.c.number), 0)).where(
+            _incidents.c.tenant == self._tenant
+        )
+        return int(self._connection.execute(query).scalar_one()) + 1
+
+    def insert_incident(self, row: IncidentRow) -> None:
+        """Insert; raises Conflict when the number or the open key was taken meanwhile."""
+        statement = insert(_incidents).values(
+            tenant=self._tenant,
+            id=row.id,
+            number=row.number,
+            open_key=row.open_key,
+            state=row.state.value,
+            severity=int(row.severity),
+            title=row.title,
+            opened_at=row.opened_at,
+            last_alert_at=row.last_alert_at,
+            services=json.dumps(sorted(row.services)),
+            channel=row.channel,
+            thread_ts=row.thread_ts,
+        )
+        try:
+            self._connection.execute(statement)
+        except IntegrityError as error:
+            message = f"incident {row.number} or its open key {row.open_key!r} exists already"
+            raise Conflict(message) from error
+
+    def touch_incident(self, incident: str, *, last_alert_at: float, services: Sequence[str]) -> None:
+        self._set_incident(incident, last_alert_at=last_alert_at, services=json.dumps(sorted(services)))
+
+    def set_state(self, incident: str, state: IncidentState) -> None:
+        if state.open:
+            self._set_incident(incident, state=state.value)
+        else:
+            self._set_incident(incident, state=state.value, open_key=None)
+
+    def set_severity(self, incident: str, severity: Severity) -> None:
+        self._set_incident(incident, severity=int(severity))
+
+    def set_place(self, incident: str, *, channel: str, thread_ts: str) -> None:
+        self._set_incident(incident, channel=channel, thread_ts=thread_ts)
+
+    def _set_incident(self, incident: str, **values: object) -> None:
+        here = (_incidents.c.tenant == self._tenant) & (_incidents.c.id == incident)
+        self._connection.execute(update(_incidents).where(here).values(**values))
+
+
+def _row(row: Row[Any]) -> IncidentRow:
+    return IncidentRow(
+        id=row.id,
+        number=row.number,
+        open_key=row.open_key or "",
+        state=IncidentState(row.state),
+        severity=Severity(row.severity),
+        title=row.title,
+        opened_at=row.opened_at,
+        last_alert_at=row.last_alert_at,
+        services=tuple(json.loads(row.services)),
+        channel=row.channel,
+        thread_ts=row.thread_ts,
+    )

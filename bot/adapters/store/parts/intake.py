@@ -1,0 +1,153 @@
+"""Raw payloads (sealed) and the current state of each alert."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, case, func, insert, literal_column, select, update
+
+from bot.adapters.store import schema
+from bot.adapters.store.parts.base import Part
+from bot.domain.alert import Alert, AlertSeverity, AlertStatus
+from bot.domain.records import RawBody, StoredAlert
+from bot.domain.trust import Trust
+
+_raw, _alerts = schema.raw_bodies, schema.alerts
+_LOOKUP_CHUNK = 500
+
+
+class IntakePart(Part):
+    """`bot.ports.Intake` in SQL."""
+
+    def add_raw(self, source: str, kind: str, body: bytes, *, received_at: float) -> int:
+        statement = insert(_raw).values(
+            tenant=self._tenant,
+            source=source,
+            kind=kind,
+            received_at=received_at,
+            sha256=hashlib.sha256(body).hexdigest(),
+            sealed=self._keys.sealer.seal(body, label=source),
+            state="pending",
+            tries=0,
+            note="",
+        )
+        key = self._connection.execute(statement).inserted_primary_key
+        return int(key[0]) if key else 0
+
+    def pending_raw(self, *, limit: int) -> Sequence[RawBody]:
+        query = (
+            select(_raw)
+            .where(_raw.c.tenant == self._tenant, _raw.c.state == "pending")
+            .order_by(_raw.c.id)
+            .limit(limit)
+        )
+        return [
+            RawBody(
+                row.id,
+                row.source,
+                row.kind,
+                self._keys.sealer.open(row.sealed, label=row.source),
+                row.received_at,
+                row.tries,
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def settle_raw(self, ids: Sequence[int]) -> None:
+        for start in range(0, len(ids), _LOOKUP_CHUNK):
+            chunk = ids[start : start + _LOOKUP_CHUNK]
+            here = (_raw.c.tenant == self._tenant) & _raw.c.id.in_(chunk)
+            self._connection.execute(update(_raw).where(here).values(state="done"))
+
+    def fail_raw(self, raw_id: int, reason: str, *, quarantine_after: int) -> bool:
+        """Count a failure; True when the row is now quarantined."""
+        here = (_raw.c.tenant == self._tenant) & (_raw.c.id == raw_id)
+        tries = _raw.c.tries + 1
+        state = case((tries >= quarantine_after, "quarantined"), else_=_raw.c.state)
+        self._connection.execute(update(_raw).where(here).values(tries=tries, state=state, note=reason[:500]))
+        found = self._connection.execute(select(_raw.c.state).where(here)).scalar_one()
+        return bool(found == "quarantined")
+
+    def alerts(self, fingerprints: Sequence[str]) -> Mapping[str, StoredAlert]:
+        found: dict[str, StoredAlert] = {}
+        for start in range(0, len(fingerprints), _LOOKUP_CHUNK):
+            chunk = fingerprints[start : start + _LOOKUP_CHUNK]
+            query = select(_alerts).where(_alerts.c.tenant == self._tenant, _alerts.c.fingerprint.in_(chunk))
+            for row in self._connection.execute(query):
+                found[row.fingerprint] = StoredAlert(
+                    _alert(row), row.incident, row.join_reason, row.times_seen, row.raw_id
+                )
+        return found
+
+    def save_alerts(self, rows: Sequence[StoredAlert]) -> None:
+        if not rows:
+            return
+        statement = self._upsert(_alerts)
+        kept = ("tenant", "fingerprint")
+        changes = {c.name: statement.excluded[c.name] for c in _alerts.c if c.name not in kept}
+        statement = statement.on_conflict_do_update(index_elements=kept, set_=changes)
+        self._connection.execute(statement, [_columns(self._tenant, row) for row in rows])
+
+    def incident_alerts(self, incident: str, *, limit: int) -> Sequence[Alert]:
+        query = (
+            select(_alerts)
+            .where(_alerts.c.tenant == self._tenant, _alerts.c.incident == incident)
+            .order_by(_alerts.c.starts_at, _alerts.c.fingerprint)
+            .limit(limit)
+        )
+        return [_alert(row) for row in self._connection.execute(query)]
+
+    def firing_count(self, incident: str) -> int:
+        query = (
+            select(func.count(literal_column("1")))
+            .select_from(_alerts)
+            .where(
+                _alerts.c.tenant == self._tenant,
+                _alerts.c.incident == incident,
+                _alerts.c.status == AlertStatus.FIRING.value,
+            )
+        )
+        return int(self._connection.execute(query).scalar_one())
+
+
+def _alert(row: Row[Any]) -> Alert:
+    return Alert(
+        fingerprint=row.fingerprint,
+        source=row.source,
+        name=row.name,
+        status=AlertStatus(row.status),
+        severity=AlertSeverity(row.severity),
+        service=row.service,
+        summary=row.summary,
+        starts_at=row.starts_at,
+        received_at=row.received_at,
+        ends_at=row.ends_at,
+        labels=json.loads(row.labels),
+        link=row.link,
+        trust=Trust(row.trust),
+    )
+
+
+def _columns(tenant: str, row: StoredAlert) -> dict[str, object]:
+    alert = row.alert
+    return {
+        "tenant": tenant,
+        "fingerprint": alert.fingerprint,
+        "incident": row.incident,
+        "join_reason": row.join_reason,
+        "status": alert.status.value,
+        "severity": alert.severity.value,
+        "source": alert.source,
+        "name": alert.name,
+        "service": alert.service,
+        "summary": alert.summary,
+        "labels": json.dumps(dict(alert.labels), sort_keys=True),
+        "link": alert.link,
+        "trust": alert.trust.value,
+        "starts_at": alert.starts_at,
+        "ends_at": alert.ends_at,
+        "received_at": alert.received_at,
+        "times_seen": row.times_seen,
+        "raw_id": row.raw_id,
+    }

@@ -1,0 +1,79 @@
+"""The chained event log: optimistic append, read, fold."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select, update
+
+from bot.adapters.store import schema
+from bot.adapters.store.parts.base import Part
+from bot.domain.errors import Conflict
+from bot.domain.event import GENESIS, Event, NewEvent, opened, seal
+from bot.domain.incident import Incident
+from bot.domain.incident_fold import fold
+
+_events, _chains = schema.events, schema.chains
+
+
+class LogPart(Part):
+    """`bot.ports.Log` in SQL."""
+
+    def append(self, chain: str, events: Sequence[NewEvent], *, at_ms: int) -> Sequence[Event]:
+        """Append; raises Conflict when another writer moved the head, which `transact` answers by running again."""
+        seq, mac = self.head(chain) or (0, GENESIS)
+        sealed: list[Event] = []
+        for new in events:
+            previous = sealed[-1].mac if sealed else mac
+            sealed.append(
+                seal(
+                    self._keys.audit,
+                    previous,
+                    tenant=self._tenant,
+                    chain=chain,
+                    seq=seq + len(sealed) + 1,
+                    at_ms=at_ms,
+                    new=new,
+                )
+            )
+        if not sealed:
+            return sealed
+        self._move_head(chain, seq, sealed[-1])
+        rows = [
+            {"tenant": self._tenant, "chain": chain, "seq": e.seq, "record": e.record, "mac": e.mac}
+            for e in sealed
+        ]
+        self._connection.execute(insert(_events), rows)
+        return sealed
+
+    def _move_head(self, chain: str, seq: int, last: Event) -> None:
+        values = {"seq": last.seq, "mac": last.mac}
+        if seq == 0:
+            first = self._upsert(_chains).values(tenant=self._tenant, chain=chain, **values)
+            moved = self._changed(first.on_conflict_do_nothing())
+        else:
+            here = (_chains.c.tenant == self._tenant) & (_chains.c.chain == chain) & (_chains.c.seq == seq)
+            moved = self._changed(update(_chains).where(here).values(**values))
+        if not moved:
+            message = f"another writer appended to {chain} first"
+            raise Conflict(message)
+
+    def events(self, chain: str, *, after: int = 0) -> Sequence[Event]:
+        query = (
+            select(_events.c.record, _events.c.mac)
+            .where(_events.c.tenant == self._tenant, _events.c.chain == chain, _events.c.seq > after)
+            .order_by(_events.c.seq)
+        )
+        return [opened(record, mac) for record, mac in self._connection.execute(query)]
+
+    def incident(self, incident: str) -> Incident | None:
+        return fold(self.events(incident))
+
+    def chains(self) -> Sequence[str]:
+        query = select(_chains.c.chain).where(_chains.c.tenant == self._tenant).order_by(_chains.c.chain)
+        return list(self._connection.execute(query).scalars())
+
+    def head(self, chain: str) -> tuple[int, bytes] | None:
+        query = select(_chains.c.seq, _chains.c.mac).where(
+            _chains.c.tenant == self._tenant, _chains.c.chain == chain
+        )
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else (row.seq, row.mac)

@@ -1,0 +1,116 @@
+"""Messages that should exist in Slack: wanted and sent revisions, so that superseded edits collapse by themselves."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, func, literal_column, select, update
+
+from bot.adapters.store import schema
+from bot.adapters.store.parts.base import Part
+from bot.domain.records import Message, MessageKind
+
+_messages = schema.messages
+
+
+class OutboxPart(Part):
+    """`bot.ports.Outbox` in SQL."""
+
+    def want_message(
+        self, incident: str, kind: MessageKind, *, key: str = "", text: str = "", now: float
+    ) -> int:
+        """Ask for the message to exist and to show the newest state; returns its row id."""
+        statement = self._upsert(_messages).values(
+            tenant=self._tenant,
+            incident=incident,
+            kind=kind.value,
+            key=key,
+            channel="",
+            thread_ts="",
+            ts="",
+            text=text,
+            wanted=1,
+            sent=0,
+            attempts=0,
+            next_at=now,
+            first_posted_at=0.0,
+            in_doubt=False,
+            note="",
+        )
+        statement = statement.on_conflict_do_update(
+            index_elements=["tenant", "incident", "kind", "key"],
+            set_={"wanted": _messages.c.wanted + 1, "text": text},
+        ).returning(_messages.c.id)
+        return int(self._connection.execute(statement).scalar_one())
+
+    def due_messages(self, *, now: float, limit: int) -> Sequence[Message]:
+        query = (
+            select(_messages)
+            .where(
+                _messages.c.tenant == self._tenant,
+                _messages.c.next_at <= now,
+                _messages.c.sent < _messages.c.wanted,
+            )
+            .order_by(_messages.c.id)
+            .limit(limit)
+        )
+        return [_message(row) for row in self._connection.execute(query)]
+
+    def message(self, incident: str, kind: MessageKind, *, key: str = "") -> Message | None:
+        query = select(_messages).where(
+            _messages.c.tenant == self._tenant,
+            _messages.c.incident == incident,
+            _messages.c.kind == kind.value,
+            _messages.c.key == key,
+        )
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _message(row)
+
+    def place_message(self, message_id: int, *, channel: str, thread_ts: str) -> None:
+        self._set_message(message_id, channel=channel, thread_ts=thread_ts)
+
+    def doubt_message(self, message_id: int) -> None:
+        self._set_message(message_id, in_doubt=True)
+
+    def sent_message(self, message_id: int, *, ts: str, revision: int, next_at: float, now: float) -> None:
+        first = func.coalesce(func.nullif(_messages.c.first_posted_at, 0.0), now)
+        self._set_message(
+            message_id,
+            ts=ts,
+            sent=revision,
+            next_at=next_at,
+            first_posted_at=first,
+            in_doubt=False,
+            attempts=0,
+        )
+
+    def delay_message(self, message_id: int, *, next_at: float, reason: str) -> None:
+        self._set_message(message_id, next_at=next_at, note=reason[:500], attempts=_messages.c.attempts + 1)
+
+    def posted_count(self, incident: str) -> int:
+        query = (
+            select(func.count(literal_column("1")))
+            .select_from(_messages)
+            .where(_messages.c.tenant == self._tenant, _messages.c.incident == incident, _messages.c.ts != "")
+        )
+        return int(self._connection.execute(query).scalar_one())
+
+    def _set_message(self, message_id: int, **values: object) -> None:
+        here = (_messages.c.tenant == self._tenant) & (_messages.c.id == message_id)
+        self._connection.execute(update(_messages).where(here).values(**values))
+
+
+def _message(row: Row[Any]) -> Message:
+    return Message(
+        id=row.id,
+        incident=row.incident,
+        kind=MessageKind(row.kind),
+        channel=row.channel,
+        thread_ts=row.thread_ts,
+        ts=row.ts,
+        wanted=row.wanted,
+        sent=row.sent,
+        attempts=row.attempts,
+        first_posted_at=row.first_posted_at,
+        text=row.text,
+        in_doubt=row.in_doubt,
+    )

@@ -1,0 +1,70 @@
+"""Background work as rows: due, claimed under a lease with an epoch, finished or given back."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, or_, select, update
+
+from bot.adapters.store import schema
+from bot.adapters.store.parts.base import Part
+from bot.domain.records import Task, TaskKind
+
+_tasks = schema.tasks
+
+
+class TasksPart(Part):
+    """`bot.ports.Tasks` in SQL. A claimed row's `due_at` is the end of its lease."""
+
+    def add_task(self, kind: TaskKind, incident: str, reason: str, *, due_at: float) -> int:
+        statement = insert(_tasks).values(
+            tenant=self._tenant,
+            kind=kind.value,
+            incident=incident,
+            reason=reason,
+            state="due",
+            due_at=due_at,
+            epoch=0,
+            tries=0,
+            note="",
+        )
+        key = self._connection.execute(statement).inserted_primary_key
+        return int(key[0]) if key else 0
+
+    def due_tasks(self, *, now: float) -> Sequence[int]:
+        query = (
+            select(_tasks.c.id)
+            .where(
+                _tasks.c.tenant == self._tenant,
+                _tasks.c.state.in_(["due", "claimed"]),
+                _tasks.c.due_at <= now,
+            )
+            .order_by(_tasks.c.id)
+        )
+        return list(self._connection.execute(query).scalars())
+
+    def claim_task(self, task_id: int, *, now: float, lease_s: float) -> Task | None:
+        free = or_(_tasks.c.state == "due", (_tasks.c.state == "claimed") & (_tasks.c.due_at <= now))
+        here = (_tasks.c.tenant == self._tenant) & (_tasks.c.id == task_id) & (_tasks.c.due_at <= now) & free
+        claimed = self._changed(
+            update(_tasks)
+            .where(here)
+            .values(state="claimed", due_at=now + lease_s, epoch=_tasks.c.epoch + 1, tries=_tasks.c.tries + 1)
+        )
+        if not claimed:
+            return None
+        row = self._connection.execute(select(_tasks).where(_tasks.c.id == task_id)).one()
+        return Task(row.id, TaskKind(row.kind), row.incident, row.reason, row.epoch, row.tries)
+
+    def finish_task(self, task: Task) -> bool:
+        return self._leave(task, state="done")
+
+    def release_task(self, task: Task, *, due_at: float, reason: str) -> bool:
+        return self._leave(task, state="due", due_at=due_at, note=reason[:500])
+
+    def _leave(self, task: Task, **values: object) -> bool:
+        here = (
+            (_tasks.c.tenant == self._tenant)
+            & (_tasks.c.id == task.id)
+            & (_tasks.c.epoch == task.epoch)
+            & (_tasks.c.state == "claimed")
+        )
+        return self._changed(update(_tasks).where(here).values(**values))

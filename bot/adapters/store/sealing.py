@@ -1,0 +1,33 @@
+"""Encryption of raw payloads at rest: AES-256-GCM with a fresh 96-bit nonce each, source name as associated data."""
+
+import hashlib
+import os
+import zlib
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from bot.domain.errors import Permanent
+
+_NONCE_BYTES = 12
+
+
+class Sealer:
+    """Seals and opens payloads with one key, derived by SHA-256 from the configured secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._cipher = AESGCM(hashlib.sha256(b"watchkeeper storage" + secret).digest())
+
+    def seal(self, body: bytes, *, label: str) -> bytes:
+        """Compress and encrypt; `label` must be given again to open."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, zlib.compress(body, 1), label.encode())
+
+    def open(self, sealed: bytes, *, label: str) -> bytes:
+        """Decrypt; raises Permanent when the key or the label is another one."""
+        try:
+            packed = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], label.encode())
+        except InvalidTag as error:
+            message = "a stored payload does not open with WATCHKEEPER_STORAGE_KEY; was the key changed?"
+            raise Permanent(message) from error
+        return zlib.decompress(packed)

@@ -1,0 +1,176 @@
+"""The Store on SQLAlchemy Core: SQLite (WAL, FULL) on one host, PostgreSQL in production; same schema, same code."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from bot.adapters.store.migrate import bring_up_to_date
+from bot.adapters.store.parts.base import Keys
+from bot.adapters.store.parts.control import ControlPart
+from bot.adapters.store.parts.incidents import IncidentsPart
+from bot.adapters.store.parts.intake import IntakePart
+from bot.adapters.store.parts.log import LogPart
+from bot.adapters.store.parts.outbox import OutboxPart
+from bot.adapters.store.parts.plans import PlansPart
+from bot.adapters.store.parts.tasks import TasksPart
+from bot.adapters.store.sealing import Sealer
+from bot.domain.errors import Conflict, Permanent, Retryable
+from bot.domain.incident import Incident
+from bot.domain.incident_fold import apply
+from bot.ports import Store, Transaction
+from bot.settings import Settings
+
+T = TypeVar("T")
+
+_ATTEMPTS = 12
+_BUSY_TIMEOUT_S = 8.0
+_RACES = ("40001", "40P01", "23505")
+
+
+class SqlTransaction(LogPart, IntakePart, IncidentsPart, TasksPart, OutboxPart, PlansPart, ControlPart):
+    """One transaction with every group of methods. Folds start from what this process folded before."""
+
+    def __init__(self, connection: Connection, tenant: str, keys: Keys, folds: dict[str, Incident]) -> None:
+        super().__init__(connection, tenant, keys)
+        self._folds = folds
+        self.folded: dict[str, Incident] = {}
+
+    def incident(self, incident: str) -> Incident | None:
+        folded = self._folds.get(incident)
+        for entry in self.events(incident, after=folded.seq if folded else 0):
+            folded = apply(folded, entry)
+        if folded is not None:
+            self.folded[incident] = folded
+        return folded
+
+
+class SqlStore:
+    """`bot.ports.Store`. One writer at a time per process; a lost race runs the work again."""
+
+    def __init__(self, engine: Engine, tenant: str, keys: Keys) -> None:
+        self.tenant = tenant
+        self.engine = engine
+        self._keys = keys
+        self._folds: dict[str, Incident] = {}
+        self._writer = threading.Lock()
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` and commit; raises Retryable when the database is locked, full or away."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._writer, _writing(self.engine) as connection, connection.begin():
+                    return work(SqlTransaction(connection, self.tenant, self._keys, self._folds))
+            except Conflict:
+                if attempt == _ATTEMPTS:
+                    raise
+            except DBAPIError as error:
+                if attempt == _ATTEMPTS or not _lost_race(error):
+                    raise _translated(error) from error
+        raise AssertionError  # The loop above returns or raises.
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in a reading transaction; raises Retryable when the database is away."""
+        try:
+            with self.engine.connect() as connection, connection.begin():
+                transaction = SqlTransaction(connection, self.tenant, self._keys, self._folds)
+                result = work(transaction)
+        except DBAPIError as error:
+            raise _translated(error) from error
+        self._folds.update(transaction.folded)
+        return result
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the configured database, bring its schema up to date; raises Permanent with what to do."""
+    settings.require("store", ["audit_key", "storage_key"])
+    engine = open_engine(settings.database_url)
+    try:
+        bring_up_to_date(engine, settings.data_dir)
+    except DBAPIError as error:
+        message = (
+            f"database {engine.url.render_as_string(hide_password=True)} cannot be used: {_cause(error)}"
+        )
+        raise Permanent(message) from error
+    return SqlStore(engine, settings.tenant, keys_of(settings))
+
+
+def keys_of(settings: Settings) -> Keys:
+    """The store's secrets from settings; raises Permanent naming what is missing."""
+    settings.require("store", ["audit_key", "storage_key"])
+    audit, storage = settings.audit_key, settings.storage_key
+    return Keys(
+        audit.get_secret_value().encode() if audit else b"",
+        Sealer(storage.get_secret_value().encode() if storage else b""),
+    )
+
+
+def open_engine(database_url: str) -> Engine:
+    """An engine with our pragmas; raises Permanent for a URL that is not SQLite or PostgreSQL."""
+    try:
+        url = make_url(database_url)
+    except ArgumentError as error:
+        message = (
+            "WATCHKEEPER_DATABASE_URL is not a database URL (sqlite:///FILE or postgresql+psycopg://...)"
+        )
+        raise Permanent(message) from error
+    if url.get_backend_name() == "postgresql":
+        return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        message = (
+            f"WATCHKEEPER_DATABASE_URL: {url.get_backend_name()} is not supported, use SQLite or PostgreSQL"
+        )
+        raise Permanent(message)
+    _make_folder(Path(url.database).parent)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False})
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"cannot create {folder} for the database: {error.strerror}; choose another WATCHKEEPER_DATABASE_URL"
+        raise Permanent(message) from error
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _writing(engine: Engine) -> Connection:
+    return engine.connect().execution_options(writing=True)
+
+
+def _lost_race(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in _RACES
+
+
+def _cause(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
+
+
+def _translated(error: DBAPIError) -> Retryable | Permanent:
+    if isinstance(error, OperationalError) or error.connection_invalidated:
+        return Retryable(f"the database is not available: {_cause(error)}", delay_s=1.0)
+    return Permanent(f"the database refused a statement: {_cause(error)}")

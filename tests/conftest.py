@@ -1,0 +1,63 @@
+"""Shared by all tests: options, a clean environment, and a store on a real SQLite file."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.store.sql import SqlStore, open_store
+from bot.settings import Settings, load
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--promise-scale", type=float, default=0.01, help="share of the full promise counts to run"
+    )
+    parser.addoption(
+        "--promise-proof", action="store_true", help="switch each promise's guard off; must break"
+    )
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests may reach the product."""
+    for name in list(os.environ):
+        if (name.startswith("WATCHKEEPER_") and not name.startswith("WATCHKEEPER_TEST_")) or name.startswith(
+            "SLACK_"
+        ):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
+    """Build settings from keyword arguments on top of a working minimum for this test's folder."""
+
+    def build(**given: str) -> Settings:
+        values = {
+            "audit_key": "a" * 32,
+            "storage_key": "s" * 32,
+            "grant_key": "g" * 32,
+            "data_dir": str(tmp_path),
+            "database_url": f"sqlite:///{tmp_path}/watchkeeper.sqlite3",
+            **given,
+        }
+        for name, value in values.items():
+            key = (
+                name.upper()
+                if name.startswith("slack_") and name != "slack_alert_apps"
+                else f"WATCHKEEPER_{name.upper()}"
+            )
+            monkeypatch.setenv(key, value)
+        return load()
+
+    return build
+
+
+@pytest.fixture
+def store(settings: Callable[..., Settings]) -> Iterator[SqlStore]:
+    """A store on a real SQLite file."""
+    opened = open_store(settings())
+    assert isinstance(opened, SqlStore)
+    yield opened
+    opened.close()
