@@ -112,8 +112,8 @@ class Executor(Protocol):
         """Do it, once; returns one line for the log. Raises Conflict, Refused, Permanent or Undecided."""
         ...
 
-    def settled(self, step: PlannedStep) -> bool:
-        """Read back: does the live object show the state that the step sets?"""
+    def settled(self, step: PlannedStep, *, token: str) -> bool:
+        """Read back: does the live object show the state that the step sets? `token` is that of its call."""
         ...
 
 

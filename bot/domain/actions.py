@@ -1,12 +1,13 @@
 """The closed table of actions: everything that may ever be done to production.
 
 Live fields, all strings, that an inventory must give per target kind (the executor reads the same ones, less
-those marked *). Kind `k8s.deployment` (scope = namespace): uid; generation, observed_generation, replicas,
-updated, ready (numbers); revision = annotation deployment.kubernetes.io/revision; image = of the first
-container; template_hash = label pod-template-hash of the ReplicaSet that carries the live revision;
-previous_revision*, previous_image*, previous_template_hash* = of the newest older revision, absent where there
-is none. Kind `ecs.service` (scope = cluster): uid = "ARN@CREATED" with createdAt in whole unix seconds;
-status; desired_count, running_count (numbers); task_definition; previous_count* = the last other desired count.
+those marked *). Kind `k8s.deployment` (scope = namespace): uid; resource_version; generation,
+observed_generation, replicas = wanted, total, updated, ready (numbers); revision = annotation
+deployment.kubernetes.io/revision; image = of the first container; template_hash = label pod-template-hash of
+the ReplicaSet whose template is the live one; previous_revision*, previous_image*, previous_template_hash* = of
+the newest older revision, absent where there is none. Kind `ecs.service` (scope = cluster): uid = "ARN@CREATED"
+with createdAt in whole unix seconds; status; desired_count, running_count (numbers); task_definition;
+previous_count* = the last other desired count.
 """
 
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ def _undo_inverse(live: Live, params: Params) -> Params | None:
 
 def _rolled_out(live: Live, params: Params) -> bool:
     seen = int(live["observed_generation"]) >= int(live["generation"])
-    complete = live["updated"] == live["replicas"] and live["ready"] == live["replicas"]
+    complete = live["updated"] == live["total"] == live["ready"] == live["replicas"]
     return live["template_hash"] == params["to_template"] and seen and complete
 
 
