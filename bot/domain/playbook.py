@@ -6,6 +6,18 @@ from enum import StrEnum
 
 from bot.domain.evidence import CauseClass
 
+TARGET_KINDS = ("k8s.deployment", "ecs.service")
+# Live fields that a playbook may bind or test, per target kind; `domain/actions` says what each one means.
+LIVE_FIELDS: Mapping[str, frozenset[str]] = {
+    "k8s.deployment": frozenset(
+        {"replicas", "updated", "ready", "revision", "image", "template_hash"}
+        | {"previous_revision", "previous_image", "previous_template_hash"}
+    ),
+    "ecs.service": frozenset(
+        {"status", "desired_count", "running_count", "task_definition", "previous_count", "scaled_at"}
+    ),
+}
+
 
 class Tier(StrEnum):
     """Ceiling of autonomy that a playbook allows."""
@@ -15,11 +27,19 @@ class Tier(StrEnum):
     AUTO = "auto"
 
 
+class Offer(StrEnum):
+    """Where a playbook stands among the options: a remedy, or a companion that comes last."""
+
+    FIRST = "first"
+    COMPANION = "companion"
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One typed input. `type` is integer or a target kind; `source` says where its value comes from in the inventory.
+    """One typed input. `type` is integer, name or a target kind; `source` says where in the inventory it comes from.
 
     Sources: `incident.suspect` (a live target of the suspect) or `target.FIELD` (a live field of that target).
+    An integer is `percent` hundredths of the field, rounded up, and must lie in minimum..maximum.
     """
 
     name: str
@@ -27,13 +47,15 @@ class Input:
     source: str
     minimum: int | None = None
     maximum: int | None = None
+    percent: int = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """A live field of the target that must hold when binding and again when executing.
+    """A live field of the target that must hold when binding.
 
-    `operator` is one of ==, !=, <, <=, >, >=; `value` a constant or `inputs.NAME`.
+    `operator` is ==, !=, <, <=, > or >= with `value` a constant, `target.FIELD` or `inputs.NAME`; or `within`, where
+    the field is a unix time in seconds and `value` the greatest age in seconds.
     """
 
     name: str
@@ -44,7 +66,7 @@ class Precondition:
 
 @dataclass(frozen=True, slots=True)
 class PlaybookStep:
-    """One use of a catalogue action; `arguments` maps its parameters to `inputs.NAME` or a constant."""
+    """One use of a catalogue action; `arguments` maps its parameters to `inputs.NAME` or an integer constant."""
 
     id: str
     name: str
@@ -55,11 +77,15 @@ class PlaybookStep:
 
 @dataclass(frozen=True, slots=True)
 class VerifyCheck:
-    """After the steps: `signal` of the suspect must be below `below_milli` thousandths within `within_s` seconds."""
+    """After the steps: `signal` must be below `below_milli` thousandths within `within_s` seconds.
+
+    `of` is `suspect`, or `affected`: the suspect and every service that showed the symptom in this signal.
+    """
 
     signal: str
     below_milli: int
     within_s: int
+    of: str = "suspect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +107,9 @@ class Playbook:
     verify: tuple[VerifyCheck, ...]
     on_failure: str
     path: str
-    offer: str = "first"
+    offer: Offer = Offer.FIRST
+
+    @property
+    def target(self) -> Input:
+        """The one input that names the target; lint holds that there is exactly one."""
+        return next(item for item in self.inputs if item.type in TARGET_KINDS)

@@ -1,0 +1,1 @@
+"""Playbooks: reviewed responses, read from files and linted before anything starts."""
