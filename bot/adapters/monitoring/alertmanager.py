@@ -1,0 +1,92 @@
+"""Prometheus Alertmanager's webhook, version 4: a group of alerts in each body.
+
+Format: Alertmanager documentation, "webhook_config"; bodies may be tens of MB since a 413 is never retried.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
+from bot.domain.errors import Permanent
+from bot.ports import AlertParser
+
+_SEVERITIES = {
+    "critical": AlertSeverity.CRITICAL,
+    "page": AlertSeverity.CRITICAL,
+    "error": AlertSeverity.CRITICAL,
+    "info": AlertSeverity.INFO,
+    "none": AlertSeverity.INFO,
+}
+_SERVICE_LABELS = ("service", "app", "app_kubernetes_io_name", "deployment", "job")
+_NO_END_YEAR = 1
+
+
+class _Item(msgspec.Struct):
+    status: str
+    labels: dict[str, str]
+    startsAt: datetime  # noqa: N815 - the sender's spelling
+    endsAt: datetime | None = None  # noqa: N815 - the sender's spelling
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
+    generatorURL: str = ""  # noqa: N815 - the sender's spelling
+
+
+class _Payload(msgspec.Struct):
+    version: str
+    alerts: list[_Item]
+
+
+_DECODER = msgspec.json.Decoder(_Payload)
+
+
+class Alertmanager:
+    """Reads webhook bodies; the labels are the identity, so that repeats and resolves find their alert."""
+
+    name = "alertmanager"
+
+    def parse(self, body: bytes, *, source: str, received_at: float) -> list[Alert]:
+        """Every alert in the group; raises Permanent naming the field that is wrong."""
+        try:
+            payload = _DECODER.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            message = f"not an Alertmanager webhook (version 4): {error}"
+            raise Permanent(message) from error
+        if payload.version != "4":
+            message = f"Alertmanager webhook version {payload.version[:10]!r} is not supported, expected '4'"
+            raise Permanent(message)
+        return [_alert(item, source, received_at) for item in payload.alerts]
+
+
+def build() -> AlertParser:
+    """The parser of this file."""
+    return Alertmanager()
+
+
+def _alert(item: _Item, source: str, received_at: float) -> Alert:
+    if item.status not in ("firing", "resolved"):
+        message = f"alert status {item.status[:20]!r} is neither 'firing' nor 'resolved'"
+        raise Permanent(message)
+    labels = item.labels
+    ended = item.endsAt
+    return Alert(
+        fingerprint=fingerprint_of(source, labels),
+        source=source,
+        name=labels.get("alertname", "unnamed"),
+        status=AlertStatus(item.status),
+        severity=_SEVERITIES.get(labels.get("severity", "").lower(), AlertSeverity.WARNING),
+        service=_service(labels),
+        summary=item.annotations.get("summary") or item.annotations.get("description", ""),
+        starts_at=item.startsAt.timestamp(),
+        received_at=received_at,
+        ends_at=ended.timestamp() if ended and ended.year > _NO_END_YEAR else None,
+        labels=labels,
+        link=item.generatorURL,
+    )
+
+
+def _service(labels: dict[str, str]) -> str:
+    for name in _SERVICE_LABELS:
+        value = labels.get(name)
+        if value:
+            return value
+    return ""

@@ -1,0 +1,111 @@
+"""declare: open an incident for a group of alerts, or by a person's hand; card and announcement are wanted at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.alert import Alert, AlertSeverity
+from bot.domain.event import EventType, NewEvent
+from bot.domain.incident import IncidentState, Severity
+from bot.domain.records import IncidentRow, MessageKind, TaskKind
+from bot.domain.severity import Judged, judge
+from bot.ports import Transaction
+
+_TITLE_CHARS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A declared incident: its id and the task that investigates it."""
+
+    incident: str
+    task: int
+
+
+def declare(
+    tx: Transaction, alerts: Sequence[Alert], *, incident: str, now: float, observe_only: bool
+) -> Declared:
+    """Open an incident for alerts that belong to no open one."""
+    judged = judge_alerts(alerts)
+    services = tuple(sorted({alert.service for alert in alerts}))
+    lead = _lead(alerts)
+    others = len(services) - 1
+    title = f"{lead.name} on {lead.service or 'an unnamed service'}" + (
+        f" and {others} more" if others else ""
+    )
+    open_key = f"{now:.3f}:{services[0]}"
+    row = _row(tx, incident, title, judged.severity, open_key, services, now)
+    return _open(tx, row, judged.reason, now=now, observe_only=observe_only)
+
+
+def declare_by_hand(
+    tx: Transaction, *, incident: str, title: str, severity: Severity, by: str, now: float, observe_only: bool
+) -> Declared:
+    """Open an incident that a person asked for."""
+    row = _row(tx, incident, title, severity, f"by-hand:{incident}", (), now)
+    return _open(tx, row, f"declared by <@{by}>", now=now, observe_only=observe_only)
+
+
+def judge_alerts(alerts: Sequence[Alert]) -> Judged:
+    """Severity of a set of alerts, with its reason."""
+    critical: dict[str, int] = {}
+    for alert in alerts:
+        if alert.severity is AlertSeverity.CRITICAL:
+            critical[alert.service] = critical.get(alert.service, 0) + 1
+    return judge(critical, len({alert.service for alert in alerts}), len(alerts))
+
+
+def _lead(alerts: Sequence[Alert]) -> Alert:
+    """The alert that names the incident: critical before others, of the loudest service, by name where equal."""
+    loud: dict[str, int] = {}
+    for alert in alerts:
+        loud[alert.service] = loud.get(alert.service, 0) + 1
+    return min(
+        alerts,
+        key=lambda one: (
+            one.severity is not AlertSeverity.CRITICAL,
+            -loud[one.service],
+            one.service,
+            one.name,
+        ),
+    )
+
+
+def _row(
+    tx: Transaction,
+    incident: str,
+    title: str,
+    severity: Severity,
+    open_key: str,
+    services: tuple[str, ...],
+    now: float,
+) -> IncidentRow:
+    return IncidentRow(
+        id=incident,
+        number=tx.next_number(),
+        open_key=open_key,
+        state=IncidentState.INVESTIGATING,
+        severity=severity,
+        title=title[:_TITLE_CHARS],
+        opened_at=now,
+        last_alert_at=now,
+        services=services,
+    )
+
+
+def _open(tx: Transaction, row: IncidentRow, reason: str, *, now: float, observe_only: bool) -> Declared:
+    tx.insert_incident(row)
+    body = {
+        "number": row.number,
+        "title": row.title,
+        "severity": int(row.severity),
+        "reason": reason,
+        "key": row.open_key,
+        "own_channel": row.severity.own_channel,
+        "observe_only": observe_only,
+    }
+    tx.append(row.id, [NewEvent(EventType.INCIDENT_DECLARED, body)], at_ms=round(now * 1000))
+    tx.want_message(row.id, MessageKind.CARD, now=now)
+    if row.severity.own_channel:
+        tx.want_message(row.id, MessageKind.ANNOUNCEMENT, now=now)
+    task = tx.add_task(TaskKind.INVESTIGATE, row.id, "declared", due_at=now)
+    return Declared(row.id, task)

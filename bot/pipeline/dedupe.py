@@ -1,0 +1,68 @@
+"""dedupe: what an alert is to us (new, repeat, resolved, fired again), by fingerprint; a counter, not a message."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bot.domain.alert import Alert, AlertStatus
+from bot.domain.records import StoredAlert
+
+
+class Seen(StrEnum):
+    """What one delivery of an alert means."""
+
+    NEW = "new"
+    REPEAT = "repeat"
+    RESOLVED = "resolved"
+    FIRED_AGAIN = "fired_again"
+    RESOLVED_UNSEEN = "resolved_unseen"
+    OLDER_THAN_KNOWN = "older_than_known"
+
+
+@dataclass(frozen=True, slots=True)
+class DedupeOutcome:
+    """The newest state of one fingerprint in this batch, with what it means; `stored` is None when it is new."""
+
+    reason: Seen
+    alert: Alert
+    times_seen: int
+    stored: StoredAlert | None = None
+
+
+def dedupe(
+    alerts: Iterable[Alert], stored: Mapping[str, StoredAlert], open_incidents: frozenset[str]
+) -> list[DedupeOutcome]:
+    """Fold a batch by fingerprint and compare with what is stored; the order inside the batch does not matter.
+
+    A known alert whose incident is closed counts as new, since it must find a new home.
+    """
+    newest: dict[str, Alert] = {}
+    seen: dict[str, int] = {}
+    for alert in alerts:
+        seen[alert.fingerprint] = seen.get(alert.fingerprint, 0) + 1
+        known = newest.get(alert.fingerprint)
+        if known is None or _order(alert) > _order(known):
+            newest[alert.fingerprint] = alert
+    return [
+        _judge(alert, seen[fingerprint], stored.get(fingerprint), open_incidents)
+        for fingerprint, alert in newest.items()
+    ]
+
+
+def _order(alert: Alert) -> tuple[float, bool, float]:
+    return (alert.starts_at, alert.status is AlertStatus.RESOLVED, alert.received_at)
+
+
+def _judge(
+    alert: Alert, times: int, stored: StoredAlert | None, open_incidents: frozenset[str]
+) -> DedupeOutcome:
+    firing = alert.status is AlertStatus.FIRING
+    if stored is None or (firing and stored.incident not in open_incidents):
+        return DedupeOutcome(Seen.NEW if firing else Seen.RESOLVED_UNSEEN, alert, times)
+    times += stored.times_seen
+    if _order(alert) < _order(stored.alert):
+        return DedupeOutcome(Seen.OLDER_THAN_KNOWN, stored.alert, times, stored)
+    if not firing:
+        return DedupeOutcome(Seen.RESOLVED, replace(alert, starts_at=stored.alert.starts_at), times, stored)
+    was_firing = stored.alert.status is AlertStatus.FIRING
+    return DedupeOutcome(Seen.REPEAT if was_firing else Seen.FIRED_AGAIN, alert, times, stored)

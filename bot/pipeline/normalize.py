@@ -1,0 +1,41 @@
+"""normalize: a raw payload becomes Alerts, or a reason why it cannot be read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.alert import Alert
+from bot.domain.errors import Permanent
+from bot.domain.records import RawBody
+from bot.ports import AlertParser
+
+
+class Normalized(StrEnum):
+    """How reading a payload ended."""
+
+    PARSED = "parsed"
+    NOTHING_IN_IT = "nothing_in_it"
+    UNREADABLE = "unreadable"
+    UNKNOWN_KIND = "unknown_kind"
+
+
+@dataclass(frozen=True, slots=True)
+class NormalizeOutcome:
+    """The alerts of one payload with the reason for their number."""
+
+    reason: Normalized
+    alerts: tuple[Alert, ...] = ()
+    detail: str = ""
+
+
+def normalize(raw: RawBody, parsers: Mapping[str, AlertParser]) -> NormalizeOutcome:
+    """Read one stored payload with the parser of its kind; never raises for what is inside it."""
+    parser = parsers.get(raw.kind)
+    if parser is None:
+        return NormalizeOutcome(Normalized.UNKNOWN_KIND, detail=f"no parser is configured for {raw.kind!r}")
+    try:
+        alerts = parser.parse(raw.body, source=raw.source, received_at=raw.received_at)
+    except Permanent as error:
+        return NormalizeOutcome(Normalized.UNREADABLE, detail=str(error))
+    reason = Normalized.PARSED if alerts else Normalized.NOTHING_IN_IT
+    return NormalizeOutcome(reason, tuple(alerts))
