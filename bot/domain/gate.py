@@ -9,11 +9,11 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from bot.domain.canonical import canonical
+from bot.domain.identity import Identity, IdentityKind
 from bot.domain.plan import ActionClass, Plan, PlanState
-from bot.domain.records import Grant
+from bot.domain.records import Grant, PlanRow
 
 MAX_SKEW_S = 120.0
 GRANT_LIFETIME_S: Mapping[ActionClass, int] = {
@@ -58,29 +58,6 @@ class Rule(StrEnum):
     NOTHING_TO_UNDO = "nothing_to_undo"
 
 
-class IdentityKind(StrEnum):
-    """What kind of account clicked; only a member may ever decide."""
-
-    MEMBER = "member"
-    DEACTIVATED = "deactivated"
-    BOT = "bot"
-    STRANGER = "stranger"
-    GUEST = "guest"
-    UNREADABLE = "unreadable"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """An account as Slack describes it now; `team` is the workspace that it belongs to."""
-
-    user: str
-    team: str
-    kind: IdentityKind
-
-
-UNREADABLE = Identity("", "", IdentityKind.UNREADABLE)
-
-
 @dataclass(frozen=True, slots=True)
 class Click:
     """One button press or modal submission, with the fields of the verified Slack body only.
@@ -107,7 +84,8 @@ class Facts:
     """What Slack and the store say at the moment of deciding; `members` None means that the group is unreadable.
 
     `cards` are the (channel, ts) of our own messages that show this incident's options; `earlier` are those who
-    already confirmed a plan that needs two people; `frozen` is the switch that is on, or None. Times in seconds.
+    already confirmed a plan that needs two people; `frozen` is the switch that is on, or None; `damaged` says that
+    the stored plan could not be read back as one. Times in seconds.
     """
 
     now: float
@@ -115,12 +93,22 @@ class Facts:
     members: frozenset[str] | None
     home_team: str
     cards: frozenset[tuple[str, str]]
-    plan: Plan | None
-    state: PlanState | None
+    row: PlanRow | None
     observe_only: bool
+    damaged: bool = False
     frozen: str | None = None
     earlier: frozenset[str] = frozenset()
     requester: str = ""
+
+    @property
+    def plan(self) -> Plan | None:
+        """The stored plan, where there is one."""
+        return self.row.plan if self.row else None
+
+    @property
+    def state(self) -> PlanState | None:
+        """The stored plan's state, where there is one."""
+        return self.row.state if self.row else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,28 +117,6 @@ class Refusal:
 
     rule: Rule
     text: str
-
-
-def identity_of(user: Mapping[str, Any]) -> Identity:
-    """Read a Slack user object; a field that is absent counts against the account, never for it."""
-    name, team = user.get("id"), user.get("team_id")
-    if not isinstance(name, str) or not isinstance(team, str) or not name or not team:
-        return UNREADABLE
-    return Identity(name, team, _kind_of(name, user))
-
-
-def _kind_of(name: str, user: Mapping[str, Any]) -> IdentityKind:
-    if user.get("deleted") is not False:
-        return IdentityKind.DEACTIVATED
-    automatic = any(user.get(flag) for flag in ("is_workflow_bot", "is_connector_bot"))
-    if user.get("is_bot") is not False or automatic or name == "USLACKBOT":
-        return IdentityKind.BOT
-    if user.get("is_stranger"):
-        return IdentityKind.STRANGER
-    restricted = (user.get("is_restricted"), user.get("is_ultra_restricted"))
-    if restricted != (False, False) or user.get("is_invited_user"):
-        return IdentityKind.GUEST
-    return IdentityKind.MEMBER
 
 
 def refusal_of(click: Click, facts: Facts) -> Refusal | None:
@@ -199,18 +165,30 @@ def _card(click: Click, facts: Facts) -> Refusal | None:
 
 
 def _plan(click: Click, facts: Facts) -> Refusal | None:
-    plan = facts.plan
-    if plan is None or plan.incident != click.incident:
-        return Refusal(
-            Rule.UNKNOWN_PLAN,
-            "This option does not exist in the incident; use the newest card of the incident.",
-        )
-    if not hmac.compare_digest(plan.hash, click.plan_hash):
+    if facts.damaged or (facts.row is not None and not intact(facts.row, click.plan_hash)):
         return Refusal(
             Rule.PLAN_CHANGED,
             "The stored plan is not the one that was shown; nothing will run. Ask for new options.",
         )
+    if facts.row is None or facts.row.plan.incident != click.incident:
+        return Refusal(
+            Rule.UNKNOWN_PLAN,
+            "This option is not offered in the incident any more; use its newest card.",
+        )
     return None
+
+
+def intact(row: PlanRow, shown_hash: str) -> bool:
+    """Whether the stored text, the plan read from it and the row's name all are what `shown_hash` names."""
+    stored = hashlib.sha256(row.content).hexdigest()
+    return row.hash == stored == row.plan.hash == shown_hash
+
+
+def freeze_scopes(plan: Plan) -> tuple[str, ...]:
+    """The switches that stop this plan, widest first: everything, its incident, its services, its actions."""
+    services = sorted({f"service:{step.target.service}" for step in plan.steps})
+    actions = sorted({f"action:{step.action}" for step in plan.steps})
+    return ("all", f"incident:{plan.incident}", *services, *actions)
 
 
 _EXPIRED = Refusal(Rule.EXPIRED, "This option has expired; ask for new ones with /incident options.")
