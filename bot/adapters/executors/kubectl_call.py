@@ -1,0 +1,133 @@
+"""One way to run kubectl: list argv, one binary, one context, bounded time, an empty environment, our own errors.
+
+Shared by the two executors that use it; holds no action.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.domain.catalogue import NAME
+from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided, WatchkeeperError
+from bot.domain.plan import Target
+from bot.settings import Settings
+
+# One rollout undo is three requests; all of them must be over before a lease of 15 s can run out.
+REQUEST_TIMEOUT_S = 4
+PROCESS_TIMEOUT_S = 12
+_NEVER_SENT = ("connection refused", "was refused", "no such host", "no route to host", "dial tcp")
+_FATE_UNKNOWN = ("EOF", "deadline exceeded", "Client.Timeout", "timed out", "reset by peer", "broken pipe")
+_CONFLICTS = ("(Conflict)", "Expected resource version to be", "Expected replicas to be")
+
+
+@dataclass(frozen=True, slots=True)
+class KubectlCall:
+    """Where kubectl is and whom it acts as. `home` holds its discovery cache and none of a person's preferences."""
+
+    binary: str
+    kubeconfig: Path
+    context: str
+    namespace: str
+    home: Path
+    path: str
+
+    def argv(self, command: Sequence[str], *flags: str) -> list[str]:
+        """The full argument list of a catalogue command; `flags` go before its `--`."""
+        body = list(command[1:])
+        cut = body.index("--") if "--" in body else len(body)
+        fixed = [f"--kubeconfig={self.kubeconfig}", f"--request-timeout={REQUEST_TIMEOUT_S}s"]
+        if self.context:
+            fixed.append(f"--context={self.context}")
+        return [self.binary, *fixed, *body[:cut], *flags, *body[cut:]]
+
+    def run(self, command: Sequence[str], *flags: str, writes: bool = False) -> str:
+        """Standard output; raises Retryable, Permanent, Refused, Conflict, or Undecided where `writes`."""
+        try:
+            done = subprocess.run(
+                self.argv(command, *flags),
+                env={"PATH": self.path, "HOME": str(self.home)},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PROCESS_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            message = f"kubectl did not answer within {PROCESS_TIMEOUT_S} s"
+            raise (Undecided(message) if writes else Retryable(message)) from error
+        except OSError as error:
+            message = f"kubectl cannot be started: {error.strerror}"
+            raise Permanent(message) from error
+        if done.returncode != 0:
+            raise failure(done.stderr.decode("utf-8", "replace"), writes=writes)
+        return done.stdout.decode("utf-8", "replace")
+
+    def get(self, what: str, *flags: str) -> Any:
+        """One object or list as data; `what` is TYPE or TYPE/NAME."""
+        command = ("kubectl", f"--namespace={self.namespace}", "get", "--output=json", *flags, "--", what)
+        text = self.run(command)
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            message = f"kubectl get {what} answered something that is not JSON"
+            raise Permanent(message) from error
+
+    def inside(self, target: Target) -> None:
+        """Raise Refused for a target outside the one namespace that this executor may touch."""
+        if target.scope != self.namespace or not re.fullmatch(NAME, target.name):
+            message = f"{target.scope}/{target.name} is outside the executor's namespace {self.namespace}"
+            raise Refused(message, rule="outside_namespace")
+
+
+def failure(stderr: str, *, writes: bool) -> WatchkeeperError:
+    """What a failed kubectl run means; a write whose fate is unknown is Undecided."""
+    text = " ".join(stderr.split())[-400:]
+    if "(NotFound)" in text:
+        return Permanent(f"kubectl: not found: {text}")
+    if "(Forbidden)" in text or "(Unauthorized)" in text or "must be logged in" in text:
+        return Refused(f"kubectl: not permitted: {text}", rule="forbidden")
+    if any(mark in text for mark in _CONFLICTS):
+        return Conflict(f"kubectl: changed by somebody else: {text}")
+    if "(TooManyRequests)" in text:
+        return Retryable(f"kubectl: the server is busy: {text}", delay_s=2.0)
+    if any(mark in text for mark in _NEVER_SENT):
+        return Retryable(f"kubectl: the server cannot be reached: {text}")
+    known = text.startswith("error:") or "(Invalid)" in text or "(BadRequest)" in text
+    if known and not any(mark in text for mark in _FATE_UNKNOWN):
+        return Permanent(f"kubectl: {text}")
+    message = f"kubectl: {text}"
+    return Undecided(message) if writes else Retryable(message)
+
+
+def build_call(settings: Settings) -> KubectlCall:
+    """Resolve the binary and credentials once; raises Permanent naming what is missing."""
+    settings.require("executor", ["kube_executor_config"])
+    binary = shutil.which(settings.kubectl)
+    if binary is None:
+        message = f"kubectl {settings.kubectl!r} was not found; set WATCHKEEPER_KUBECTL to its path"
+        raise Permanent(message)
+    config = settings.kube_executor_config
+    if config is None or not config.is_file():
+        message = f"the executor's kubeconfig {config} cannot be read; set WATCHKEEPER_KUBE_EXECUTOR_CONFIG"
+        raise Permanent(message)
+    home = settings.data_dir / "executor-home"
+    home.mkdir(parents=True, exist_ok=True)
+    return KubectlCall(
+        binary=str(Path(binary).resolve()),
+        kubeconfig=config.resolve(),
+        context=settings.kube_context,
+        namespace=settings.kube_namespace,
+        home=home.resolve(),
+        path=os.environ.get("PATH", os.defpath),
+    )
+
+
+def selector_of(deployment: Mapping[str, Any]) -> str:
+    """The label selector flag of a Deployment's pods and ReplicaSets; empty where it selects by expressions."""
+    labels = deployment["spec"]["selector"].get("matchLabels", {})
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
