@@ -32,7 +32,8 @@ class Action:
     """One verb that sets absolute state. `inverse` gives the parameters that restore `live`, or None.
 
     `expect` names the live fields that must be unchanged at the moment of the call (`uid` always is).
-    `settled` reads back. `blast_radius` counts what the call touches. `permissions` are all that it needs, one
+    `sets` are the live fields that hold once the call has landed, `settled` says whether the effect is complete
+    too. `blast_radius` counts what the call touches. `permissions` are all that it needs, one
     `k8s:GROUP:RESOURCE:VERB` or `iam:SERVICE:ACTION` each. A `read_only` action changes nothing, so that its
     inverse is to do nothing.
     """
@@ -45,6 +46,7 @@ class Action:
     command: Callable[[Target, Params], tuple[str, ...]]
     inverse: Callable[[Live, Params], Params | None]
     expect: tuple[str, ...]
+    sets: Callable[[Params], Live]
     settled: Callable[[Live, Params], bool]
     blast_radius: Callable[[Live, Params], Mapping[str, int]]
     permissions: tuple[str, ...]
