@@ -1,0 +1,186 @@
+"""Whose fault: each service's own trouble (what its callees do not explain) times what depends on it.
+
+A database that one client floods hands its blame to that client; more demand from outside takes it from everybody.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from bot.domain.alert import Alert, AlertSeverity
+from bot.domain.candidate import CRITICAL_WEIGHT
+from bot.domain.diagnosis import tuning
+from bot.domain.diagnosis.changes import NearChange, nearest
+from bot.domain.diagnosis.graph import Graph
+from bot.domain.diagnosis.load import Demand, Driven, driver_of
+from bot.domain.diagnosis.novelty import Novelty
+from bot.domain.diagnosis.symptoms import FELT, Route, ServiceState
+from bot.domain.telemetry import Change
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What blame looks at: the graph, each service's state, alert weights, changes and new log templates."""
+
+    graph: Graph
+    states: Mapping[str, ServiceState]
+    alerts: Mapping[str, float]
+    changes: tuple[Change, ...]
+    novelty: Mapping[str, Novelty]
+    onset_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """One candidate. `own` is its unexplained trouble (0..1), `reach` the share of all trouble that it accounts for."""
+
+    service: str
+    score: float
+    own: float
+    reach: float
+    dependants: tuple[str, ...]
+    change: NearChange | None = None
+    novelty: Novelty | None = None
+    alerts: float = 0.0
+    driven: Driven | None = None
+    demand: Demand | None = None
+    explained_by: str = ""
+
+
+def alert_weights(alerts: Iterable[Alert]) -> dict[str, float]:
+    """Distinct alerts per service, critical ones heavier."""
+    weights: dict[str, float] = {}
+    for alert in {alert.fingerprint: alert for alert in alerts}.values():
+        if alert.service:
+            weight = CRITICAL_WEIGHT if alert.severity is AlertSeverity.CRITICAL else 1.0
+            weights[alert.service] = weights.get(alert.service, 0.0) + weight
+    return weights
+
+
+def rank(scene: Scene, demand: Demand | None) -> tuple[Suspect, ...]:
+    """Suspects best first; ties go by name, so that the result depends on nothing else."""
+    unwell = _trouble(scene)
+    total = sum(unwell.values())
+    suspects = {name: _suspect(name, scene, unwell, total) for name in unwell}
+    _hand_over(suspects, scene, unwell, total)
+    if demand is not None:
+        _excuse(suspects, demand)
+    lifted = [_lifted(suspect, scene) for suspect in suspects.values()]
+    lifted.sort(key=lambda suspect: (-suspect.score, suspect.service))
+    best = lifted[0].score if lifted else 0.0
+    worth = [s for s in lifted if s.score > 0 and s.score >= tuning.SUSPECT_LEAST * best]
+    return tuple(worth[: tuning.MOST_HYPOTHESES])
+
+
+def _trouble(scene: Scene) -> dict[str, float]:
+    """Symptom of each unwell service; alerts speak for services that have no telemetry."""
+    unwell = {name: state.symptom for name, state in scene.states.items() if state.symptom > 0}
+    loudest = max(scene.alerts.values(), default=1.0)
+    for name, weight in scene.alerts.items():
+        if name not in scene.states:
+            unwell[name] = tuning.ALERT_ONLY * weight / loudest
+    return dict(sorted(unwell.items()))
+
+
+def _suspect(name: str, scene: Scene, unwell: Mapping[str, float], total: float) -> Suspect:
+    own, explained_by = _own(name, scene, unwell)
+    dependants = scene.graph.dependants(name, unwell)
+    reach = (unwell[name] + sum(unwell[other] for other in dependants)) / total
+    score = own * (tuning.REACH_FLOOR + (1 - tuning.REACH_FLOOR) * reach)
+    if name in scene.graph.observed:
+        score *= tuning.OBSERVED_ONLY
+    return Suspect(
+        name, score, own, reach, dependants, alerts=scene.alerts.get(name, 0.0), explained_by=explained_by
+    )
+
+
+def _own(name: str, scene: Scene, unwell: Mapping[str, float]) -> tuple[float, str]:
+    """What is left of a service's trouble when its unwell callees are taken into account, and the best excuse."""
+    state = scene.states.get(name)
+    callees = [c for c in scene.graph.calls.get(name, ()) if c in unwell and _below(c, name, scene.graph)]
+    if state is None:
+        excuse = max(callees, key=lambda callee: (unwell[callee], callee), default="")
+        return max(0.0, unwell[name] - (unwell[excuse] if excuse else 0.0)), excuse
+    own, best_excuse, best_share = 0.0, "", 0.0
+    for route in (Route.ERROR, Route.LATENCY, Route.SATURATION):
+        strength = state.strength(route)
+        if strength <= 0:
+            continue
+        excuse, share = _excuse_for(route, strength, callees, scene)
+        own = max(own, strength * (1 - share))
+        if share > best_share:
+            best_excuse, best_share = excuse, share
+    return own, best_excuse
+
+
+def _below(callee: str, caller: str, graph: Graph) -> bool:
+    """Callees in a cycle with their caller explain nothing: each would excuse the other."""
+    return caller not in graph.reachable(callee)
+
+
+def _excuse_for(route: Route, strength: float, callees: list[str], scene: Scene) -> tuple[str, float]:
+    best, most = "", 0.0
+    for callee in callees:
+        state = scene.states.get(callee)
+        if state is None or route is Route.SATURATION:
+            continue
+        felt = max(state.strength(r) * (1.0 if r is route else tuning.CROSS_ROUTE) for r in FELT)
+        share = min(1.0, felt / strength)
+        if share > most:
+            best, most = callee, share
+    return best, most
+
+
+def _hand_over(suspects: dict[str, Suspect], scene: Scene, unwell: Mapping[str, float], total: float) -> None:
+    """Blame of a flooded shared resource goes to the client that flooded it."""
+    for resource in [name for name in suspects if scene.graph.shared(name)]:
+        driven = driver_of(resource, scene.graph, scene.states)
+        if driven is None:
+            continue
+        flooded = suspects[resource]
+        client = suspects.get(driven.client) or Suspect(driven.client, 0.0, 0.0, 0.0, ())
+        dependants = tuple(
+            dict.fromkeys(name for name in (resource, *flooded.dependants) if name != driven.client)
+        )
+        suspects[driven.client] = replace(
+            client,
+            score=max(client.score, flooded.score * driven.share),
+            own=max(client.own, flooded.own * driven.share),
+            reach=max(client.reach, flooded.reach),
+            dependants=dependants,
+            driven=driven,
+            explained_by="",
+            alerts=scene.alerts.get(driven.client, 0.0),
+        )
+        suspects[resource] = replace(
+            flooded, score=flooded.score * (1 - driven.share) * 0.5, explained_by=driven.client
+        )
+
+
+def _excuse(suspects: dict[str, Suspect], demand: Demand) -> None:
+    """Slowness and saturation under more demand are nobody's fault; the demand itself becomes the suspect."""
+    loaded = [suspects[name] for name in demand.loaded if name in suspects and not suspects[name].driven]
+    if not loaded and suspects:
+        return
+    worst = max((suspect.score for suspect in loaded), default=0.5)
+    for suspect in loaded:
+        suspects[suspect.service] = replace(suspect, score=suspect.score * 0.25)
+    named = demand.entries[0] if demand.planned is not None else demand.hottest
+    dependants = tuple(sorted(suspect.service for suspect in loaded if suspect.service != named))
+    strength = min(1.0, demand.growth)
+    suspects[named] = Suspect(
+        named, worst * max(0.5, strength), max(0.5, strength), 1.0, dependants, demand=demand
+    )
+
+
+def _lifted(suspect: Suspect, scene: Scene) -> Suspect:
+    state = scene.states.get(suspect.service)
+    onset = (state.onset_at if state is not None else None) or scene.onset_at
+    if suspect.driven is not None:
+        onset = min(onset, suspect.driven.jump.onset_at)
+    change = None if suspect.demand else nearest(scene.changes, suspect.service, onset)
+    novelty = scene.novelty.get(suspect.service)
+    loudest = max(scene.alerts.values(), default=1.0)
+    lift = 1.0 + tuning.ALERT_LIFT * scene.alerts.get(suspect.service, 0.0) / loudest
+    lift *= 1.0 + (tuning.CHANGE_LIFT * change.proximity if change else 0.0)
+    lift *= 1.0 + (tuning.NOVELTY_LIFT * novelty.strength if novelty else 0.0)
+    return replace(suspect, score=suspect.score * lift, change=change, novelty=novelty)

@@ -1,0 +1,98 @@
+"""diagnose(): the order in which the engine thinks. Everything it decides is decided in the modules that it calls."""
+
+from bot.domain.diagnosis import tuning
+from bot.domain.diagnosis.argument import hypothesis
+from bot.domain.diagnosis.blame import Scene, Suspect, alert_weights, rank
+from bot.domain.diagnosis.confidence import confidences
+from bot.domain.diagnosis.docket import Docket
+from bot.domain.diagnosis.graph import cleaned
+from bot.domain.diagnosis.load import demand_of
+from bot.domain.diagnosis.novelty import novelties
+from bot.domain.diagnosis.ruled_out import file_ruled_out
+from bot.domain.diagnosis.symptoms import ServiceState, service_states
+from bot.domain.diagnosis.window import Window, window_of
+from bot.domain.evidence import Conclusion, Diagnosis, Hypothesis
+from bot.domain.telemetry import Telemetry
+from bot.domain.trust import Trust
+
+
+def diagnose(telemetry: Telemetry) -> Diagnosis:
+    """Rank the causes of what `telemetry` shows; deterministic, no clock, independent of the order of its parts."""
+    window = window_of(telemetry)
+    scene = _scene(telemetry, window)
+    demand = demand_of(telemetry, scene.graph, scene.states, window.since)
+    suspects = rank(scene, demand)
+    coverage = _coverage(scene)
+    docket = Docket()
+    hypotheses = _argue(suspects, scene, docket, coverage, telemetry)
+    if suspects:
+        file_ruled_out(suspects[0], scene, docket)
+    return Diagnosis(
+        conclusion=_conclusion(suspects, hypotheses, scene, coverage),
+        hypotheses=hypotheses,
+        evidence=tuple(docket.evidence),
+        missing=_missing(telemetry, scene),
+        engine=tuning.ENGINE,
+    )
+
+
+def _scene(telemetry: Telemetry, window: Window) -> Scene:
+    states = service_states(telemetry.series, window)
+    onset = _onset(states, window)
+    changes = sorted(telemetry.changes, key=lambda c: (c.at, c.service, c.kind.value, c.title))
+    return Scene(
+        graph=cleaned(telemetry.topology),
+        states=states,
+        alerts=alert_weights(telemetry.alerts),
+        changes=tuple(changes),
+        novelty=novelties(telemetry.logs, onset_at=onset),
+        onset_at=onset,
+    )
+
+
+def _onset(states: dict[str, ServiceState], window: Window) -> float:
+    """The lower quartile of the services' onsets, so that one early stray does not move it."""
+    onsets = sorted(state.onset_at for state in states.values() if state.onset_at is not None)
+    return min(onsets[len(onsets) // 4], window.now) if onsets else window.since
+
+
+def _argue(
+    suspects: tuple[Suspect, ...], scene: Scene, docket: Docket, coverage: float, telemetry: Telemetry
+) -> tuple[Hypothesis, ...]:
+    public = bool(telemetry.alerts) and all(alert.trust is Trust.PUBLIC for alert in telemetry.alerts)
+    sure = confidences(suspects, coverage=coverage, public_alerts=public)
+    return tuple(
+        hypothesis(suspect, scene, docket, confidence, full=place == 0)
+        for place, (suspect, confidence) in enumerate(zip(suspects, sure, strict=True))
+    )
+
+
+def _coverage(scene: Scene) -> float:
+    """Share of the alerting services that have telemetry; without alerts, whether there is any at all."""
+    if not scene.alerts:
+        return 1.0 if scene.states else 0.0
+    return sum(1 for service in scene.alerts if service in scene.states) / len(scene.alerts)
+
+
+def _conclusion(
+    suspects: tuple[Suspect, ...], hypotheses: tuple[Hypothesis, ...], scene: Scene, coverage: float
+) -> Conclusion:
+    if not suspects:
+        return Conclusion.NO_INCIDENT if coverage >= 1.0 and scene.states else Conclusion.NOT_CONFIDENT
+    if hypotheses[0].confidence < tuning.CAUSE_FOUND_AT:
+        return Conclusion.NOT_CONFIDENT
+    top = suspects[0]
+    if top.demand is not None and top.demand.planned is not None:
+        return Conclusion.EXPECTED_LOAD
+    return Conclusion.CAUSE_FOUND
+
+
+def _missing(telemetry: Telemetry, scene: Scene) -> tuple[str, ...]:
+    said = [f"{missing.source}: {missing.reason}" for missing in telemetry.missing]
+    blind = sorted(service for service in scene.alerts if service not in scene.states)
+    if blind:
+        named = ", ".join(blind[:5]) + (" and others" if len(blind) > 5 else "")
+        said.append(f"metrics: no usable series for {named}")
+    if not telemetry.topology.nodes():
+        said.append("topology: none was read, so dependants cannot be told from causes")
+    return tuple(dict.fromkeys(said))

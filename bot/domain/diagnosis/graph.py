@@ -1,0 +1,105 @@
+"""The dependency graph as blame may walk it: observer-side nodes set apart, cycles harmless.
+
+An observer-side node is a name that callers use for what they dialled (an address, a client, something outside):
+it repeats its caller's view and has no view of its own, so blame must not end there while a real node explains.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from bot.domain.diagnosis import tuning
+from bot.domain.topology import Topology
+
+SHARED_KINDS = frozenset({"database", "cache", "queue"})
+OBSERVED_KINDS = frozenset({"external", "client"})
+_ADDRESS = re.compile(
+    r"(\d{1,3}(\.\d{1,3}){3}|[a-z0-9-]+(\.[a-z0-9-]+)+\.(?!svc|local|internal)[a-z]{2,})(:\d+)?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """`calls` and `callers` between real nodes; `observed` are the observer-side ones, judged only as a last resort."""
+
+    calls: Mapping[str, tuple[str, ...]]
+    callers: Mapping[str, tuple[str, ...]]
+    kinds: Mapping[str, str]
+    observed: frozenset[str]
+
+    def kind(self, service: str) -> str:
+        """Kind of a node; service where nobody said otherwise."""
+        return self.kinds.get(service, "service")
+
+    def shared(self, service: str) -> bool:
+        """Whether it is a resource that several clients load."""
+        return self.kind(service) in SHARED_KINDS
+
+    def dependants(self, service: str, unwell: Collection[str]) -> tuple[str, ...]:
+        """Unwell direct and indirect callers, over at most SILENT_HOPS silent ones in a row, nearest first."""
+        silent = {service: 0}
+        todo, found = [service], []
+        for node in todo:
+            for caller in self.callers.get(node, ()):
+                hops = 0 if caller in unwell else silent[node] + 1
+                if hops > tuning.SILENT_HOPS or silent.get(caller, tuning.SILENT_HOPS + 1) <= hops:
+                    continue
+                if caller in unwell and caller not in found and caller != service:
+                    found.append(caller)
+                silent[caller] = hops
+                todo.append(caller)
+        return tuple(found)
+
+    def reachable(self, start: str) -> frozenset[str]:
+        """Everything that `start` calls directly or indirectly, itself only where there is a cycle."""
+        seen: set[str] = set()
+        todo = [start]
+        while todo:
+            for callee in self.calls.get(todo.pop(), ()):
+                if callee not in seen:
+                    seen.add(callee)
+                    todo.append(callee)
+        return frozenset(seen)
+
+
+def cleaned(topology: Topology) -> Graph:
+    """Set observer-side nodes apart; a client-side alias between two real nodes is bridged."""
+    nodes = topology.nodes()
+    observed = frozenset(node for node in nodes if _observer_side(node, topology))
+    calls = {
+        caller: tuple(dict.fromkeys(_real_callees(caller, topology, observed)))
+        for caller in sorted(nodes - observed)
+    }
+    callers: dict[str, list[str]] = {}
+    for caller, callees in calls.items():
+        for callee in callees:
+            callers.setdefault(callee, []).append(caller)
+    for node, found in topology.callers().items():
+        if node in observed:
+            callers[node] = [caller for caller in found if caller not in observed]
+    return Graph(calls, {node: tuple(found) for node, found in callers.items()}, topology.kinds, observed)
+
+
+def _observer_side(node: str, topology: Topology) -> bool:
+    kind = topology.kinds.get(node, "")
+    if kind in OBSERVED_KINDS:
+        return True
+    unnamed_leaf = kind in ("", "service") and not topology.calls.get(node)
+    return unnamed_leaf and _ADDRESS.fullmatch(node) is not None
+
+
+def _real_callees(caller: str, topology: Topology, observed: frozenset[str]) -> list[str]:
+    found: list[str] = []
+    seen: set[str] = set()
+    todo = list(topology.calls.get(caller, ()))
+    while todo:
+        callee = todo.pop(0)
+        if callee in seen:
+            continue
+        seen.add(callee)
+        if callee in observed:
+            todo.extend(topology.calls.get(callee, ()))
+        elif callee != caller:
+            found.append(callee)
+    return found

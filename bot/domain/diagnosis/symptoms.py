@@ -1,0 +1,182 @@
+"""What is wrong with each service: metric shifts read as errors, slowness, saturation or load.
+
+Each signal is judged on its own scale: bounded ones in points lost, latency and rates as a ratio.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.domain.diagnosis import tuning
+from bot.domain.diagnosis.window import Window
+from bot.domain.numeric.shift import Shift, shifts
+from bot.domain.telemetry import MetricSeries, Signal
+
+
+class Route(StrEnum):
+    """The kind of trouble that a signal speaks of."""
+
+    ERROR = "error"
+    LATENCY = "latency"
+    SATURATION = "saturation"
+    LOAD = "load"
+
+
+ROUTES: Mapping[Signal, Route] = {
+    Signal.ERROR_RATIO: Route.ERROR,
+    Signal.AVAILABILITY: Route.ERROR,
+    Signal.LATENCY: Route.LATENCY,
+    Signal.CPU: Route.SATURATION,
+    Signal.MEMORY: Route.SATURATION,
+    Signal.CONNECTIONS: Route.SATURATION,
+    Signal.REQUEST_RATE: Route.LOAD,
+    Signal.QUERY_RATE: Route.LOAD,
+}
+FELT = (Route.ERROR, Route.LATENCY)
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """One signal of one service out of its baseline; `strength` is 0..1, `ratio` the level over the baseline."""
+
+    service: str
+    signal: Signal
+    route: Route
+    strength: float
+    before: float
+    after: float
+    onset_at: float
+    z: float
+    rising: bool
+    link: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """Level over baseline; large where the baseline is zero."""
+        return self.after / self.before if self.before > 0 else 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """All anomalies of one service, strongest first, and the signals that were measured at all."""
+
+    service: str
+    anomalies: tuple[Anomaly, ...] = ()
+    measured: frozenset[Signal] = field(default_factory=frozenset)
+
+    def strongest(self, route: Route, *, rising: bool | None = None) -> Anomaly | None:
+        """The strongest anomaly of a route, of one direction if asked."""
+        for anomaly in self.anomalies:
+            if anomaly.route is route and (rising is None or anomaly.rising is rising):
+                return anomaly
+        return None
+
+    def of(self, signal: Signal) -> Anomaly | None:
+        """The anomaly of a signal."""
+        return next((anomaly for anomaly in self.anomalies if anomaly.signal is signal), None)
+
+    def strength(self, route: Route) -> float:
+        """Strength of a route as a symptom; load is a driver, not a symptom."""
+        found = self.strongest(route)
+        if found is None or route is Route.LOAD:
+            return 0.0
+        return found.strength * (tuning.SATURATION_WEIGHT if route is Route.SATURATION else 1.0)
+
+    @property
+    def symptom(self) -> float:
+        """How unwell the service is, 0..1."""
+        return max(self.strength(route) for route in Route)
+
+    @property
+    def felt(self) -> float:
+        """How unwell its callers find it, 0..1: errors and latency only."""
+        return max(self.strength(route) for route in FELT)
+
+    @property
+    def onset_at(self) -> float | None:
+        """When its first clear symptom began; None while it is well."""
+        onsets = [a.onset_at for a in self.anomalies if a.route is not Route.LOAD and a.strength >= 0.2]
+        return min(onsets, default=None)
+
+    @property
+    def saturated(self) -> bool:
+        """Whether a utilisation rose to the level at which it hurts."""
+        found = self.strongest(Route.SATURATION)
+        return found is not None and found.after >= tuning.SATURATED
+
+    @property
+    def demand(self) -> float:
+        """Growth of the incoming request rate: 0.8 means 80 % more; 0 while it is steady."""
+        found = self.of(Signal.REQUEST_RATE)
+        return found.ratio - 1.0 if found is not None and found.rising else 0.0
+
+
+def service_states(series: Sequence[MetricSeries], window: Window) -> dict[str, ServiceState]:
+    """Judge every series; services without any usable series are absent."""
+    found: dict[str, list[Anomaly]] = {}
+    measured: dict[str, set[Signal]] = {}
+    for one, shift in _shifted(series, window):
+        measured.setdefault(one.service, set()).add(one.signal)
+        anomaly = _anomaly(one, shift)
+        if anomaly is not None:
+            found.setdefault(one.service, []).append(anomaly)
+    return {
+        service: ServiceState(service, _ordered(found.get(service, ())), frozenset(measured[service]))
+        for service in sorted(measured)
+    }
+
+
+def _ordered(anomalies: Iterable[Anomaly]) -> tuple[Anomaly, ...]:
+    return tuple(sorted(anomalies, key=lambda anomaly: (-anomaly.strength, anomaly.signal.value)))
+
+
+def _shifted(series: Sequence[MetricSeries], window: Window) -> Iterable[tuple[MetricSeries, Shift]]:
+    """Series that share their times are judged as one matrix."""
+    groups: dict[tuple[float, ...], list[MetricSeries]] = {}
+    for one in series:
+        if one.times:
+            groups.setdefault(one.times, []).append(one)
+    for times, members in groups.items():
+        floors = [tuning.SCALE_FLOOR["ratio" if _is_ratio(one.signal) else "points"] for one in members]
+        rows = [one.values for one in members]
+        found = shifts(times, rows, before=window.before, since=window.since, floor=floors)
+        for one, shift in zip(members, found, strict=True):
+            if shift is not None and shift.points_before >= tuning.MEASURED_LEAST:
+                yield one, shift
+
+
+def _is_ratio(signal: Signal) -> bool:
+    return signal in (Signal.LATENCY, Signal.REQUEST_RATE, Signal.QUERY_RATE)
+
+
+def _anomaly(series: MetricSeries, shift: Shift) -> Anomaly | None:
+    rising = shift.z_up >= shift.z_down
+    z, level = (shift.z_up, shift.up) if rising else (shift.z_down, shift.down)
+    strength = _strength(series.signal, shift.baseline, level, rising=rising)
+    if z < tuning.ALARM_Z or strength <= 0.0:
+        return None
+    onset = shift.onset_up if rising else shift.onset_down
+    route = ROUTES[series.signal]
+    return Anomaly(
+        series.service, series.signal, route, strength, shift.baseline, level, onset, z, rising, series.link
+    )
+
+
+def _strength(signal: Signal, before: float, after: float, *, rising: bool) -> float:
+    """0 for a move that is good, small or no trouble; else how bad it is, below 1."""
+    if signal is Signal.AVAILABILITY:
+        return _points(before - after, tuning.LEAST_POINTS, tuning.HALF_POINTS)
+    if signal is Signal.ERROR_RATIO:
+        return _points(after - before, tuning.LEAST_POINTS, tuning.HALF_POINTS)
+    if ROUTES[signal] is Route.SATURATION:
+        return _points(after - before, tuning.LEAST_SATURATION, tuning.HALF_SATURATION)
+    if signal is Signal.LATENCY and not rising:
+        return 0.0
+    low, high = min(before, after), max(before, after)
+    if high <= 0.0 or high < tuning.LEAST_RATIO * low:
+        return 0.0
+    return 1.0 - max(low, 0.0) / high
+
+
+def _points(moved: float, least: float, half: float) -> float:
+    return moved / (moved + half) if moved >= least else 0.0

@@ -1,0 +1,78 @@
+"""Every constant of the engine in one place, each with where it comes from.
+
+Sources: (m) measured on recorded and simulated incidents when the engine was compared with published methods,
+(d) a definition or unit, (j) judgement, to be replaced by calibration. Changing one changes ENGINE.
+"""
+
+ENGINE = "graph-shift/1"
+
+# Window
+GUARD_S = (
+    300.0  # (j) Alert rules see a fault up to this late; the baseline ends this long before the symptom.
+)
+GUARD_SHARE = 0.25  # (j) ...but gives up at most this share of the history that there is.
+STALE_ALERT_S = (
+    900.0  # (j) An alert that began earlier than this before the incident says nothing of its onset.
+)
+
+# Shift
+ALARM_Z = (
+    3.0  # (m) z > 3 in a quarter of the samples: 0 % false alarms on latency, at most 3.4 % on availability.
+)
+SCALE_FLOOR = {"points": 0.005, "ratio": 1e-9}  # (j) Half a percentage point for bounded metrics.
+LEAST_POINTS = 0.01  # (j) Errors and availability: below one point nobody notices.
+LEAST_RATIO = 1.2  # (j) Latency and load: below +20 % nobody notices.
+LEAST_SATURATION = 0.10  # (j) Utilisation: below ten points it is ordinary.
+HALF_POINTS = 0.05  # (j) Five points of errors have strength one half.
+HALF_SATURATION = 0.20  # (j) Twenty points of utilisation have strength one half.
+SATURATED = 0.80  # (d) The usual alerting level of utilisation.
+SATURATION_WEIGHT = 0.7  # (j) Utilisation is a mechanism; users feel errors and latency.
+MEASURED_LEAST = 3  # (d) Fewer baseline points than this give no median worth the name.
+
+# Blame
+CROSS_ROUTE = (
+    0.8  # (j) A callee's slowness explains a caller's errors (timeouts) almost as well as errors do.
+)
+SILENT_HOPS = 1  # (m) One silent service between two symptomatic ones is bridged.
+REACH_FLOOR = 0.35  # (j) Share of the score that needs no dependants: a leaf's fault may be its own only.
+ALERT_ONLY = 0.5  # (j) Alerts of a service without telemetry count half of what measured symptoms count.
+OBSERVED_ONLY = 0.25  # (m) Nodes seen only through their callers: removing them doubled right answers.
+SUSPECT_LEAST = 0.05  # (j) Scores below this share of the best are not worth a reader's time.
+MOST_HYPOTHESES = 5  # (d) As many as a reader will look at.
+
+# Lifts: score times (1 + lift * strength)
+CHANGE_LIFT = 1.0  # (j) A change just before the onset doubles a suspicion.
+NOVELTY_LIFT = 0.5  # (j) New log templates add half.
+ALERT_LIFT = 0.2  # (j) Own alerts add a little: they restate the metrics.
+
+# Changes
+CHANGE_FULL_S = 600.0  # (j) A change up to ten minutes before the onset has full weight...
+CHANGE_DECAY_S = 900.0  # (j) ...then fades with this time constant.
+CHANGE_AFTER_S = 45.0  # (j) Onset estimates err by about one scrape and one rate window.
+CHANGE_NEAR = 0.5  # (d) Proximity at which a change counts as a signal of its own.
+
+# Demand
+DEMAND_RATIO = 1.3  # (j) Request rate up by 30 % is more demand.
+DRIVEN_SHARE = 0.5  # (d) A client is responsible when it brought at least half of a resource's extra load.
+DRIVEN_BY_ABOVE = 0.6  # (j) ...unless its own incoming rate grew at least this much of its outgoing growth.
+STEADY_ERRORS = 0.02  # (j) Errors per request count as steady up to two points.
+
+# Confidence: chance that each signal, alone, names the right service; combined as noisy-or, then discounted.
+SIGNAL_TRUST = {  # (m) order of metric and topology, (j) the rest
+    "metric": 0.50,
+    "topology": 0.45,
+    "alert": 0.15,
+    "change": 0.60,
+    "log": 0.35,
+    "demand": 0.55,
+}
+MARGIN_FULL = 0.5  # (j) A runner-up at half the score or less takes nothing away.
+COVERAGE_FULL = 0.6  # (j) Telemetry for this share of the alerting services is enough.
+CEILING = 0.97  # (d) The engine is never certain.
+CAUSE_FOUND_AT = 0.70  # (j) The line; calibration on held-out systems decides its final place.
+
+# Argument
+MOST_EVIDENCE = 20  # (d) What fits a message.
+MOST_SYMPTOMS = 4
+MOST_RULED_OUT = 5
+QUOTE_CHARS = 200
