@@ -89,12 +89,16 @@ class SqlStore:
         self.engine.dispose()
 
 
-def open_store(settings: Settings) -> Store:
-    """Open the configured database, bring its schema up to date; raises Permanent with what to do."""
+def open_store(settings: Settings, *, migrate: bool = True) -> Store:
+    """Open the configured database; raises Permanent with what to do.
+
+    `migrate` brings the schema up to date; a short-lived child of a process that did so leaves it out.
+    """
     settings.require("store", ["audit_key", "storage_key"])
     engine = open_engine(settings.database_url)
     try:
-        bring_up_to_date(engine, settings.data_dir)
+        if migrate:
+            bring_up_to_date(engine, settings.data_dir)
     except DBAPIError as error:
         message = (
             f"database {engine.url.render_as_string(hide_password=True)} cannot be used: {_cause(error)}"

@@ -1,0 +1,44 @@
+"""JobQueue on RQ: JSON serializer, random job ids, jobs that carry one row id; one queue name per function."""
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from bot.domain.errors import Retryable
+from bot.ports import JobQueue
+
+JOB_TIMEOUT_S = 180
+QUEUES = {
+    "bot.jobs.correlate": "correlate",
+    "bot.jobs.work": "investigate",
+}
+
+
+class RqQueue:
+    """Pokes workers through Redis or Valkey; results are not kept, since the row is the result."""
+
+    def __init__(self, connection: Redis) -> None:
+        self._queues = {
+            name: Queue(name, connection=connection, serializer=JSONSerializer, default_timeout=JOB_TIMEOUT_S)
+            for name in set(QUEUES.values())
+        }
+
+    def poke(self, function: str, row_id: int) -> None:
+        """Enqueue; raises Retryable when the server is away."""
+        queue = self._queues[QUEUES[function]]
+        try:
+            queue.enqueue(function, row_id, result_ttl=0, failure_ttl=3600)
+        except RedisError as error:
+            message = f"the job queue is not available: {error}"
+            raise Retryable(message) from error
+
+
+def connect(url: str) -> Redis:
+    """A connection with timeouts, so that an absent server is an error and not a hang."""
+    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=30, health_check_interval=15)
+
+
+def build(url: str) -> JobQueue:
+    """The queue at `url`."""
+    return RqQueue(Redis.from_url(url, socket_connect_timeout=1, socket_timeout=2))

@@ -1,0 +1,40 @@
+"""Pieces that several processes build alike: the clock, the parsers, the evidence sources."""
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Mapping
+
+from bot.adapters import registry
+from bot.domain.errors import Permanent
+from bot.ports import AlertParser
+from bot.settings import Settings
+
+
+class SystemClock:
+    """Wall time."""
+
+    def now(self) -> float:
+        """Unix seconds UTC."""
+        return time.time()
+
+
+def parsers(settings: Settings) -> Mapping[str, AlertParser]:
+    """One parser for each kind that a configured source uses; an unknown kind stops the start."""
+    kinds = sorted({source.kind for source in settings.sources.values()})
+    try:
+        return {kind: registry.module("monitoring", kind).build() for kind in kinds}
+    except Permanent as error:
+        message = f"WATCHKEEPER_SOURCES: {error}"
+        raise Permanent(message) from error
+
+
+def holder_name(process: str) -> str:
+    """Who holds a lease: process, host and pid, with a part that no restart repeats."""
+    return f"{process}@{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def new_id() -> str:
+    """A random id for a row."""
+    return uuid.uuid4().hex
