@@ -51,6 +51,7 @@ class Rule(StrEnum):
     REQUESTER = "requester"
     TYPED_NAME = "typed_name"
     SECOND_APPROVER = "second_approver"
+    INCIDENT_CLOSED = "incident_closed"
     FROZEN = "frozen"
     STALE_CLICK = "stale_click"
     EXPIRED = "expired"
@@ -85,7 +86,7 @@ class Facts:
 
     `cards` are the (channel, ts) of our own messages that show this incident's options; `earlier` are those who
     already confirmed a plan that needs two people; `frozen` is the switch that is on, or None; `damaged` says that
-    the stored plan could not be read back as one. Times in seconds.
+    the stored plan could not be read back as one, `closed` that the incident is over. Times in seconds.
     """
 
     now: float
@@ -99,6 +100,7 @@ class Facts:
     frozen: str | None = None
     earlier: frozenset[str] = frozenset()
     requester: str = ""
+    closed: bool = False
 
     @property
     def plan(self) -> Plan | None:
@@ -250,6 +252,12 @@ def _two_people(click: Click, facts: Facts) -> Refusal | None:
     return None
 
 
+def _life(_click: Click, facts: Facts) -> Refusal | None:
+    if not facts.closed:
+        return None
+    return Refusal(Rule.INCIDENT_CLOSED, "The incident is over, so its options are closed; declare it anew.")
+
+
 def _freeze(_click: Click, facts: Facts) -> Refusal | None:
     if facts.frozen is None:
         return None
@@ -298,7 +306,7 @@ def _undoable(_click: Click, facts: Facts) -> Refusal | None:
 Check = Callable[[Click, Facts], Refusal | None]
 _WHO: tuple[Check, ...] = (_mode, _workspace, _shared, _card, _plan, _account, _group)
 _CHECKS: Mapping[Verb, tuple[Check, ...]] = {
-    Verb.APPROVE: (*_WHO, _two_people, _freeze, _clock, _expiry, _open),
+    Verb.APPROVE: (*_WHO, _two_people, _life, _freeze, _clock, _expiry, _open),
     Verb.REJECT: (*_WHO, _clock, _open),
     Verb.UNDO: (*_WHO, _two_people, _freeze, _clock, _undoable),
 }
