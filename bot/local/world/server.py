@@ -30,3 +30,51 @@ ALERTS   Alertmanager webhook v4, bearer token. Labels: alertname, service, seve
          HighCPU ConnectionsSaturated QueueBacklog TrafficAnomaly LowAvailability, noise: CertificateExpiresSoon
          DiskFillingUp BackupDelayed. After healing, `resolved` for every one of them.
 """
+
+import asyncio
+import signal
+import threading
+
+from bot.local.world.control import control_app
+from bot.local.world.hosting import QuietServer, server
+from bot.local.world.options import WorldOptions
+from bot.local.world.production import Production
+from bot.local.world.telemetry import telemetry_app
+
+
+def serve(options: WorldOptions) -> None:
+    """Run the world until SIGTERM or SIGINT; blocks. OSError where a port is taken."""
+    options.data_dir.mkdir(parents=True, exist_ok=True)
+    asyncio.run(_serve(options))
+
+
+async def _serve(options: WorldOptions) -> None:
+    production = Production(options)
+    await asyncio.to_thread(production.account.start)
+    tls = production.certificate
+    servers = [
+        server(production.cluster.app, options.cluster_port, tls.certificate, tls.key),
+        server(production.front.app, options.aws_port),
+        server(telemetry_app(lambda: production.run), options.telemetry_port),
+        server(control_app(production), options.control_port),
+    ]
+    _stop_on_signals(servers)
+    control_loops = asyncio.create_task(production.keep())
+    try:
+        await asyncio.gather(*(one.serve() for one in servers))
+    finally:
+        control_loops.cancel()
+        await production.close()
+
+
+def _stop_on_signals(servers: list[QuietServer]) -> None:
+    """Ask all servers to end on SIGTERM and SIGINT, where this is the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def stop() -> None:
+        for one in servers:
+            one.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)

@@ -1,0 +1,1 @@
+"""The simulated AWS: moto's server behind a front that records, authorises and answers CloudTrail."""

@@ -1,0 +1,50 @@
+"""The scenarios by name, with what the demo's page says of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.local.world.scene import Scene
+from bot.local.world.scenes import bad_deploy, db_cascade, launch
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One scenario that can be started."""
+
+    name: str
+    title: str
+    text: str
+    draw: Callable[[int, float], Scene]
+
+
+SCENARIOS = (
+    Scenario(
+        "bad-deploy",
+        "A release goes wrong",
+        "Minutes after a release of a service that most others need, 1,000 alerts arrive from a dozen services.",
+        bad_deploy.draw,
+    ),
+    Scenario(
+        "db-cascade",
+        "The cascading database",
+        "A service was scaled up and floods its database with an unusual query pattern; all other callers suffer.",
+        db_cascade.draw,
+    ),
+    Scenario(
+        "planned-event",
+        "The planned launch",
+        "Traffic multiplies and CPU climbs, but it is a launch that was announced: nothing is broken.",
+        launch.draw_announced,
+    ),
+    Scenario(
+        "unannounced-launch",
+        "The launch nobody announced",
+        "The same load without an entry in the calendar: the front service needs more tasks.",
+        launch.draw_unannounced,
+    ),
+)
+
+
+def scenario(name: str) -> Scenario | None:
+    """The scenario of that name."""
+    return next((entry for entry in SCENARIOS if entry.name == name), None)

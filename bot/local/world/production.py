@@ -1,0 +1,138 @@
+"""Sets the stage: fills cluster and AWS with a scene, and holds the run that is being played."""
+
+import asyncio
+import secrets
+import time
+from pathlib import Path
+
+import httpx
+
+from bot.local.cluster.access import EXECUTOR, READER, WORLD, write_token_file
+from bot.local.cluster.api import ClusterApi
+from bot.local.cluster.builder import build_basics, build_workload
+from bot.local.cluster.controller import START_SECONDS, Controller
+from bot.local.cluster.events import record_event
+from bot.local.cluster.identity import Certificate, write_certificate, write_kubeconfig
+from bot.local.cluster.kinds import PODS, Obj
+from bot.local.cluster.store import ObjectStore
+from bot.local.world.alerts import draw_alerts
+from bot.local.world.aws import identities
+from bot.local.world.aws.account import Account
+from bot.local.world.aws.cloudtrail import history
+from bot.local.world.aws.front import AwsFront
+from bot.local.world.catalogue import Scenario
+from bot.local.world.logs import lines
+from bot.local.world.noise import key_number
+from bot.local.world.options import WorldOptions
+from bot.local.world.run import Run
+from bot.local.world.scene import EcsService, Scene
+from bot.local.world.scenes.common import NAMESPACE
+from bot.local.world.sender import Sender
+from bot.local.world.watcher import Watcher
+
+_CLUSTER_AGE = 90 * 86_400.0
+_STEP_SECONDS = 0.1
+
+
+class Production:
+    """Cluster, AWS account and the present run."""
+
+    def __init__(self, options: WorldOptions) -> None:
+        self._options = options
+        self.certificate: Certificate = write_certificate(options.data_dir / "kube")
+        access = write_token_file(options.data_dir / "kube" / "tokens.csv")
+        for user, name in ((READER, "reader"), (EXECUTOR, "executor")):
+            write_kubeconfig(
+                options.data_dir / "kube" / f"{name}.kubeconfig",
+                url=options.cluster_url,
+                token=access.token_of(user),
+                user=user,
+                certificate=self.certificate.certificate,
+            )
+        for identity, name in ((identities.READER, "reader"), (identities.EXECUTOR, "executor")):
+            identities.write_credentials(options.data_dir / "aws" / f"{name}.credentials", identity)
+        self.store = ObjectStore()
+        self.cluster = ClusterApi(self.store, access, time.time, self._pod_lines)
+        self._controller = Controller(self.store, time.time, START_SECONDS / options.time_scale)
+        self.account = Account()
+        self.front = AwsFront(self.account, httpx.AsyncClient(trust_env=False, timeout=10.0))
+        self._watcher = Watcher(options, access.token_of(WORLD), Path(self.certificate.certificate))
+        self._starting = asyncio.Lock()
+        self._runs = 0
+        self.run: Run | None = None
+
+    async def keep(self) -> None:
+        """Run the cluster's control loops until cancelled."""
+        while True:
+            self._controller.step()
+            await asyncio.sleep(_STEP_SECONDS / self._options.time_scale)
+
+    async def start(self, scenario: Scenario, seed: int | None) -> Run:
+        """End the present run, set the stage anew and begin."""
+        async with self._starting:
+            if self.run is not None:
+                await self.run.end()
+            chosen = secrets.randbelow(1_000_000) if seed is None else seed
+            scene = scenario.draw(chosen, time.time())
+            self._fill_cluster(scene)
+            await asyncio.to_thread(self.account.set_scene, scene.ecs)
+            self.cluster.records.clear()
+            self.front.records.clear()
+            self.front.history = history(scene.ecs)
+            instances = self._instances(scene)
+            self._runs += 1
+            alerts = draw_alerts(scene, instances)
+            self.run = Run(self._runs, scene, alerts, instances, self._options, Sender(self._options))
+            self.run.begin(self._watcher)
+            return self.run
+
+    async def close(self) -> None:
+        """End the run and all connections."""
+        if self.run is not None:
+            await self.run.end()
+        await self._watcher.close()
+        await self.front.client.aclose()
+        await asyncio.to_thread(self.account.stop)
+
+    def _fill_cluster(self, scene: Scene) -> None:
+        self.store.clear()
+        build_basics(self.store, NAMESPACE, scene.now - _CLUSTER_AGE)
+        for workload in scene.workloads:
+            build_workload(self.store, workload, scene.now)
+        for service, count in scene.flapping.items():
+            pods = [pod for pod in self.store.peek(PODS) if pod["metadata"]["labels"]["service"] == service]
+            text = "Readiness probe failed: HTTP probe failed with statuscode: 500"
+            for pod in pods[:count]:
+                record_event(
+                    self.store,
+                    pod,
+                    "Unhealthy",
+                    text,
+                    scene.now - 20,
+                    kind="Warning",
+                    count=4,
+                    source="kubelet",
+                )
+
+    def _instances(self, scene: Scene) -> dict[str, tuple[str, ...]]:
+        """The pods of each Deployment and the task addresses of each ECS service, as alerts and logs name them."""
+        found: dict[str, tuple[str, ...]] = {service.name: _tasks(service) for service in scene.ecs}
+        for pod in self.store.peek(PODS, NAMESPACE):
+            name = pod["metadata"]["labels"]["service"]
+            found[name] = (*found.get(name, ()), pod["metadata"]["name"])
+        return found
+
+    def _pod_lines(self, pod: Obj, count: int) -> list[tuple[float, str]]:
+        if self.run is None:
+            return []
+        name, service = pod["metadata"]["name"], pod["metadata"]["labels"].get("service", "")
+        now = time.time()
+        alone = {service: (name,)}
+        written = list(lines(self.run.scene, service, now - 600, now, alone))
+        return [(line.at, f"{line.level.upper()} {line.text}") for line in written[-count:]] if count else []
+
+
+def _tasks(service: EcsService) -> tuple[str, ...]:
+    start = key_number(service.name)
+    count = service.history[-1].count
+    return tuple(f"10.40.{(start + i) % 250}.{(start // 250 + 3 * i) % 250}:8080" for i in range(count))

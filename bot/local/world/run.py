@@ -1,0 +1,115 @@
+"""One run of a scenario: sends its storm, follows production's state, and says when all is well again."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bot.local.world.alerts import StormAlert
+from bot.local.world.options import WorldOptions
+from bot.local.world.scene import Scene
+from bot.local.world.sender import Sender
+from bot.local.world.watcher import Watcher
+
+_POLL_SECONDS = 0.4
+_RAMP_SECONDS = 2.0
+_CALM = 0.05
+_CALM_SECONDS = 2.0
+
+
+@dataclass
+class Run:
+    """The state of the scenario that is being played."""
+
+    number: int
+    scene: Scene
+    alerts: tuple[StormAlert, ...]
+    instances: Mapping[str, tuple[str, ...]]
+    options: WorldOptions
+    sender: Sender
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def begin(self, watcher: Watcher) -> None:
+        """Start sending and watching."""
+        self.tasks.append(asyncio.create_task(self.sender.send(self.alerts)))
+        if self.scene.reactions:
+            self.tasks.append(asyncio.create_task(self._follow(watcher)))
+
+    async def end(self) -> None:
+        """Stop all activity of the run."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def knows(self, service: str) -> bool:
+        """Whether the scene has a node of that name."""
+        return any(node.name == service for node in self.scene.system.topology.nodes)
+
+    def healthy(self, now: float) -> bool:
+        """Whether everything that production's state can move is calm; a launch that is to be left alone always is."""
+        if self.scene.ends != "fixed":
+            return self.scene.ends == "left-alone"
+        drivers = {reaction.driver for reaction in self.scene.reactions}
+        return all(self.scene.curves[driver].level(now) < _CALM for driver in drivers)
+
+    def facts(self) -> dict[str, Any]:
+        """What the demo's driver may know while the run goes on."""
+        return {
+            "run": self.number,
+            "name": self.scene.name,
+            "seed": self.scene.seed,
+            "started_at": self.scene.now,
+            "planned_event": self.scene.planned_event,
+            "ends": self.scene.ends,
+            "alerts_planned": len(self.alerts),
+            "alerts_sent": self.sender.sent,
+            "resolved_sent": self.sender.resolved,
+            "started_sending_at": self.sender.started_at,
+            "healthy": self.healthy(time.time()),
+        }
+
+    def truth(self) -> dict[str, Any]:
+        """The answer."""
+        truth = self.scene.truth
+        affected = {shift.node for shift in self.scene.system.shifts}
+        strangers = {(a.labels["alertname"], a.labels["service"]) for a in self.alerts}
+        return {
+            "root_cause": truth.root_cause,
+            "kind": truth.kind,
+            "changed_at": truth.changed_at,
+            "fix": dict(truth.fix) if truth.fix else None,
+            "unrelated_alerts": [
+                {"alertname": name, "service": service}
+                for name, service in sorted(strangers)
+                if service not in affected and self.scene.recording is None
+            ],
+        }
+
+    async def _follow(self, watcher: Watcher) -> None:
+        calm_since: float | None = None
+        told = False
+        while True:
+            await asyncio.sleep(_POLL_SECONDS / self.options.time_scale)
+            try:
+                await self._look(watcher)
+            except (httpx.HTTPError, BotoCoreError, ClientError):
+                continue
+            now = time.time()
+            if not self.healthy(now):
+                calm_since = None
+            elif calm_since is None:
+                calm_since = now
+            elif not told and now - calm_since >= _CALM_SECONDS / self.options.time_scale:
+                told = True
+                self.tasks.append(asyncio.create_task(self.sender.send(self.alerts, resolved_at=now)))
+
+    async def _look(self, watcher: Watcher) -> None:
+        for reaction in self.scene.reactions:
+            level = await watcher.level(reaction)
+            curve = self.scene.curves[reaction.driver]
+            if level is not None and abs(level - curve.goal) > 0.01:
+                curve.head_for(level, time.time(), _RAMP_SECONDS / self.options.time_scale)
