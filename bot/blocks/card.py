@@ -1,0 +1,160 @@
+"""The incident card: the one living message that answers what is going on, what caused it and what can be done.
+
+It fits one phone screen; everything longer is in its thread.
+"""
+
+from bot.blocks import cause, options
+from bot.blocks.ids import MENU, REVIEW, Reference, action_id
+from bot.blocks.shape import (
+    Block,
+    Place,
+    Rendered,
+    actions,
+    button,
+    context,
+    header,
+    plain_text,
+    rendered,
+    section,
+)
+from bot.blocks.text import channel_link, code, group_mention, line, moment, number, safe, severity_word
+from bot.domain.incident import Incident, IncidentState, OptionView
+
+_STATE_WORDS = {
+    IncidentState.INVESTIGATING: "🔎 Investigating",
+    IncidentState.IDENTIFIED: "🎯 Identified",
+    IncidentState.MITIGATING: "🛠️ Mitigating",
+    IncidentState.MONITORING: "👀 Monitoring",
+    IncidentState.RESOLVED: "✅ Resolved",
+    IncidentState.CANCELLED: "✖️ Cancelled",
+}
+_MENU_ENTRIES = (
+    ("timeline", "Timeline"),
+    ("diagnose", "Investigate again"),
+    ("stop", "Stop all runs of this incident"),
+    ("resolve", "Resolve"),
+)
+
+
+def render(incident: Incident, place: Place) -> Rendered:
+    """The card at this revision."""
+    blocks = [
+        header(f"{severity_word(incident.severity)} · {incident.key} · {line(incident.title, 110)}"),
+        section("\n".join(["*What's going on?*", *_going_on(incident)])),
+        section("\n".join(["*What caused it?*", *cause.lines(incident)])),
+        section("\n".join([_question(incident), *_can_do(incident)])),
+        *_buttons(incident),
+        context(_context(incident, place)),
+    ]
+    return rendered(lock_screen(incident), blocks, prefix=f"{incident.id}:card", revision=incident.seq)
+
+
+def lock_screen(incident: Incident) -> str:
+    """One line for phones: severity, number, title, and whether somebody is needed."""
+    waiting = len(options.open_options(incident.options))
+    need = (
+        f" · {waiting} option{'s' if waiting > 1 else ''} need you"
+        if waiting and not incident.observe_only
+        else ""
+    )
+    known = cause.headline(incident) if incident.state.open else _STATE_WORDS[incident.state]
+    return f"{severity_word(incident.severity)} {incident.key} {safe(incident.title, 120)} — {known}{need}"
+
+
+def state_words(state: IncidentState) -> str:
+    """Mark and word of an incident's state."""
+    return _STATE_WORDS[state]
+
+
+def _going_on(incident: Incident) -> list[str]:
+    services = sorted((incident.services or {}).items(), key=lambda item: (-item[1], item[0]))
+    if not incident.alerts_total:
+        return [f"Declared by hand at {moment(incident.opened_ms)}; no alert has joined yet."]
+    firing = (
+        f"{number(incident.alerts_firing)} still firing" if incident.alerts_firing else "none firing any more"
+    )
+    alerts = "1 alert" if incident.alerts_total == 1 else f"*{number(incident.alerts_total)} alerts*"
+    count = len(services)
+    where = f"*{count} services*" if count > 1 else "1 service"
+    shown = [f"{alerts} from {where} folded in since {moment(incident.opened_ms)}, {firing}."]
+    if services:
+        names = ", ".join(code(name, 40) for name, _ in services[:4])
+        more = f" and {count - 4} more" if count > 4 else ""
+        shown.append(f"Loudest: {names}{more}")
+    return shown
+
+
+def _question(incident: Incident) -> str:
+    if incident.observe_only:
+        return "*What can I do?* — observe only: Watchkeeper changes nothing and says what it _would propose_"
+    return "*What can I do?*"
+
+
+def _can_do(incident: Incident) -> list[str]:
+    shown = options.current(incident)
+    if shown:
+        return [_option_line(incident, option) for option in shown]
+    if incident.withheld:
+        return [
+            f"No playbook is offered: {safe(reason, 160)} ({safe(name, 60)})"
+            for name, reason in incident.withheld[:2]
+        ]
+    if not incident.state.open:
+        return ["Nothing is left to do."]
+    if incident.planned_event:
+        return ["Nothing needs doing; no restart and no rollback is offered."]
+    if cause.answered(incident) and not incident.investigating:
+        return ["No playbook fits this cause; the evidence is in the thread."]
+    return ["_Options follow when the cause is known._"]
+
+
+def _option_line(incident: Incident, option: OptionView) -> str:
+    facts = f"{options.class_words(option)} · {options.reversible_words(option)} · {options.radius_words(option.plan)}"
+    letter = safe(option.letter, 3)
+    name = f"*{letter}*  {'Undo: ' if options.is_undo(option) else ''}{options.title(option)}"
+    if option.state.value == "proposed":
+        would = "would propose · " if incident.observe_only else ""
+        return f"{name}\n       {would}{facts}"
+    return f"{name}\n       {options.state_words(option)}"
+
+
+def _buttons(incident: Incident) -> list[Block]:
+    if not incident.state.open:
+        return []
+    elements: list[Block] = []
+    if not incident.observe_only:
+        elements = [
+            button(
+                f"Review {option.letter}",
+                action_id(REVIEW, option.letter, option.plan_hash),
+                Reference(incident.id, option.plan_hash, incident.seq).value(),
+                style="primary" if at == 0 else "",
+                label=f"Review option {option.letter}",
+            )
+            for at, option in enumerate(options.open_options(incident.options)[:3])
+        ]
+    return [actions(*elements, _menu(incident))]
+
+
+def _menu(incident: Incident) -> Block:
+    reference = Reference(incident.id, "", incident.seq).value()
+    entries = [
+        {"text": plain_text(words, 75), "value": f"{verb}|{reference}"[:150]} for verb, words in _MENU_ENTRIES
+    ]
+    return {"type": "overflow", "action_id": MENU, "options": entries}
+
+
+def _context(incident: Incident, place: Place) -> str:
+    last_ms = incident.timeline[-1].at_ms if incident.timeline else incident.opened_ms
+    mode = "👁️ observe only" if incident.observe_only else "🔐 supervised"
+    on_call = f"On call {group_mention(place.group)}" if place.group else "IC not assigned"
+    parts = [
+        state_words(incident.state),
+        on_call,
+        mode,
+        f"log {incident.seq}·{incident.head[:8]}",
+        f"updated {moment(last_ms)}",
+    ]
+    if place.own_channel and place.channel:
+        parts.insert(1, channel_link(place.channel))
+    return " · ".join(parts)

@@ -1,0 +1,127 @@
+"""The three modals: open an incident, approve a plan after review, enter a planned event."""
+
+from typing import Any
+
+from bot.blocks import options
+from bot.blocks.ids import APPROVE_REVIEW, NEW_INCIDENT, PLANNED_EVENT, ModalPlace
+from bot.blocks.shape import Block, context, fields, mrkdwn, plain_text, preformatted, section
+from bot.blocks.text import code, day_and_time, line, safe
+from bot.domain.incident import Incident, OptionView, Severity
+from bot.domain.plan import ActionClass
+
+View = dict[str, Any]
+_SEVERITY_WORDS = {
+    Severity.SEV1: "SEV1 · everything or money is down",
+    Severity.SEV2: "SEV2 · users notice",
+    Severity.SEV3: "SEV3 · degraded, few notice",
+    Severity.SEV4: "SEV4 · to look at",
+}
+
+
+def new_incident(place: ModalPlace, title: str) -> View:
+    """Ask for a title and a severity."""
+    chosen = _choice(Severity.SEV3)
+    severity = {
+        "type": "static_select",
+        "action_id": "severity",
+        "options": [_choice(severity) for severity in Severity],
+        "initial_option": chosen,
+    }
+    return _modal(
+        "New incident",
+        "Open",
+        NEW_INCIDENT,
+        place,
+        [
+            _input("title", "What is wrong?", _line("title", title, 150)),
+            _input("severity", "How bad is it?", severity),
+            context("SEV1 and SEV2 open a channel of their own."),
+        ],
+    )
+
+
+def planned_event(place: ModalPlace) -> View:
+    """Ask for a title, a time range and services."""
+    return _modal(
+        "Planned event",
+        "Enter",
+        PLANNED_EVENT,
+        place,
+        [
+            _input("title", "What is planned?", _line("title", "", 150)),
+            _input("when", "When? 09:00-23:00 or two ISO times", _line("when", "", 60)),
+            _input("services", "Services, empty for all", _line("services", "", 300), optional=True),
+        ],
+    )
+
+
+def review(incident: Incident, option: OptionView, place: ModalPlace) -> View:
+    """Everything that is about to be approved, danger first; destructive plans ask for the target's name."""
+    undo = options.undo_commands(option.plan)
+    blocks: list[Block] = [
+        {"type": "alert", "level": _level(option), "text": mrkdwn(_danger(option), 200)},
+        section(
+            f"*{incident.key}* {safe(incident.title, 120)}\n*{safe(option.letter, 20)}* {options.title(option)}"
+        ),
+        preformatted(options.commands(option.plan)),
+        fields(
+            [
+                ("Blast radius", safe(options.radius_words(option.plan), 200)),
+                ("Undo", code(undo, 600) if undo else options.reversible_words(option)),
+                ("Must hold afterwards", options.checks_words(option.plan)),
+                ("Expires", day_and_time(int(option.plan["expires_ms"]))),
+            ]
+        ),
+        context(f"plan `{option.plan_hash[:8]}` · exactly this runs, once"),
+    ]
+    if options.destructive(option):
+        names = sorted({str(step["target"]["name"]) for step in option.plan["steps"]})
+        label = f"Type the target's name to approve: {line(', '.join(names), 200)}"
+        blocks.append(_input("typed", label, _line("typed", "", 253)))
+    return _modal("Review the plan", "Approve & run", APPROVE_REVIEW, place, blocks)
+
+
+def _danger(option: OptionView) -> str:
+    radius = safe(options.radius_words(option.plan), 90)
+    if options.destructive(option):
+        return f"Destructive: touches {radius}. A second approver must agree. {_undo(option)}"
+    return f"This changes production: {radius}. {_undo(option)}"
+
+
+def _undo(option: OptionView) -> str:
+    return "It can be undone." if options.reversible(option) else "It cannot be undone."
+
+
+def _level(option: OptionView) -> str:
+    if option.plan["klass"] == ActionClass.SAFE.value:
+        return "info"
+    return "warning" if options.reversible(option) and not options.destructive(option) else "error"
+
+
+def _modal(title: str, submit: str, callback: str, place: ModalPlace, blocks: list[Block]) -> View:
+    return {
+        "type": "modal",
+        "callback_id": callback,
+        "title": plain_text(title, 24),
+        "submit": plain_text(submit, 24),
+        "close": plain_text("Cancel", 24),
+        "private_metadata": place.metadata(),
+        "blocks": [
+            {**block, "block_id": block.get("block_id", f"{callback}:{at}")}
+            for at, block in enumerate(blocks)
+        ],
+    }
+
+
+def _input(name: str, label: str, element: Block, *, optional: bool = False) -> Block:
+    block = {"type": "input", "block_id": name, "label": plain_text(label, 300), "element": element}
+    return {**block, "optional": True} if optional else block
+
+
+def _line(name: str, value: str, most: int) -> Block:
+    element: Block = {"type": "plain_text_input", "action_id": name, "max_length": most}
+    return {**element, "initial_value": line(value, most)} if value.strip() else element
+
+
+def _choice(severity: Severity) -> Block:
+    return {"text": plain_text(_SEVERITY_WORDS[severity], 75), "value": str(int(severity))}

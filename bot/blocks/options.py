@@ -1,0 +1,142 @@
+"""Offered plans in words: title, how much they touch, whether they can be undone, what became of them.
+
+All of it is read from the canonical content that was hashed, so that the card cannot say another thing than runs.
+"""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bot.blocks.text import mention, safe
+from bot.domain.incident import Incident, OptionView
+from bot.domain.plan import ActionClass, PlanState
+
+_CLASS_WORDS = {
+    ActionClass.SAFE: "🟢 safe",
+    ActionClass.RISKY: "🟠 risky",
+    ActionClass.DESTRUCTIVE: "🔴 destructive",
+}
+_STATE_WORDS = {
+    PlanState.PROPOSED: "waiting for approval",
+    PlanState.GRANTED: "approved, starting",
+    PlanState.RUNNING: "running",
+    PlanState.DONE: "done",
+    PlanState.FAILED: "failed",
+    PlanState.STOPPED: "stopped",
+    PlanState.PARKED: "parked, a human must look",
+    PlanState.REFUSED: "refused by the executor",
+    PlanState.REJECTED: "rejected",
+    PlanState.EXPIRED: "expired",
+}
+_STATE_MARKS = {
+    PlanState.PROPOSED: "◻️",
+    PlanState.GRANTED: "▶️",
+    PlanState.RUNNING: "▶️",
+    PlanState.DONE: "✅",
+    PlanState.FAILED: "❌",
+    PlanState.STOPPED: "⏹️",
+    PlanState.PARKED: "⚠️",
+    PlanState.REFUSED: "⛔",
+    PlanState.REJECTED: "🚫",
+    PlanState.EXPIRED: "⌛",
+}
+ENDED = (PlanState.DONE, PlanState.FAILED, PlanState.STOPPED)
+ACTIVE = (PlanState.GRANTED, PlanState.RUNNING)
+
+
+def title(option: OptionView) -> str:
+    """The plan's title, safe for mrkdwn."""
+    return safe(str(option.plan["title"]), 110)
+
+
+def class_words(option: OptionView) -> str:
+    """Colour and word of the plan's class."""
+    return _CLASS_WORDS[ActionClass(option.plan["klass"])]
+
+
+def destructive(option: OptionView) -> bool:
+    """Whether the plan needs the typed name and two people."""
+    return bool(option.plan["klass"] == ActionClass.DESTRUCTIVE.value)
+
+
+def reversible(option: OptionView) -> bool:
+    """Whether each step has a declared inverse."""
+    return all(step["undo_params"] is not None for step in option.plan["steps"])
+
+
+def changes_something(option: OptionView) -> bool:
+    """Whether an undo has anything to do: some step has an inverse command."""
+    return any(step["undo_command"] for step in option.plan["steps"])
+
+
+def reversible_words(option: OptionView) -> str:
+    """reversible, or not, in words."""
+    if not changes_something(option):
+        return "changes nothing" if reversible(option) else "cannot be undone"
+    return "reversible" if reversible(option) else "cannot be undone"
+
+
+def radius_words(plan: Mapping[str, Any]) -> str:
+    """1 deployment, 4 pods."""
+    parts = [
+        f"{count} {_unit(safe(name, 30), count)}" for name, count in sorted(plan["blast_radius"].items())
+    ]
+    return ", ".join(parts) or "nothing in production"
+
+
+def _unit(name: str, count: int) -> str:
+    return name[:-1] if count == 1 and name.endswith("s") else name
+
+
+def commands(plan: Mapping[str, Any]) -> str:
+    """The exact commands, one a line, quoted as a shell would need them."""
+    return "\n".join(shlex.join(step["command"]) for step in plan["steps"])
+
+
+def undo_commands(plan: Mapping[str, Any]) -> str:
+    """The commands that undo the plan, in the order in which they would run; empty where there are none."""
+    undone = [step["undo_command"] for step in reversed(plan["steps"]) if step["undo_command"]]
+    return "\n".join(shlex.join(command) for command in undone)
+
+
+def checks_words(plan: Mapping[str, Any]) -> str:
+    """What must hold afterwards for the plan to count as a success."""
+    said = [
+        f"{safe(check['signal'], 40)} of {safe(check['service'], 50)} below {thousandths(check['below_milli'])} "
+        f"within {check['within_s']} s"
+        for check in plan["checks"]
+    ]
+    return "; ".join(said) or "none declared"
+
+
+def thousandths(milli: int) -> str:
+    """A bound as people write it."""
+    return f"{milli / 1000:g}"
+
+
+def state_words(option: OptionView) -> str:
+    """Mark and words for what became of a plan, its verification included."""
+    words = f"{_STATE_MARKS[option.state]} {_STATE_WORDS[option.state]}"
+    if option.state is PlanState.DONE and option.verified is not None:
+        words = (
+            "✅ done and verified" if option.verified else "⚠️ done, but not verified: signals are still bad"
+        )
+    if option.approved_by and option.state is not PlanState.PROPOSED:
+        words += f" · approved by {mention(option.approved_by)}"
+    return words
+
+
+def current(incident: Incident) -> list[OptionView]:
+    """The options worth showing: the newest offer and whatever was decided, expired ones only if nothing else is."""
+    alive = [option for option in incident.options if option.state is not PlanState.EXPIRED]
+    return (alive or list(incident.options))[-4:]
+
+
+def open_options(options: Iterable[OptionView]) -> list[OptionView]:
+    """Those that still wait for a decision."""
+    return [option for option in options if option.state is PlanState.PROPOSED]
+
+
+def is_undo(option: OptionView) -> bool:
+    """Whether this plan reverses another one."""
+    return bool(option.plan["undoes"])

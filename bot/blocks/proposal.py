@@ -1,0 +1,169 @@
+"""The proposal: one message that carries its plans from offer to approval, run, verification and undo.
+
+Command, undo, checks, blast radius and expiry are read from the canonical content whose hash is approved.
+"""
+
+from bot.blocks import options
+from bot.blocks.ids import APPROVE, REJECT, REVIEW, STOP, UNDO, Reference, action_id
+from bot.blocks.runs import run_tasks
+from bot.blocks.shape import (
+    Block,
+    Place,
+    Rendered,
+    actions,
+    button,
+    confirmation,
+    container,
+    context,
+    fields,
+    plan,
+    preformatted,
+    rendered,
+    section,
+)
+from bot.blocks.text import code, day_and_time, line, mention, moment, safe, severity_word
+from bot.domain.incident import Incident, OptionView
+from bot.domain.plan import PlanState
+
+
+def render(incident: Incident, place: Place) -> Rendered:
+    """Every plan worth showing, each in the form that its state asks for."""
+    shown = options.current(incident)
+    blocks: list[Block] = [section(_intro(incident, shown))]
+    for at, option in enumerate(shown):
+        blocks += _option(incident, option, collapsed=at > 0)
+    text = f"{severity_word(incident.severity)} {incident.key}: {_news(incident, shown)}"
+    return rendered(text, blocks, prefix=f"{incident.id}:proposal", revision=incident.seq)
+
+
+def _news(incident: Incident, shown: list[OptionView]) -> str:
+    active = [option for option in shown if option.state in options.ACTIVE]
+    waiting = options.open_options(shown)
+    if active:
+        return f"running {options.title(active[-1])}"
+    if waiting and not incident.observe_only:
+        return f"{len(waiting)} option{'s' if len(waiting) > 1 else ''} need a decision: {options.title(waiting[0])}"
+    if waiting:
+        return f"would propose {options.title(waiting[0])}"
+    if shown:
+        return f"{options.title(shown[-1])}: {options.state_words(shown[-1])}"
+    return "no option is open"
+
+
+def _intro(incident: Incident, shown: list[OptionView]) -> str:
+    if not shown:
+        return "No option is open."
+    if any(option.state in options.ACTIVE for option in shown):
+        return "🛠️ *A plan is running.* Stop ends it before its next step; nothing is undone without asking."
+    if options.open_options(shown):
+        if incident.observe_only:
+            return "👁️ *Observe only.* Watchkeeper would propose this; run the command yourself if you agree."
+        return "🔐 *A human must decide.* Nothing runs before one of you approves exactly what stands here."
+    return "🗒️ *Decided.*"
+
+
+def _option(incident: Incident, option: OptionView, *, collapsed: bool) -> list[Block]:
+    if option.state is PlanState.PROPOSED:
+        return [_offer(incident, option, collapsed=collapsed)]
+    name = f"Option {safe(option.letter, 20)} · {options.title(option)}"
+    if option.state in (PlanState.REJECTED, PlanState.EXPIRED, PlanState.REFUSED):
+        note = f"\n{safe(option.note, 300)}" if option.note else ""
+        return [section(f"*{name}*\n{options.state_words(option)}{note}"), context(_identity(option))]
+    heading = "Undo" if options.is_undo(option) else f"Option {option.letter}"
+    blocks = [plan(f"{heading} · {line(str(option.plan['title']), 150)}", run_tasks(option))]
+    blocks.append(section(_outcome(option)))
+    buttons = _run_buttons(incident, option)
+    if buttons:
+        blocks.append(actions(*buttons))
+    return [*blocks, context(_approval(option))]
+
+
+def _offer(incident: Incident, option: OptionView, *, collapsed: bool) -> Block:
+    undo = options.undo_commands(option.plan)
+    children = [
+        preformatted(options.commands(option.plan)),
+        fields(
+            [
+                ("Blast radius", safe(options.radius_words(option.plan), 200)),
+                ("Undo", code(undo, 400) if undo else options.reversible_words(option)),
+                ("Must hold afterwards", options.checks_words(option.plan)),
+                ("Expires", day_and_time(int(option.plan["expires_ms"]))),
+            ]
+        ),
+        context(_identity(option)),
+    ]
+    if not incident.observe_only:
+        children.append(actions(*_decision_buttons(incident, option)))
+    facts = f"{options.class_words(option)} · {options.reversible_words(option)} · {options.radius_words(option.plan)}"
+    title = f"Option {option.letter} · {option.plan['title']}"
+    return container(title, children, subtitle=facts, collapsed=collapsed)
+
+
+def _decision_buttons(incident: Incident, option: OptionView) -> list[Block]:
+    value = Reference(incident.id, option.plan_hash, incident.seq).value()
+    reject = button(
+        "Reject",
+        action_id(REJECT, option.letter, option.plan_hash),
+        value,
+        label=f"Reject option {option.letter}",
+    )
+    if options.destructive(option) or not options.reversible(option):
+        approve = button(
+            "Review & approve …",
+            action_id(REVIEW, option.letter, option.plan_hash),
+            value,
+            style="danger",
+            label=f"Review option {option.letter}, then approve it",
+        )
+        return [approve, reject]
+    question = (
+        f"{option.plan['title']} — touches {options.radius_words(option.plan)}. Plan {option.plan_hash[:8]}."
+    )
+    approve = button(
+        "Approve & run",
+        action_id(APPROVE, option.letter, option.plan_hash),
+        value,
+        style="primary",
+        confirm=confirmation("Run this in production?", question, "Approve & run", "Not yet"),
+        label=f"Approve and run option {option.letter}",
+    )
+    return [approve, reject]
+
+
+def _run_buttons(incident: Incident, option: OptionView) -> list[Block]:
+    value = Reference(incident.id, option.plan_hash, incident.seq).value()
+    if option.state in options.ACTIVE:
+        return [button("Stop now", action_id(STOP, option.letter, option.plan_hash), value, style="danger")]
+    undone = any(other.plan["undoes"] == option.plan_hash for other in incident.options)
+    possible = (
+        options.reversible(option) and options.changes_something(option) and not options.is_undo(option)
+    )
+    if option.state not in options.ENDED or undone or not possible:
+        return []
+    question = f"Puts back what was there before: {options.undo_commands(option.plan)}"
+    confirm = confirmation("Undo this plan?", question, "Undo now", "Leave it", danger=True)
+    return [button("Undo", action_id(UNDO, option.letter, option.plan_hash), value, confirm=confirm)]
+
+
+def _outcome(option: OptionView) -> str:
+    said = [options.state_words(option)]
+    for check in option.checks:
+        value = "no reading" if check.value is None else f"{check.value:g}"
+        mark = "✓" if check.passed else "✗"
+        said.append(
+            f"{mark} {safe(check.signal, 40)} of {code(check.service, 50)}: {value}, wanted below {check.bound:g}"
+        )
+    if option.note:
+        said.append(safe(option.note, 300))
+    return "\n".join(said)
+
+
+def _identity(option: OptionView) -> str:
+    playbook = safe(str(option.plan["playbook"]), 60)
+    return f"plan `{option.plan_hash[:8]}` · playbook {playbook}"
+
+
+def _approval(option: OptionView) -> str:
+    if not option.approved_by:
+        return _identity(option)
+    return f"approved by {mention(option.approved_by)} {moment(option.approved_at_ms)} · {_identity(option)}"

@@ -1,0 +1,58 @@
+"""The five lines at the end of an incident: impact, cause, fix, duration, what remains."""
+
+from bot.blocks import cause, options
+from bot.blocks.shape import Place, Rendered, context, rendered, section
+from bot.blocks.text import code, duration, moment, number, severity_word
+from bot.domain.incident import Incident, IncidentState
+from bot.domain.plan import PlanState
+
+
+def render(incident: Incident, place: Place) -> Rendered:
+    """What a late reader needs, and nothing else."""
+    ended_ms = incident.resolved_ms or incident.opened_ms
+    took = duration((ended_ms - incident.opened_ms) / 1000)
+    word = "cancelled" if incident.state is IncidentState.CANCELLED else "resolved"
+    lines = [
+        f"✅ *{incident.key} is {word}* after {took}",
+        f"*Impact:* {number(incident.alerts_total)} alerts from {len(incident.services or {})} services",
+        f"*Cause:* {_cause(incident)}",
+        f"*Fix:* {_fix(incident)}",
+        f"*Remains:* {_remains(incident)}",
+    ]
+    blocks = [
+        section("\n".join(lines)),
+        context(
+            f"{severity_word(incident.severity)} · opened {moment(incident.opened_ms)} · post-mortem draft follows"
+        ),
+    ]
+    text = f"{incident.key} {word} after {took}"
+    return rendered(text, blocks, prefix=f"{incident.id}:resolved", revision=incident.seq)
+
+
+def _cause(incident: Incident) -> str:
+    top = cause.top_cause(incident)
+    if top is not None:
+        words = f"{code(top.service, 60)}, {cause.cause_words(top.cause)}"
+        return f"{words} · {cause.confidence_words(top.confidence)}"
+    if incident.planned_event:
+        return "expected load of a planned event, nothing was broken"
+    return "not established"
+
+
+def _fix(incident: Incident) -> str:
+    done = [option for option in incident.options if option.state is PlanState.DONE]
+    if not done:
+        return "none by Watchkeeper"
+    return "; ".join(f"{options.title(option)} ({options.state_words(option)})" for option in done[-2:])
+
+
+def _remains(incident: Incident) -> str:
+    left = []
+    if incident.alerts_firing:
+        left.append(f"{number(incident.alerts_firing)} alerts still firing")
+    left += [
+        f"{options.title(option)}: {options.state_words(option)}"
+        for option in incident.options
+        if option.state in (PlanState.PARKED, PlanState.FAILED, PlanState.STOPPED)
+    ][:2]
+    return "; ".join(left) or "nothing known"

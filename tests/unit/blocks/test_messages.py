@@ -1,0 +1,184 @@
+"""Every message of every synthetic incident: inside the limits, in the right words, with opaque buttons."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.blocks import (
+    announcement,
+    card,
+    evidence,
+    hypothesis,
+    modals,
+    notice,
+    postmortem,
+    proposal,
+    resolved,
+)
+from bot.blocks.ids import ModalPlace, reference_of
+from bot.blocks.ladder import droppable, render_for
+from bot.blocks.shape import Place, Rendered
+from bot.blocks.validate import faults, rendered_faults, view_faults
+from bot.domain.incident import Incident
+from tests.unit.blocks import samples
+
+PLACE = Place("C0INC142", own_channel=True, group="S0ONCALL")
+MODAL = ModalPlace("inc-1||1", "C0INC142", "1.2", "")
+RENDERERS: dict[str, Callable[[Incident, Place], Rendered]] = {
+    "card": card.render,
+    "announcement": announcement.render,
+    "evidence": evidence.render,
+    "proposal": proposal.render,
+    "hypothesis": hypothesis.render,
+    "resolved": resolved.render,
+    "postmortem": lambda incident, place: postmortem.render(
+        incident, place, "# Summary\n\n" + "fact [7]\n" * 3000
+    ),
+    "notice": lambda incident, place: notice.render(incident, place, "Automation is frozen."),
+}
+
+
+def messages() -> Iterator[tuple[str, Incident, Rendered]]:
+    for name, incident in samples.every():
+        for kind, render in RENDERERS.items():
+            for place in (PLACE, Place()):
+                yield f"{kind} of {name}", incident, render(incident, place)
+
+
+def texts(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def buttons(message: Rendered) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            if value.get("type") == "button":
+                found.append(value)
+            for part in value.values():
+                walk(part)
+        if isinstance(value, list | tuple):
+            for part in value:
+                walk(part)
+
+    walk(message.blocks)
+    return found
+
+
+def test_every_message_is_inside_the_limits() -> None:
+    tried = 0
+    for name, _, message in messages():
+        assert rendered_faults(message) == [], name
+        tried += 1
+    assert tried > 200
+
+
+@pytest.mark.parametrize(
+    "refused", [{"container"}, {"plan"}, {"table"}, {"markdown"}, {"container", "plan", "table", "markdown"}]
+)
+def test_a_poor_workspace_gets_the_same_in_older_blocks(refused: set[str]) -> None:
+    for name, _, message in messages():
+        lowered = render_for(message.blocks, frozenset(refused))
+        assert faults(lowered) == [], name
+        assert not droppable(lowered) & refused, name
+        before = {button["action_id"] for button in buttons(message)}
+        assert {button["action_id"] for button in buttons(Rendered("", tuple(lowered)))} == before, name
+
+
+def test_buttons_carry_references_only() -> None:
+    for name, incident, message in messages():
+        for button in buttons(message):
+            reference = reference_of(button["value"])
+            assert reference.incident == incident.id, name
+            assert "kubectl" not in button["value"]
+
+
+def test_modals_are_inside_the_limits() -> None:
+    for _, incident in samples.every():
+        for option in incident.options:
+            assert view_faults(modals.review(incident, option, MODAL)) == []
+    assert view_faults(modals.new_incident(MODAL, "t" * 900)) == []
+    assert view_faults(modals.planned_event(MODAL)) == []
+
+
+def test_a_destructive_plan_asks_for_the_name_and_has_no_direct_approval() -> None:
+    option = samples.destructive()
+    incident = replace(samples.FOUND, options=(option,))
+    view = modals.review(incident, option, MODAL)
+    assert [block["type"] for block in view["blocks"]].count("input") == 1
+    ids = [button["action_id"].split(":")[0] for button in buttons(proposal.render(incident, PLACE))]
+    assert ids == ["review", "reject"]
+
+
+def test_the_card_says_what_is_going_on_and_what_caused_it() -> None:
+    shown = texts(card.render(samples.FOUND, PLACE).blocks)
+    for words in (
+        "1\u202f312 alerts",
+        "5 services",
+        "orders-api",
+        "high confidence (0.91)",
+        "[E1][E3]",
+        "Review A",
+    ):
+        assert words in shown
+    assert "cites nothing" not in shown, "a sentence without existing evidence is dropped"
+    assert "log 7·a1b2c3d4" in shown
+
+
+@pytest.mark.parametrize(
+    ("incident", "words"),
+    [
+        (samples.CANDIDATE, "First candidate"),
+        (samples.RIVALS, "Two explanations are close"),
+        (samples.UNSURE, "Not confident enough"),
+        (samples.EXPECTED, "Expected load"),
+        (samples.OBSERVED, "would propose"),
+    ],
+)
+def test_variants_of_the_card(incident: Incident, words: str) -> None:
+    assert words in texts(card.render(incident, PLACE).blocks)
+
+
+def test_observe_only_offers_no_button_that_changes_anything() -> None:
+    for render in (card.render, proposal.render):
+        assert buttons(render(samples.OBSERVED, PLACE)) == []
+
+
+def test_the_proposal_through_its_life() -> None:
+    offered = proposal.render(samples.FOUND, PLACE)
+    assert "kubectl --namespace=shop rollout undo --to-revision=812 -- deployment/orders-api" in texts(
+        offered.blocks
+    )
+    assert [b["action_id"].split(":")[0] for b in buttons(offered)] == ["approve", "reject"] * 2
+    running = proposal.render(samples.RUNNING, PLACE)
+    assert [b["action_id"].split(":")[0] for b in buttons(running)] == ["stop"]
+    assert "<@U0ONCALL1>" in texts(running.blocks)
+    done = proposal.render(samples.DONE, PLACE)
+    assert [b["action_id"].split(":")[0] for b in buttons(done)] == ["undo"]
+    assert "done and verified" in texts(done.blocks)
+    failed = texts(proposal.render(samples.FAILED, PLACE).blocks)
+    assert "failed" in failed
+    assert "revision changed" in failed
+
+
+def test_an_undone_plan_offers_no_second_undo() -> None:
+    first = samples.DONE.options[0]
+    undo = samples.plan("A-undo", undoes=first.plan_hash)
+    again = replace(first, letter="A-undo", plan_hash=undo.hash, plan=undo.to_json())
+    incident = replace(samples.DONE, options=(first, again))
+    assert buttons(proposal.render(incident, PLACE)) == []
+
+
+def test_lock_screen_line_says_who_is_needed() -> None:
+    assert card.lock_screen(samples.FOUND).endswith("cause found: orders-api · 2 options need you")
+    assert "need you" not in card.lock_screen(samples.OBSERVED)
+
+
+def test_block_ids_change_with_each_revision() -> None:
+    before = card.render(samples.FOUND, PLACE).blocks
+    after = card.render(replace(samples.FOUND, seq=8), PLACE).blocks
+    assert not {b["block_id"] for b in before} & {b["block_id"] for b in after}
