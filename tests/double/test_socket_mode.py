@@ -62,6 +62,10 @@ async def test_command_click_modal_mention(double: Running, bolt: Bolt) -> None:
         await ack()
         await say(text=f"hi <@{event['user']}>", thread_ts=event["ts"])
 
+    @bolt.app.event("message")
+    async def message(ack: Any) -> None:
+        await ack()
+
     answer = await drive(
         double.act, "oncall-1", "slash", command="/incident", text="status", channel="alerts"
     )

@@ -83,6 +83,7 @@ class Double:
     tickets: set[str] = field(default_factory=set)
     background: set[asyncio.Task[None]] = field(default_factory=set)
     version: int = 0
+    closing: bool = False
     _listeners: set[asyncio.Event] = field(default_factory=set)
     send_event: Callable[[Json], None] = lambda _event: None
 

@@ -1,5 +1,6 @@
 """The double as one ASGI application and one process on one port; `serve` is its only entry."""
 
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from bot.local.slackdouble.page import Page
 from bot.local.slackdouble.signed import SignedLink
 from bot.local.slackdouble.sockets import SocketLink
 
-__all__ = ["DoubleOptions", "application", "serve"]
+__all__ = ["DoubleOptions", "Server", "application", "serve"]
 _HERE = Path(__file__).parent
 
 
@@ -51,9 +52,11 @@ def application(options: DoubleOptions) -> Starlette:
         Mount("/static", StaticFiles(directory=_HERE / "static")),
     ]
 
-    return Starlette(
+    app = Starlette(
         routes=routes, lifespan=_lifespan(double, client), middleware=[Middleware(Guard, host=options.host)]
     )
+    app.state.double = double
+    return app
 
 
 def _lifespan(
@@ -75,14 +78,29 @@ def _lifespan(
     return lifespan
 
 
+class Server(uvicorn.Server):
+    """uvicorn, which first ends the pages' live streams so that a stop is quick and quiet."""
+
+    def __init__(self, config: uvicorn.Config, double: Double) -> None:
+        super().__init__(config)
+        self._double = double
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell the streams, then stop."""
+        self._double.closing = True
+        self._double.changed()
+        await super().shutdown(sockets)
+
+
 def serve(options: DoubleOptions) -> None:
     """Run until interrupted; SystemExit when the port is taken."""
+    app = application(options)
     config = uvicorn.Config(
-        application(options),
+        app,
         host=options.host,
         port=options.port,
         log_level="warning",
         ws="websockets-sansio",
         timeout_graceful_shutdown=2,
     )
-    uvicorn.Server(config).run()
+    Server(config, app.state.double).run()

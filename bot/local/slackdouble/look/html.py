@@ -1,0 +1,60 @@
+"""The Jinja environment of the page: autoescape on, Slack's text formats as functions."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, Undefined
+
+from bot.local.slackdouble.double import Double
+from bot.local.slackdouble.look.chart import chart
+from bot.local.slackdouble.look.markdown import markdown
+from bot.local.slackdouble.look.mrkdwn import mrkdwn, plain
+from bot.local.slackdouble.look.rich import rich_text
+from bot.local.slackdouble.model import Json, StoredFile
+
+_HERE = Path(__file__).parent.parent
+
+
+class Html:
+    """Renders the page's templates for one double."""
+
+    def __init__(self, double: Double) -> None:
+        self._double = double
+        self._env = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=Undefined,
+        )
+        self._env.globals.update(
+            plain=plain,
+            markdown=markdown,
+            chart=chart,
+            file_of=self._file,
+            image_address=self._image,
+        )
+
+    def page(self, name: str, **values: Any) -> str:
+        """One template with these values; the text functions know today's people and channels."""
+        workspace = self._double.workspace
+        return self._env.get_template(name).render(
+            mrkdwn=partial(mrkdwn, workspace),
+            rich_text=partial(rich_text, workspace),
+            everyone=[u for u in workspace.users.values() if not u.is_bot],
+            **values,
+        )
+
+    def _file(self, file_id: str) -> StoredFile:
+        return self._double.workspace.files[file_id]
+
+    def _image(self, block: Json) -> str | None:
+        """The address on this host, or None for a picture elsewhere, which the page never loads."""
+        file = block.get("slack_file")
+        if isinstance(file, dict) and file.get("id") in self._double.workspace.files:
+            stored = self._double.workspace.files[file["id"]]
+            return f"/files/{stored.id}/{stored.name}"
+        address = str(block.get("image_url", ""))
+        base = self._double.options.base_url + "/"
+        return "/" + address.removeprefix(base) if address.startswith(base) else None
