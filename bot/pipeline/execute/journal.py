@@ -1,0 +1,186 @@
+"""One claimed plan and everything that is written about it: rows and their events, always in one transaction."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from bot.domain.event import EventType, NewEvent
+from bot.domain.incident import IncidentState
+from bot.domain.plan import PlannedStep, PlanState
+from bot.domain.records import MessageKind, PlanRow, StepRow, StepState
+from bot.pipeline.execute.terms import Means, TakenOver
+from bot.ports import Transaction
+
+T = TypeVar("T")
+
+NOT_APPLIED = "nothing changed: "
+_EVENT_OF = {
+    StepState.DONE: EventType.STEP_DONE,
+    StepState.FAILED: EventType.STEP_FAILED,
+    StepState.PARKED: EventType.STEP_PARKED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A claimed plan. `epoch` fences every write: once another executor claims the plan, each one fails."""
+
+    means: Means
+    row: PlanRow
+    epoch: int
+
+    @property
+    def hash(self) -> str:
+        """The plan's hash."""
+        return self.row.hash
+
+    def now(self) -> float:
+        """Unix seconds by the injected clock."""
+        return self.means.clock.now()
+
+    def renew(self) -> None:
+        """Hold the lease for another term; raises TakenOver when it is gone."""
+        now, lease_s = self.now(), self.means.lease_s
+        self._write(lambda tx: tx.renew_plan(self.hash, epoch=self.epoch, now=now, lease_s=lease_s))
+
+    def step_row(self, step: str, phase: str) -> StepRow | None:
+        """The journal row of one step in one phase."""
+        return next((row for row in self.journal() if (row.step, row.phase) == (step, phase)), None)
+
+    def journal(self) -> Sequence[StepRow]:
+        """Every journal row of the plan."""
+        return self.means.store.read(lambda tx: tx.steps(self.hash))
+
+    def intend(self, step: PlannedStep, phase: str, before: Mapping[str, str]) -> str | None:
+        """Claim a step; returns the switch that forbids it, or None when the intent is committed."""
+        now = self.now()
+        row = StepRow(
+            self.hash, step.id, phase, StepState.INTENDED, token_of(self.hash, step.id, phase), before, "",
+            int(now * 1000),
+        )  # fmt: skip
+
+        def work(tx: Transaction) -> str | bool:
+            forbidden = tx.switched_on(self.scopes(step))
+            if forbidden is not None:
+                return forbidden
+            if not tx.intend_step(row, epoch=self.epoch):
+                return False
+            self._tell(tx, EventType.STEP_INTENDED, now, step=step.id, phase=phase, detail="")
+            return True
+
+        answer = self._write(work)
+        return answer if isinstance(answer, str) else None
+
+    def forbidden(self, step: PlannedStep) -> str | None:
+        """The switch that is on for this step, or None."""
+        return self.means.store.read(lambda tx: tx.switched_on(self.scopes(step)))
+
+    def settle(self, step: PlannedStep, phase: str, state: StepState, detail: str) -> None:
+        """Close an intended step with its outcome."""
+        now = self.now()
+        token = token_of(self.hash, step.id, phase)
+        row = StepRow(self.hash, step.id, phase, state, token, {}, detail[:300], int(now * 1000))
+
+        def work(tx: Transaction) -> bool:
+            if not tx.settle_step(row, epoch=self.epoch):
+                return False
+            self._tell(tx, _EVENT_OF[state], now, step=step.id, phase=phase, detail=detail[:300])
+            return True
+
+        self._write(work)
+
+    def note(self, event: EventType, **body: Any) -> None:
+        """Write an event that has no row of its own, while the plan is still ours."""
+        now = self.now()
+
+        def work(tx: Transaction) -> bool:
+            if not tx.renew_plan(self.hash, epoch=self.epoch, now=now, lease_s=self.means.lease_s):
+                return False
+            self._tell(tx, event, now, **body)
+            return True
+
+        self._write(work)
+
+    def move_incident(self, to: IncidentState, frm: Sequence[IncidentState], reason: str) -> None:
+        """Set the incident's state where it is one of `frm`; another state is somebody else's and stays."""
+        now = self.now()
+
+        def work(tx: Transaction) -> bool:
+            if not tx.renew_plan(self.hash, epoch=self.epoch, now=now, lease_s=self.means.lease_s):
+                return False
+            self._move_incident(tx, to, frm, reason, now)
+            return True
+
+        self._write(work)
+
+    def finish(
+        self,
+        to: PlanState,
+        text: str,
+        *,
+        rule: str = "",
+        incident_to: IncidentState | None = None,
+    ) -> None:
+        """End the plan; `rule` says that it was refused before anything happened."""
+        now = self.now()
+
+        def work(tx: Transaction) -> bool:
+            if not tx.finish_plan(self.hash, to=to, epoch=self.epoch):
+                return False
+            if rule:
+                self._tell(tx, EventType.EXECUTION_REFUSED, now, rule=rule, text=text)
+            else:
+                self._tell(tx, EventType.EXECUTION_FINISHED, now, state=to.value, text=text)
+            if incident_to is not None:
+                self._move_incident(tx, incident_to, (IncidentState.MITIGATING,), text, now)
+            return True
+
+        self._write(work)
+
+    def scopes(self, step: PlannedStep) -> list[str]:
+        """Every switch that can forbid this step."""
+        return [
+            "tenant",
+            f"incident:{self.row.plan.incident}",
+            f"service:{step.target.service}",
+            f"action:{step.action}",
+        ]
+
+    def _write(self, work: Callable[[Transaction], T]) -> T:
+        answer = self.means.store.transact(work)
+        if answer is False:
+            message = f"plan {self.hash[:8]} was taken over by another executor"
+            raise TakenOver(message)
+        return answer
+
+    def _tell(self, tx: Transaction, event: EventType, now: float, **body: Any) -> None:
+        tell(tx, self.row, event, now, **body)
+
+    def _move_incident(
+        self,
+        tx: Transaction,
+        to: IncidentState,
+        frm: Sequence[IncidentState],
+        reason: str,
+        now: float,
+    ) -> None:
+        incident = self.row.plan.incident
+        found = tx.incident_row(incident)
+        if found is None or found.state not in frm:
+            return
+        tx.set_state(incident, to)
+        event = NewEvent(EventType.STATUS_CHANGED, {"to": to.value, "reason": reason, "by": ""})
+        tx.append(incident, [event], at_ms=int(now * 1000))
+
+
+def tell(tx: Transaction, row: PlanRow, event: EventType, now: float, **body: Any) -> None:
+    """Append one event about a plan to its incident's log and ask for the messages that show it."""
+    incident = row.plan.incident
+    tx.append(incident, [NewEvent(event, {"plan_hash": row.hash, **body})], at_ms=int(now * 1000))
+    for kind in (MessageKind.CARD, MessageKind.PROPOSAL):
+        tx.want_message(incident, kind, now=now)
+
+
+def token_of(plan_hash: str, step: str, phase: str) -> str:
+    """The idempotency token of one step in one phase."""
+    return f"{plan_hash}:{step}:{phase}"

@@ -1,0 +1,176 @@
+"""Everything that must still be true before an approved plan starts, asked of the store by the executor itself.
+
+The web process checked most of it at the click; this process trusts none of that.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.actions import action_of
+from bot.domain.canonical import canonical, without_floats
+from bot.domain.catalogue import rederived
+from bot.domain.errors import Permanent, Refused
+from bot.domain.gate import GRANT_LIFETIME_S, MAX_SKEW_S, grant_is_genuine
+from bot.domain.incident import IncidentState
+from bot.domain.plan import ActionClass, Plan, PlanState, plan_from_json
+from bot.domain.playbook import Playbook
+from bot.domain.records import Grant, PlanRow, StepRow
+from bot.domain.undo import undo_plan
+from bot.pipeline.execute.journal import Run
+from bot.pipeline.execute.terms import Means
+from bot.ports import Transaction
+
+MAX_PLAN_LIFETIME_MS = 15 * 60 * 1000
+_RANK = {ActionClass.SAFE: 0, ActionClass.RISKY: 1, ActionClass.DESTRUCTIVE: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the store says about a plan at the moment of starting."""
+
+    grant: Grant | None
+    incident: IncidentState | None
+    siblings: Sequence[PlanRow]
+    original: PlanRow | None
+    original_journal: Sequence[StepRow]
+    forbidden: str | None
+
+
+def recheck(run: Run, *, resumed: bool) -> None:
+    """Raise Refused with the first rule that says no. A plan that had begun in time is not stopped by expiry."""
+    stored = run.means.store.read(lambda tx: _stored(tx, run))
+    plan = _content(run)
+    _mode(run.means)
+    _grant(run, plan, stored.grant)
+    if not resumed:
+        _in_time(run, plan, stored.grant)
+        _world(plan, stored)
+    _steps(run, plan)
+    if plan.undoes:
+        _undo(plan, stored)
+    else:
+        _playbook(run, plan)
+
+
+def _stored(tx: Transaction, run: Run) -> Stored:
+    plan = run.row.plan
+    incident = tx.incident_row(plan.incident)
+    scopes = [scope for step in plan.steps for scope in run.scopes(step)]
+    return Stored(
+        grant=tx.grant(run.hash),
+        incident=incident.state if incident else None,
+        siblings=[row for row in tx.plans_of(plan.incident) if row.hash != run.hash],
+        original=tx.plan(plan.undoes) if plan.undoes else None,
+        original_journal=tx.steps(plan.undoes) if plan.undoes else (),
+        forbidden=tx.switched_on(scopes),
+    )
+
+
+def _no(rule: str, message: str) -> Refused:
+    return Refused(message, rule=rule)
+
+
+def _content(run: Run) -> Plan:
+    """The plan read again from the stored bytes, which must be canonical and hash to the approved name."""
+    try:
+        data = json.loads(run.row.content)
+        plan = plan_from_json(data)
+    except (ValueError, KeyError, TypeError) as error:
+        raise _no("plan_changed", "the stored plan cannot be read back") from error
+    same = canonical(plan.to_json()) == run.row.content and plan.hash == run.hash and plan == run.row.plan
+    if not same or not without_floats(data) or plan.tenant != run.means.store.tenant:
+        raise _no("plan_changed", "the stored plan is not the one that was approved")
+    return plan
+
+
+def _mode(means: Means) -> None:
+    if means.mode != "supervised":
+        raise _no("observe_only", "Watchkeeper runs in observe mode and changes nothing")
+
+
+def _grant(run: Run, plan: Plan, grant: Grant | None) -> None:
+    if grant is None or grant.plan_hash != run.hash:
+        raise _no("no_grant", "there is no recorded approval of this plan")
+    if not grant_is_genuine(grant, run.means.grant_key):
+        raise _no("forged_grant", "the recorded approval does not carry our signature")
+    lifetime_ms = GRANT_LIFETIME_S[plan.klass] * 1000
+    if grant.expires_ms - grant.granted_ms > lifetime_ms:
+        raise _no("grant_too_long", "the recorded approval is valid for longer than its class allows")
+
+
+def _in_time(run: Run, plan: Plan, grant: Grant | None) -> None:
+    now_ms = run.now() * 1000
+    if plan.expires_ms - plan.created_ms > MAX_PLAN_LIFETIME_MS:
+        raise _no("plan_too_long", "the plan is valid for longer than 15 minutes")
+    if now_ms >= plan.expires_ms:
+        raise _no("plan_expired", "the plan expired before it could start; ask for new options")
+    if grant is None or now_ms >= grant.expires_ms:
+        raise _no("grant_expired", "the approval expired before the plan could start; approve again")
+    if now_ms < max(plan.created_ms, grant.granted_ms) - MAX_SKEW_S * 1000:
+        raise _no("clock", "plan and approval lie in the future; check the clocks of the hosts")
+
+
+def _world(plan: Plan, stored: Stored) -> None:
+    if stored.forbidden is not None:
+        raise _no("frozen", f"changes are frozen ({stored.forbidden})")
+    if any(row.state is PlanState.RUNNING for row in stored.siblings):
+        raise _no("another_running", "another plan of this incident is running; wait until it has ended")
+    closed = stored.incident is None or not stored.incident.open
+    if closed and not plan.undoes:
+        raise _no("incident_closed", "the incident was closed after the approval")
+
+
+def _steps(run: Run, plan: Plan) -> None:
+    """Every step is the catalogue's own, with its bounds, its command and somebody to run it."""
+    rank = 0
+    for step in plan.steps:
+        try:
+            action = action_of(step.action)
+            same = rederived(action, step) == step
+        except Permanent as error:
+            raise _no("outside_catalogue", str(error)) from error
+        if not same:
+            raise _no("command_changed", f"the command of step {step.id} is not what the catalogue derives")
+        if action.executor not in run.means.executors:
+            raise _no("no_executor", f"no executor is configured for {step.action}")
+        rank = max(rank, _RANK[action.klass])
+    if not plan.steps or _RANK[plan.klass] < rank:
+        raise _no("class_changed", "the plan claims to be less dangerous than its steps")
+
+
+def _playbook(run: Run, plan: Plan) -> None:
+    """The reviewed file that the plan was bound from is loaded, unchanged, and says the same."""
+    playbook = next((book for book in run.means.playbooks.all() if book.id == plan.playbook), None)
+    if playbook is None or playbook.digest != plan.playbook_digest:
+        raise _no("playbook_changed", f"playbook {plan.playbook} is not the one that the plan was made from")
+    uses = [(step.id, step.uses.partition("@")[0]) for step in playbook.steps]
+    if uses != [(step.id, step.action) for step in plan.steps] or plan.on_failure != playbook.on_failure:
+        raise _no("playbook_changed", f"the plan's steps are not those of playbook {plan.playbook}")
+    wanted = {(check.signal, check.below_milli, check.within_s) for check in playbook.verify}
+    if {(check.signal, check.below_milli, check.within_s) for check in plan.checks} != wanted:
+        raise _no("playbook_changed", f"the plan's checks are not those of playbook {plan.playbook}")
+    _caps(plan, playbook)
+
+
+def _caps(plan: Plan, playbook: Playbook) -> None:
+    for name, amount in plan.blast_radius.items():
+        cap = playbook.blast_radius.get(name)
+        if cap is None or amount > cap:
+            raise _no(
+                "blast_radius", f"the plan touches {amount} {name}, playbook {plan.playbook} allows {cap}"
+            )
+
+
+def _undo(plan: Plan, stored: Stored) -> None:
+    """An undo must be exactly what the original and its journal give."""
+    if stored.original is None:
+        raise _no("undo_changed", "the plan that is to be undone does not exist")
+    try:
+        expected = undo_plan(
+            stored.original.plan, stored.original_journal, now_ms=plan.created_ms, nonce=plan.nonce
+        )
+    except Permanent as error:
+        raise _no("undo_changed", str(error)) from error
+    if expected.hash != plan.hash:
+        raise _no("undo_changed", "the undo is not the inverse of what was done")

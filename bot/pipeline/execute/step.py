@@ -1,0 +1,169 @@
+"""One step in one phase: read, intent, read again, dry run, call, read back, outcome; or its recovery.
+
+The journal row decides: a step that is intended and not settled was interrupted, and only reading the live object
+back says whether its call landed. What cannot be told is parked for a human, never guessed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from bot.domain.actions import action_of
+from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided, WatchkeeperError
+from bot.domain.plan import PlannedStep
+from bot.domain.records import StepRow, StepState
+from bot.pipeline.execute.journal import NOT_APPLIED, Run, token_of
+
+T = TypeVar("T")
+_TRIES = 3
+
+
+class Verdict(StrEnum):
+    """How one step ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    PARKED = "parked"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """A verdict, its reason in one sentence, and for refusals the rule."""
+
+    verdict: Verdict
+    text: str = ""
+    rule: str = ""
+
+
+def perform(run: Run, step: PlannedStep, phase: str) -> StepOutcome:
+    """Bring one step to its end, wherever an earlier process left it."""
+    row = run.step_row(step.id, phase)
+    attempt = _Attempt(run, step, phase)
+    if row is None:
+        return attempt.begin()
+    if row.state is StepState.INTENDED:
+        return attempt.recover(row)
+    return StepOutcome(Verdict(row.state.value), row.detail)
+
+
+class _Attempt:
+    """The state of one step while this process works on it."""
+
+    def __init__(self, run: Run, step: PlannedStep, phase: str) -> None:
+        self._run = run
+        self._step = step
+        self._phase = phase
+        self._token = token_of(run.hash, step.id, phase)
+        self._executor = run.means.executors[action_of(step.action).executor]
+        self._deadline = run.now() + run.means.step_deadline_s
+
+    def begin(self) -> StepOutcome:
+        try:
+            live = self._patiently(self._read)
+            self._unchanged(live, self._step.expect)
+            self._within_radius(live)
+        except Refused as error:
+            return StepOutcome(Verdict.REFUSED, str(error), error.rule)
+        except WatchkeeperError as error:
+            return StepOutcome(Verdict.REFUSED, str(error), "unreadable")
+        before = {field: live[field] for field in ("uid", *action_of(self._step.action).expect)}
+        forbidden = self._run.intend(self._step, self._phase, before)
+        if forbidden is not None:
+            return StepOutcome(Verdict.STOPPED, f"stopped before step {self._step.id} ({forbidden})")
+        return self._go(before)
+
+    def recover(self, row: StepRow) -> StepOutcome:
+        """An earlier process died between intent and outcome; its calls are over, since its lease ran out."""
+        try:
+            if self._patiently(self._settled):
+                return self._end(StepState.DONE, "found done when read back after a restart")
+            live = self._patiently(self._read)
+        except WatchkeeperError as error:
+            return self._end(StepState.PARKED, f"interrupted, and reading back failed: {error}")
+        untouched = all(live.get(field) == value for field, value in row.before.items())
+        if untouched:
+            forbidden = self._run.forbidden(self._step)
+            if forbidden is not None:
+                self._end(StepState.FAILED, f"{NOT_APPLIED}stopped after a restart ({forbidden})")
+                return StepOutcome(Verdict.STOPPED, f"stopped before step {self._step.id} ({forbidden})")
+            return self._go(row.before)
+        if self._wait_until_settled():
+            return self._end(StepState.DONE, "found done when read back after a restart")
+        return self._end(StepState.PARKED, "interrupted, and the target is neither untouched nor done")
+
+    def _go(self, before: Mapping[str, str]) -> StepOutcome:
+        """Everything after the intent is committed."""
+        try:
+            self._unchanged(self._patiently(self._read), before)
+            self._patiently(self._dry_run)
+            said = self._patiently(self._call)
+        except Undecided as error:
+            if self._wait_until_settled():
+                return self._end(StepState.DONE, "the answer was lost; read back as done")
+            return self._end(StepState.PARKED, f"the outcome is unknown: {error}")
+        except (Refused, Permanent, Conflict, Retryable) as error:
+            return self._end(StepState.FAILED, f"{NOT_APPLIED}{error}")
+        if self._wait_until_settled():
+            return self._end(StepState.DONE, said)
+        waited = round(self._run.means.step_deadline_s)
+        return self._end(StepState.FAILED, f"{said}, but it was not complete within {waited} s")
+
+    def _end(self, state: StepState, detail: str) -> StepOutcome:
+        self._run.settle(self._step, self._phase, state, detail)
+        return StepOutcome(Verdict(state.value), detail)
+
+    def _read(self) -> Mapping[str, str]:
+        return self._executor.read(self._step.target)
+
+    def _dry_run(self) -> None:
+        self._executor.dry_run(self._step)
+
+    def _call(self) -> str:
+        return self._executor.call(self._step, token=self._token)
+
+    def _settled(self) -> bool:
+        return self._executor.settled(self._step, token=self._token)
+
+    def _unchanged(self, live: Mapping[str, str], expect: Mapping[str, str]) -> None:
+        for field, value in {"uid": self._step.target.uid, **expect}.items():
+            if live.get(field) != value:
+                message = f"{self._step.target.name} changed: {field} is {live.get(field)}, expected {value}"
+                raise Refused(message, rule="precondition")
+
+    def _within_radius(self, live: Mapping[str, str]) -> None:
+        """What the step touches now must not exceed what was shown when the plan was approved."""
+        allowed = self._run.row.plan.blast_radius
+        for name, amount in action_of(self._step.action).blast_radius(live, self._step.params).items():
+            if amount > allowed.get(name, 0):
+                message = (
+                    f"step {self._step.id} would now touch {amount} {name}, {allowed.get(name, 0)} were shown"
+                )
+                raise Refused(message, rule="blast_radius")
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """Ask again a few times while trying again can help; the lease is held for each try."""
+        for _ in range(_TRIES - 1):
+            self._run.renew()
+            try:
+                return ask()
+            except Retryable as error:
+                self._run.means.sleep(error.delay_s)
+        self._run.renew()
+        return ask()
+
+    def _wait_until_settled(self) -> bool:
+        while True:
+            self._run.renew()
+            try:
+                if self._settled():
+                    return True
+            except Retryable:
+                pass
+            except WatchkeeperError:
+                return False
+            if self._run.now() >= self._deadline:
+                return False
+            self._run.means.sleep(self._run.means.poll_s)
