@@ -1,0 +1,5 @@
+"""`python -m bot` is `watchkeeper`."""
+
+from bot.cli.main import main
+
+main()

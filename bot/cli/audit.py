@@ -1,0 +1,57 @@
+"""`watchkeeper audit`: verify the log, and export it for anybody's verifier."""
+
+import base64
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.adapters.store.sql import keys_of, open_store
+from bot.domain.event import Event, first_break
+from bot.ports import Store
+from bot.settings import load
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+_BROKEN = 1
+
+
+@app.command()
+def verify() -> None:
+    """Check every chain against its MACs and its anchored head; exit 1 when one is broken."""
+    settings = load()
+    store = open_store(settings)
+    key = keys_of(settings).audit
+    broken = 0
+    for chain, events, head in _whole_log(store):
+        found = first_break(key, ((e.seq, e.record, e.mac) for e in events), head)
+        print(f"{chain}: {found or f'{len(events)} events, unbroken'}")
+        broken += bool(found)
+    sys.exit(_BROKEN if broken else 0)
+
+
+@app.command()
+def export(
+    out: Annotated[Path | None, typer.Option(help="File to write; standard output without it.")] = None,
+) -> None:
+    """Write every event as one JSON line: {chain, seq, record, mac}; then one {chain, head_seq, head_mac} a chain."""
+    store = open_store(load())
+    lines: list[str] = []
+    for chain, events, head in _whole_log(store):
+        for event in events:
+            record = base64.b64encode(event.record).decode()
+            line = {"chain": chain, "seq": event.seq, "record": record, "mac": event.mac.hex()}
+            lines.append(json.dumps(line, sort_keys=True))
+        if head:
+            lines.append(json.dumps({"chain": chain, "head_seq": head[0], "head_mac": head[1].hex()}))
+    text = "\n".join(lines) + "\n"
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text)
+
+
+def _whole_log(store: Store) -> list[tuple[str, Sequence[Event], tuple[int, bytes] | None]]:
+    return store.read(lambda tx: [(chain, tx.events(chain), tx.head(chain)) for chain in tx.chains()])

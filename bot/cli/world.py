@@ -1,0 +1,37 @@
+"""`watchkeeper world`: the simulated production world of the demo."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.local.world.options import WorldOptions
+from bot.local.world.server import serve
+from bot.wiring.logs import configure
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def world(
+    control_port: Annotated[int, typer.Option()],
+    telemetry_port: Annotated[int, typer.Option()],
+    cluster_port: Annotated[int, typer.Option()],
+    aws_port: Annotated[int, typer.Option()],
+    alert_url: Annotated[str, typer.Option(help="Where alerts are posted.")],
+    data_dir: Annotated[Path, typer.Option(help="Where kubeconfigs and credentials are written.")],
+    alert_token: Annotated[str, typer.Option(envvar="WORLD_ALERT_TOKEN", help="Bearer token of the source.")],
+) -> None:
+    """Run the simulated cluster, AWS, telemetry and scenarios on loopback."""
+    configure("world")
+    serve(
+        WorldOptions(
+            control_port=control_port,
+            telemetry_port=telemetry_port,
+            cluster_port=cluster_port,
+            aws_port=aws_port,
+            alert_url=alert_url,
+            alert_token=alert_token,
+            data_dir=data_dir,
+        )
+    )
