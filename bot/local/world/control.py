@@ -1,7 +1,7 @@
 """The control door of the world: start scenarios, ask for facts, the truth and the records."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,15 +15,38 @@ from bot.local.world.catalogue import SCENARIOS, scenario
 from bot.local.world.production import Production
 
 
-def control_app(production: Production) -> Starlette:
-    """The ASGI application."""
+@dataclass(frozen=True)
+class ControlDoor:
+    """The calls of the control port; `app` is the ASGI application."""
 
-    async def scenarios(_: Request) -> Response:
+    production: Production
+
+    @property
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/healthz", self.healthz),
+                Route("/scenarios", self.scenarios),
+                Route("/start", self.start, methods=["POST"]),
+                Route("/scenario", self.scenario),
+                Route("/truth", self.truth),
+                Route("/_records", self.records),
+            ]
+        )
+
+    async def healthz(self, _: Request) -> Response:
+        """Answer as soon as all is up."""
+        return JSONResponse({"ok": True})
+
+    async def scenarios(self, _: Request) -> Response:
+        """List what can be started, and what runs."""
         listed = [{"name": s.name, "title": s.title, "text": s.text} for s in SCENARIOS]
-        run = production.run
+        run = self.production.run
         return JSONResponse({"scenarios": listed, "running": run.scene.name if run else None})
 
-    async def start(request: Request) -> Response:
+    async def start(self, request: Request) -> Response:
+        """Start a scenario; the one before ends."""
         try:
             name, seed = _wanted(await request.body())
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -31,53 +54,35 @@ def control_app(production: Production) -> Starlette:
         entry = scenario(name)
         if entry is None:
             return _error(404, f"no scenario is named {name}")
-        run = await production.start(entry, seed)
+        run = await self.production.start(entry, seed)
         return JSONResponse({"run": run.number, "seed": run.scene.seed})
 
-    async def facts(_: Request) -> Response:
-        return _of_run(production.run and production.run.facts())
+    async def scenario(self, _: Request) -> Response:
+        """Tell the facts of the run."""
+        run = self.production.run
+        return JSONResponse(run.facts()) if run else _error(404, "no scenario was started")
 
-    async def truth(_: Request) -> Response:
-        return _of_run(production.run and production.run.truth())
+    async def truth(self, _: Request) -> Response:
+        """Tell the answer."""
+        run = self.production.run
+        return JSONResponse(run.truth()) if run else _error(404, "no scenario was started")
 
-    async def records(_: Request) -> Response:
-        return JSONResponse(_records(production))
-
-    async def health(_: Request) -> Response:
-        return JSONResponse({"ok": True})
-
-    return Starlette(
-        routes=[
-            Route("/healthz", health),
-            Route("/scenarios", scenarios),
-            Route("/start", start, methods=["POST"]),
-            Route("/scenario", facts),
-            Route("/truth", truth),
-            Route("/_records", records),
+    async def records(self, _: Request) -> Response:
+        """Changing calls, refused ones too, by anybody but the world itself."""
+        cluster = [asdict(record) for record in self.production.cluster.records if record.user != WORLD]
+        aws = [
+            asdict(record)
+            for record in self.production.front.records
+            if not record.reading and record.access_key != identities.WORLD.access_key
         ]
-    )
-
-
-def _of_run(answer: dict[str, Any] | None) -> Response:
-    return _error(404, "no scenario was started") if answer is None else JSONResponse(answer)
+        return JSONResponse({"cluster": cluster, "aws": aws})
 
 
 def _wanted(body: bytes) -> tuple[str, int | None]:
-    given = json.loads(body)
+    given: dict[str, Any] = json.loads(body)
     seed = given.get("seed")
     return str(given["scenario"]), None if seed is None else int(seed)
 
 
 def _error(code: int, text: str) -> Response:
     return JSONResponse({"error": text}, code)
-
-
-def _records(production: Production) -> dict[str, list[dict[str, Any]]]:
-    """Changing calls, refused ones too, by anybody but the world itself."""
-    cluster = [asdict(record) for record in production.cluster.records if record.user != WORLD]
-    aws = [
-        asdict(record)
-        for record in production.front.records
-        if not record.reading and record.access_key != identities.WORLD.access_key
-    ]
-    return {"cluster": cluster, "aws": aws}

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,7 @@ from bot.local.cluster.builder import build_basics, build_workload
 from bot.local.cluster.controller import START_SECONDS, Controller
 from bot.local.cluster.events import record_event
 from bot.local.cluster.identity import Certificate, write_certificate, write_kubeconfig
-from bot.local.cluster.kinds import PODS, Obj
+from bot.local.cluster.kinds import PODS, Obj, unix
 from bot.local.cluster.store import ObjectStore
 from bot.local.world.alerts import draw_alerts
 from bot.local.world.aws import identities
@@ -25,7 +26,7 @@ from bot.local.world.logs import lines
 from bot.local.world.noise import key_number
 from bot.local.world.options import WorldOptions
 from bot.local.world.run import Run
-from bot.local.world.scene import EcsService, Scene
+from bot.local.world.scene import EcsService, ImageReaction, Scene
 from bot.local.world.scenes.common import NAMESPACE
 from bot.local.world.sender import Sender
 from bot.local.world.watcher import Watcher
@@ -127,9 +128,19 @@ class Production:
             return []
         name, service = pod["metadata"]["name"], pod["metadata"]["labels"].get("service", "")
         now = time.time()
+        since = max(now - 600, unix(pod["metadata"]["creationTimestamp"]))
         alone = {service: (name,)}
-        written = list(lines(self.run.scene, service, now - 600, now, alone))
+        written = list(lines(_seen_by(self.run.scene, service, pod), service, since, now, alone))
         return [(line.at, f"{line.level.upper()} {line.text}") for line in written[-count:]] if count else []
+
+
+def _seen_by(scene: Scene, service: str, pod: Obj) -> Scene:
+    """The scene as one pod lives it: a pod that does not run the faulty image writes none of the fault's lines."""
+    images = {container["image"] for container in pod["spec"]["containers"]}
+    faults = [r for r in scene.reactions if isinstance(r, ImageReaction) and r.service == service]
+    if all(reaction.image in images for reaction in faults):
+        return scene
+    return replace(scene, tales=tuple(tale for tale in scene.tales if tale.service != service))
 
 
 def _tasks(service: EcsService) -> tuple[str, ...]:

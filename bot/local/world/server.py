@@ -35,7 +35,7 @@ import asyncio
 import signal
 import threading
 
-from bot.local.world.control import control_app
+from bot.local.world.control import ControlDoor
 from bot.local.world.hosting import QuietServer, server
 from bot.local.world.options import WorldOptions
 from bot.local.world.production import Production
@@ -56,7 +56,7 @@ async def _serve(options: WorldOptions) -> None:
         server(production.cluster.app, options.cluster_port, tls.certificate, tls.key),
         server(production.front.app, options.aws_port),
         server(telemetry_app(lambda: production.run), options.telemetry_port),
-        server(control_app(production), options.control_port),
+        server(ControlDoor(production).app, options.control_port),
     ]
     _stop_on_signals(servers)
     control_loops = asyncio.create_task(production.keep())

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 from starlette.applications import Starlette
@@ -51,7 +52,7 @@ def telemetry_app(current: RunSource) -> Starlette:
 async def _answered(request: Request, answer: Callable[[Mapping[str, str]], dict[str, Any]]) -> Response:
     given: dict[str, str] = dict(request.query_params)
     if request.method == "POST":
-        given |= {name: str(value) for name, value in (await request.form()).items()}
+        given |= dict(parse_qsl((await request.body()).decode()))
     try:
         return JSONResponse({"status": "success", "data": answer(given)})
     except (SelectorError, ValueError) as error:
