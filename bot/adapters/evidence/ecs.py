@@ -1,0 +1,131 @@
+"""Amazon ECS as evidence and as inventory: scalings and deployments from CloudTrail, live services from the API."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bot.adapters.evidence.cloudtrail import EcsRecord, changes_of, count_history, records_of
+from bot.domain.catalogue import NAME
+from bot.domain.errors import Permanent, Retryable, WatchkeeperError
+from bot.domain.plan import Target
+from bot.domain.telemetry import Missing, Readings
+from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudtrail.client import CloudTrailClient
+    from mypy_boto3_cloudtrail.literals import LookupAttributeKeyType
+    from mypy_boto3_ecs.client import ECSClient
+
+_KIND = "ecs.service"
+_CALLS = ("CreateService", "UpdateService")
+_MOST_PAGES = 6
+_BUSY = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
+
+
+class Ecs:
+    """`bot.ports.EvidenceSource` and `bot.ports.Inventory` over one cluster; a service's ECS name is its name."""
+
+    name = "ecs"
+    kinds: tuple[str, ...] = (_KIND,)
+
+    def __init__(self, ecs: "ECSClient", trail: "CloudTrailClient", cluster: str) -> None:
+        self._ecs = ecs
+        self._trail = trail
+        self._cluster = cluster
+
+    def find(self, kind: str, service: str) -> list[tuple[Target, Mapping[str, str]]]:
+        """The ECS service of exactly that name; raises Retryable or Permanent when AWS cannot be read."""
+        if kind != _KIND or not re.fullmatch(NAME, service):
+            return []
+        try:
+            answer = self._ecs.describe_services(cluster=self._cluster, services=[service])
+            named = [one for one in answer["services"] if one["serviceName"] == service]
+            if not named:
+                return []
+            records = self._records()
+        except (ClientError, BotoCoreError) as error:
+            raise _failure(error) from error
+        return [self._found(one, records) for one in named]
+
+    def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
+        """Scalings and deployments of the services within the window."""
+        try:
+            records = self._records(end=end)
+        except (ClientError, BotoCoreError) as error:
+            return Readings(missing=(Missing(self.name, str(_failure(error))),))
+        changes = [change for change in changes_of(records, services) if start <= change.at <= end]
+        return Readings(changes=tuple(changes))
+
+    def _found(self, service: Any, records: Sequence[EcsRecord]) -> tuple[Target, Mapping[str, str]]:
+        name, desired = service["serviceName"], int(service["desiredCount"])
+        live = {
+            "uid": f"{service['serviceArn']}@{int(service['createdAt'].timestamp())}",
+            "status": service["status"],
+            "desired_count": str(desired),
+            "running_count": str(service["runningCount"]),
+            "task_definition": service["taskDefinition"],
+            **count_history(records, name, desired),
+        }
+        return Target(_KIND, name, self._cluster, live["uid"], name), live
+
+    def _records(self, *, end: float | None = None) -> list[EcsRecord]:
+        events = [event for call in _CALLS for event in self._events(call, end)]
+        return records_of(events, self._cluster)
+
+    def _events(self, call: str, end: float | None) -> Iterator[Mapping[str, Any]]:
+        """Newest first, as CloudTrail gives them, at most _MOST_PAGES pages."""
+        key: LookupAttributeKeyType = "EventName"
+        asked: dict[str, Any] = {"LookupAttributes": [{"AttributeKey": key, "AttributeValue": call}]}
+        if end is not None:
+            asked["EndTime"] = datetime.fromtimestamp(end, UTC)
+        for _page in range(_MOST_PAGES):
+            answer = self._trail.lookup_events(**asked)
+            yield from answer.get("Events", [])
+            if not answer.get("NextToken"):
+                return
+            asked["NextToken"] = answer["NextToken"]
+
+
+def build(settings: Settings) -> Ecs:
+    """The reader that the settings describe; raises Permanent naming what is missing."""
+    settings.require("reading AWS", ["aws_reader_credentials", "aws_region", "ecs_cluster"])
+    path = settings.aws_reader_credentials
+    if path is None or not path.is_file():
+        message = (
+            f"the reader's AWS credentials {path} cannot be read; set WATCHKEEPER_AWS_READER_CREDENTIALS"
+        )
+        raise Permanent(message)
+    try:
+        session, config = _session(path)
+        region, endpoint = settings.aws_region, settings.aws_endpoint_url or None
+        ecs = session.client("ecs", region_name=region, endpoint_url=endpoint, config=config)
+        trail = session.client("cloudtrail", region_name=region, endpoint_url=endpoint, config=config)
+    except (BotoCoreError, ValueError) as error:
+        message = f"AWS cannot be read with {path}: {error}"
+        raise Permanent(message) from error
+    return Ecs(ecs, trail, settings.ecs_cluster)
+
+
+def _session(credentials: Path) -> tuple[boto3.Session, Config]:
+    # A named profile takes keys from this file alone: botocore then leaves the environment's keys out.
+    session = botocore.session.Session(profile="default")
+    session.set_config_variable("credentials_file", str(credentials))
+    retries: Any = {"total_max_attempts": 2, "mode": "standard"}
+    config = Config(retries=retries, connect_timeout=1, read_timeout=3, proxies={})
+    return boto3.Session(botocore_session=session), config
+
+
+def _failure(error: ClientError | BotoCoreError) -> WatchkeeperError:
+    message = f"AWS cannot be read: {error}"
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return Retryable(message) if code in _BUSY or status >= 500 else Permanent(message)
+    return Retryable(message)
