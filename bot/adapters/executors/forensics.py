@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot.adapters.executors.kubectl_call import KubectlCall, build_call, selector_of
+from bot.adapters.executors._kubectl_call import KubectlCall, build_call, selector_of
 from bot.domain.actions import COLLECT
 from bot.domain.catalogue import check_params
 from bot.domain.errors import Permanent, Refused, WatchkeeperError

@@ -6,7 +6,7 @@ Nothing is applied, annotated or created; the closed list of commands is that of
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.adapters.executors.kubectl_call import KubectlCall, build_call, selector_of
+from bot.adapters.executors._kubectl_call import KubectlCall, build_call, selector_of
 from bot.domain.actions import ROLLOUT_UNDO, action_of
 from bot.domain.catalogue import check_params
 from bot.domain.errors import Permanent, Refused

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.actions import action_of
+from bot.domain.actions import ACTIONS, action_of
 from bot.domain.canonical import canonical, without_floats
 from bot.domain.catalogue import rederived
 from bot.domain.errors import Permanent, Refused
@@ -114,11 +114,17 @@ def _in_time(run: Run, plan: Plan, grant: Grant | None) -> None:
 def _world(plan: Plan, stored: Stored) -> None:
     if stored.forbidden is not None:
         raise _no("frozen", f"changes are frozen ({stored.forbidden})")
-    if any(row.state is PlanState.RUNNING for row in stored.siblings):
+    running = [row.plan for row in stored.siblings if row.state is PlanState.RUNNING]
+    if not read_only(plan) and not all(read_only(other) for other in running):
         raise _no("another_running", "another plan of this incident is running; wait until it has ended")
     closed = stored.incident is None or not stored.incident.open
     if closed and not plan.undoes:
         raise _no("incident_closed", "the incident was closed after the approval")
+
+
+def read_only(plan: Plan) -> bool:
+    """Whether no step of the plan changes anything; unknown actions count as changing."""
+    return all(step.action in ACTIONS and ACTIONS[step.action].read_only for step in plan.steps)
 
 
 def _steps(run: Run, plan: Plan) -> None:
@@ -147,10 +153,16 @@ def _playbook(run: Run, plan: Plan) -> None:
     uses = [(step.id, step.uses.partition("@")[0]) for step in playbook.steps]
     if uses != [(step.id, step.action) for step in plan.steps] or plan.on_failure != playbook.on_failure:
         raise _no("playbook_changed", f"the plan's steps are not those of playbook {plan.playbook}")
-    wanted = {(check.signal, check.below_milli, check.within_s) for check in playbook.verify}
-    if {(check.signal, check.below_milli, check.within_s) for check in plan.checks} != wanted:
-        raise _no("playbook_changed", f"the plan's checks are not those of playbook {plan.playbook}")
+    _checks(plan, playbook)
     _caps(plan, playbook)
+
+
+def _checks(plan: Plan, playbook: Playbook) -> None:
+    """Each check of the playbook is in the plan for at least one service; only its window may be shorter."""
+    windows = {(check.signal, check.below_milli): check.within_s for check in playbook.verify}
+    known = all(check.within_s <= windows.get((check.signal, check.below_milli), -1) for check in plan.checks)
+    if not known or {(check.signal, check.below_milli) for check in plan.checks} != set(windows):
+        raise _no("playbook_changed", f"the plan's checks are not those of playbook {plan.playbook}")
 
 
 def _caps(plan: Plan, playbook: Playbook) -> None:

@@ -13,7 +13,7 @@ from bot.domain.plan import PlannedStep, PlanState
 from bot.domain.records import StepRow, StepState
 from bot.domain.undo import inverse_of
 from bot.pipeline.execute.journal import NOT_APPLIED, Run, tell
-from bot.pipeline.execute.recheck import recheck
+from bot.pipeline.execute.recheck import read_only, recheck
 from bot.pipeline.execute.step import StepOutcome, Verdict, perform
 from bot.pipeline.execute.terms import Means, Outcome, Result, TakenOver
 from bot.pipeline.execute.verify import verify
@@ -58,7 +58,7 @@ def _carry_out(run: Run) -> Result:
         return _finish(run, PlanState.PARKED, f"Started {run.epoch - 1} times without coming to an end.")
     if any(row.phase == "undo" for row in journal):
         return _roll_back(run, "The run was interrupted while it was being undone.")
-    if not _read_only(run):
+    if not read_only(run.row.plan):
         run.move_incident(IncidentState.MITIGATING, _BEFORE_FIX, f"running {run.row.plan.title}")
     return _forward(run)
 
@@ -124,10 +124,6 @@ def _state_of(step: PlannedStep, journal: Sequence[StepRow]) -> StepState | None
     return next((row.state for row in journal if (row.step, row.phase) == (step.id, "do")), None)
 
 
-def _read_only(run: Run) -> bool:
-    return all(action_of(step.action).read_only for step in run.row.plan.steps)
-
-
 def _refuse(run: Run, text: str, rule: str) -> Result:
     run.finish(PlanState.REFUSED, text, rule=rule, incident_to=_after(run, IncidentState.IDENTIFIED))
     return Result(Outcome.REFUSED, text)
@@ -140,4 +136,4 @@ def _finish(run: Run, to: PlanState, text: str, then: IncidentState = IncidentSt
 
 def _after(run: Run, then: IncidentState) -> IncidentState | None:
     """A plan that only reads leaves the incident in the state in which it found it."""
-    return None if _read_only(run) else then
+    return None if read_only(run.row.plan) else then

@@ -1,0 +1,141 @@
+"""The executor process: the only one with write credentials and the only one that loads `adapters/executors`.
+
+It has no Redis: it polls the database for approved plans and claims each by compare-and-set.
+"""
+
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from bot.adapters import registry
+from bot.adapters.playbooks import yaml_files
+from bot.adapters.store.sql import open_store
+from bot.boundary import guarded
+from bot.pipeline.execute.stage import execute
+from bot.pipeline.execute.terms import Means, Measure
+from bot.ports import EvidenceSource, Executor
+from bot.settings import Settings
+from bot.wiring.parts import SystemClock, holder_name
+
+_log = structlog.get_logger()
+
+POLL_S = 0.2
+BEAT_S = 2.0
+AT_ONCE = 4
+_NEWEST_S = 12.0
+
+
+class Poller:
+    """Finds plans that may be claimed and works on a few of them at once."""
+
+    def __init__(self, means: Means, stopping: threading.Event) -> None:
+        self._means = means
+        self._stopping = stopping
+        self._pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="plan")
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+        self._beaten_at = 0.0
+
+    def run(self) -> None:
+        """Poll until told to stop; what is under way then stays claimed and is recovered by the next start."""
+        while not self._stopping.is_set():
+            guarded("poll", self._poll)
+            self._stopping.wait(POLL_S)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _poll(self) -> None:
+        store, now = self._means.store, self._means.clock.now()
+        if now - self._beaten_at >= BEAT_S:
+            store.transact(lambda tx: tx.beat("executor", at=now))
+            self._beaten_at = now
+        for plan_hash in store.read(lambda tx: tx.claimable_plans(now=now)):
+            with self._lock:
+                if plan_hash in self._busy or len(self._busy) >= AT_ONCE:
+                    continue
+                self._busy.add(plan_hash)
+            self._pool.submit(self._work, plan_hash)
+
+    def _work(self, plan_hash: str) -> None:
+        try:
+            result = guarded("execute", lambda: execute(plan_hash, self._means))
+            if result is not None:
+                _log.info(
+                    "plan_ended", plan=plan_hash[:8], outcome=result.outcome.value, reason=result.reason
+                )
+        finally:
+            with self._lock:
+                self._busy.discard(plan_hash)
+
+
+def run(settings: Settings) -> None:
+    """Execute approved plans until SIGTERM or SIGINT; raises Permanent when something needed is missing."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    means = build(settings, stopping)
+    _log.info("executor_ready", mode=settings.mode, executors=sorted(means.executors))
+    Poller(means, stopping).run()
+
+
+def build(settings: Settings, stopping: threading.Event) -> Means:
+    """Wire the stage. In observe mode no write credential is even looked for."""
+    acting = settings.mode == "supervised"
+    if acting:
+        settings.require("executor", ["grant_key", "prometheus_url"])
+    key = settings.grant_key
+    return Means(
+        store=open_store(settings),
+        executors={name: _executor(name, settings) for name in enabled(settings)} if acting else {},
+        playbooks=yaml_files.build(settings),
+        measure=_measure(settings) if acting else _nothing_measured,
+        clock=SystemClock(),
+        sleep=_sleeper(stopping),
+        grant_key=key.get_secret_value().encode() if key and acting else b"",
+        mode=settings.mode,
+        holder=holder_name("executor"),
+        verify_interval_s=settings.verify_interval_s,
+    )
+
+
+def enabled(settings: Settings) -> tuple[str, ...]:
+    """The executors for which the settings name write credentials."""
+    names: list[str] = []
+    if settings.aws_executor_credentials is not None:
+        names.append("aws")
+    if settings.kube_executor_config is not None:
+        names += ["forensics", "kubectl"]
+    return tuple(names)
+
+
+def _executor(name: str, settings: Settings) -> Executor:
+    built: Executor = registry.module("executors", name).build(settings)
+    return built
+
+
+def _measure(settings: Settings) -> Measure:
+    source: EvidenceSource = registry.module("evidence", "prometheus").build(settings)
+
+    def measure(signal_name: str, service: str, now: float) -> float | None:
+        readings = source.collect([service], start=now - _NEWEST_S, end=now)
+        for series in readings.series:
+            if series.service == service and series.signal.value == signal_name and series.values:
+                return series.values[-1]
+        return None
+
+    return measure
+
+
+def _nothing_measured(_signal: str, _service: str, _now: float) -> None:
+    return None
+
+
+def _sleeper(stopping: threading.Event) -> Callable[[float], None]:
+    def sleep(seconds: float) -> None:
+        """Wait; when the process is to stop, leave the plan where it is: its journal says how to go on."""
+        if stopping.wait(seconds):
+            raise SystemExit
+
+    return sleep
