@@ -13,13 +13,13 @@ from bot.domain.diagnosis.changes import NearChange, nearest
 from bot.domain.diagnosis.graph import Graph
 from bot.domain.diagnosis.load import Demand, Driven, driver_of
 from bot.domain.diagnosis.novelty import Novelty
-from bot.domain.diagnosis.symptoms import FELT, Route, ServiceState
-from bot.domain.telemetry import Change
+from bot.domain.diagnosis.symptoms import Route, ServiceState
+from bot.domain.telemetry import Change, Signal
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What blame looks at: the graph, each service's state, alert weights, changes and new log templates."""
+    """What blame looks at. `witnesses` are the services whose trouble somebody noticed: alerting or unwell entries."""
 
     graph: Graph
     states: Mapping[str, ServiceState]
@@ -27,6 +27,7 @@ class Scene:
     changes: tuple[Change, ...]
     novelty: Mapping[str, Novelty]
     onset_at: float
+    witnesses: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ def alert_weights(alerts: Iterable[Alert]) -> dict[str, float]:
 
 def rank(scene: Scene, demand: Demand | None) -> tuple[Suspect, ...]:
     """Suspects best first; ties go by name, so that the result depends on nothing else."""
+    if not scene.witnesses and demand is None:
+        return ()
     unwell = _trouble(scene)
     total = sum(unwell.values())
     suspects = {name: _suspect(name, scene, unwell, total) for name in unwell}
@@ -88,6 +91,8 @@ def _suspect(name: str, scene: Scene, unwell: Mapping[str, float], total: float)
     score = own * (tuning.REACH_FLOOR + (1 - tuning.REACH_FLOOR) * reach)
     if name in scene.graph.observed:
         score *= tuning.OBSERVED_ONLY
+    if not scene.witnesses.intersection((name, *dependants)):
+        score *= tuning.NO_WITNESS
     return Suspect(
         name, score, own, reach, dependants, alerts=scene.alerts.get(name, 0.0), explained_by=explained_by
     )
@@ -105,8 +110,11 @@ def _own(name: str, scene: Scene, unwell: Mapping[str, float]) -> tuple[float, s
         strength = state.strength(route)
         if strength <= 0:
             continue
-        excuse, share = _excuse_for(route, strength, callees, scene)
-        own = max(own, strength * (1 - share))
+        excuse, share = _excuse_for(route, strength, name, callees, scene)
+        left = strength * (1 - share)
+        if route is Route.LATENCY:
+            left *= _weight_above(name, scene) * _on_route(strength, scene)
+        own = max(own, left)
         if share > best_share:
             best_excuse, best_share = excuse, share
     return own, best_excuse
@@ -117,17 +125,54 @@ def _below(callee: str, caller: str, graph: Graph) -> bool:
     return caller not in graph.reachable(callee)
 
 
-def _excuse_for(route: Route, strength: float, callees: list[str], scene: Scene) -> tuple[str, float]:
+def _excuse_for(
+    route: Route, strength: float, caller: str, callees: list[str], scene: Scene
+) -> tuple[str, float]:
     best, most = "", 0.0
     for callee in callees:
-        state = scene.states.get(callee)
-        if state is None or route is Route.SATURATION:
-            continue
-        felt = max(state.strength(r) * (1.0 if r is route else tuning.CROSS_ROUTE) for r in FELT)
-        share = min(1.0, felt / strength)
+        share = min(1.0, _felt_from(callee, caller, route, scene) / strength)
         if share > most:
             best, most = callee, share
     return best, most
+
+
+def _felt_from(callee: str, caller: str, route: Route, scene: Scene) -> float:
+    """How much trouble of a route a callee can bring its caller."""
+    state = scene.states.get(callee)
+    if state is None or route is Route.SATURATION:
+        return 0.0
+    errors = state.strength(Route.ERROR)
+    slowness = state.strength(Route.LATENCY) * _material(callee, caller, scene)
+    if route is Route.LATENCY:
+        return max(slowness, tuning.CROSS_ROUTE * errors)
+    return max(errors, tuning.CROSS_ROUTE * _timeouts(slowness))
+
+
+def _timeouts(slowness: float) -> float:
+    """How far a slow service makes its callers give up, 0..1."""
+    return max(0.0, slowness - tuning.TIMEOUT_FROM) / (1.0 - tuning.TIMEOUT_FROM)
+
+
+def _on_route(slowness: float, scene: Scene) -> float:
+    """Weight of slowness as a cause: less where people complain of errors and it is too small for timeouts."""
+    witnesses = [scene.states[name] for name in sorted(scene.witnesses) if name in scene.states]
+    errors = sum(state.strength(Route.ERROR) for state in witnesses)
+    delays = sum(state.strength(Route.LATENCY) for state in witnesses)
+    return max(tuning.OFF_ROUTE, _timeouts(slowness)) if errors > delays else 1.0
+
+
+def _material(callee: str, caller: str, scene: Scene) -> float:
+    """Whether a callee's extra latency is large enough for its caller to notice, 0..1; 1 where nobody knows."""
+    slow = scene.states[callee].of(Signal.LATENCY)
+    usual = scene.states[caller].usual.get(Signal.LATENCY) if caller in scene.states else None
+    if slow is None or not usual:
+        return 1.0
+    return min(1.0, (slow.after - slow.before) / (tuning.MATERIAL * usual))
+
+
+def _weight_above(name: str, scene: Scene) -> float:
+    """How much of a service's slowness any caller can notice; a service that nobody calls is its own witness."""
+    return max((_material(name, caller, scene) for caller in scene.graph.callers.get(name, ())), default=1.0)
 
 
 def _hand_over(suspects: dict[str, Suspect], scene: Scene, unwell: Mapping[str, float], total: float) -> None:
@@ -163,7 +208,7 @@ def _excuse(suspects: dict[str, Suspect], demand: Demand) -> None:
         return
     worst = max((suspect.score for suspect in loaded), default=0.5)
     for suspect in loaded:
-        suspects[suspect.service] = replace(suspect, score=suspect.score * 0.25)
+        suspects[suspect.service] = replace(suspect, score=suspect.score * tuning.EXCUSED)
     named = demand.entries[0] if demand.planned is not None else demand.hottest
     dependants = tuple(sorted(suspect.service for suspect in loaded if suspect.service != named))
     strength = min(1.0, demand.growth)

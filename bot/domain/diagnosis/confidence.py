@@ -14,7 +14,7 @@ from bot.domain.diagnosis.blame import Suspect
 def signals_of(suspect: Suspect) -> dict[str, float]:
     """Strength 0..1 of each independent signal that points at the suspect."""
     signals = {
-        "metric": min(1.0, suspect.own / 0.5),
+        "metric": min(1.0, suspect.own / tuning.METRIC_FULL),
         "topology": suspect.reach if suspect.dependants else 0.0,
         "alert": 1.0 if suspect.alerts > 0 else 0.0,
         "change": suspect.change.proximity if suspect.change else 0.0,
@@ -31,10 +31,8 @@ def confidences(suspects: Sequence[Suspect], *, coverage: float, public_alerts: 
     """Confidence of each suspect, in their order, never rising from one to the next."""
     found: list[float] = []
     for place, suspect in enumerate(suspects):
-        runner_up = suspects[place + 1].score if place + 1 < len(suspects) else 0.0
-        if place > 0:
-            runner_up = suspects[0].score
-        value = _one(suspect, runner_up, coverage, public_alerts=public_alerts)
+        rival = suspects[1 if place == 0 else 0].score if len(suspects) > 1 else 0.0
+        value = _one(suspect, rival, coverage, public_alerts=public_alerts)
         found.append(round(min([value, *found]), 3))
     return tuple(found)
 
@@ -57,8 +55,11 @@ def _agreement(signals: Mapping[str, float]) -> float:
 def _margin(score: float, rival: float) -> float:
     if score <= 0:
         return 0.0
-    margin = max(-1.0, 1.0 - rival / score)
-    return 0.6 + 0.4 * min(1.0, margin / tuning.MARGIN_FULL)
+    if rival > score:
+        return tuning.MARGIN_NONE * score / rival
+    return tuning.MARGIN_NONE + (1.0 - tuning.MARGIN_NONE) * min(
+        1.0, (1.0 - rival / score) / tuning.MARGIN_FULL
+    )
 
 
 def _covered(coverage: float) -> float:

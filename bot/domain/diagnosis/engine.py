@@ -5,7 +5,7 @@ from bot.domain.diagnosis.argument import hypothesis
 from bot.domain.diagnosis.blame import Scene, Suspect, alert_weights, rank
 from bot.domain.diagnosis.confidence import confidences
 from bot.domain.diagnosis.docket import Docket
-from bot.domain.diagnosis.graph import cleaned
+from bot.domain.diagnosis.graph import Graph, cleaned
 from bot.domain.diagnosis.load import demand_of
 from bot.domain.diagnosis.novelty import novelties
 from bot.domain.diagnosis.ruled_out import file_ruled_out
@@ -37,16 +37,29 @@ def diagnose(telemetry: Telemetry) -> Diagnosis:
 
 
 def _scene(telemetry: Telemetry, window: Window) -> Scene:
+    graph, alerts = cleaned(telemetry.topology), alert_weights(telemetry.alerts)
     states = service_states(telemetry.series, window)
+    if alerts and not any(states[name].felt > 0 for name in alerts if name in states):
+        states = service_states(telemetry.series, window, share=0.0)
     onset = _onset(states, window)
     changes = sorted(telemetry.changes, key=lambda c: (c.at, c.service, c.kind.value, c.title))
     return Scene(
-        graph=cleaned(telemetry.topology),
+        graph=graph,
         states=states,
-        alerts=alert_weights(telemetry.alerts),
+        alerts=alerts,
         changes=tuple(changes),
         novelty=novelties(telemetry.logs, onset_at=onset),
         onset_at=onset,
+        witnesses=frozenset(alerts) | _unwell_entries(graph, states),
+    )
+
+
+def _unwell_entries(graph: Graph, states: dict[str, ServiceState]) -> frozenset[str]:
+    """Services that only users call and that fail or are slow: what users feel is an incident without any alert."""
+    return frozenset(
+        name
+        for name, state in states.items()
+        if state.felt > 0 and not graph.callers.get(name) and name not in graph.observed
     )
 
 

@@ -8,8 +8,6 @@ from bot.domain.diagnosis.graph import Graph
 from bot.domain.diagnosis.symptoms import Anomaly, Route, ServiceState
 from bot.domain.telemetry import PlannedEvent, Signal, Telemetry
 
-OUTGOING = (Signal.QUERY_RATE, Signal.REQUEST_RATE)
-
 
 @dataclass(frozen=True, slots=True)
 class Driven:
@@ -64,7 +62,8 @@ def demand_of(
     telemetry: Telemetry, graph: Graph, states: Mapping[str, ServiceState], at: float
 ) -> Demand | None:
     """More demand with steady errors per request, or None."""
-    risen = {name for name, state in states.items() if state.demand >= tuning.DEMAND_RATIO - 1.0}
+    busiest = max((state.usual.get(Signal.REQUEST_RATE, 0.0) for state in states.values()), default=0.0)
+    risen = {name for name, state in states.items() if _risen(state, tuning.DEMAND_LEAST * busiest)}
     entries = tuple(
         sorted(name for name in risen if not any(caller in risen for caller in graph.callers.get(name, ())))
     )
@@ -75,6 +74,13 @@ def demand_of(
     growth = max(states[name].demand for name in entries)
     planned = _planned(telemetry.planned_events, entries, at)
     return Demand(entries, loaded, _hottest(entries, risen, states), growth, planned)
+
+
+def _risen(state: ServiceState, least: float) -> bool:
+    found = state.of(Signal.REQUEST_RATE)
+    if found is None or state.demand < tuning.DEMAND_RATIO - 1.0:
+        return False
+    return found.after - found.before >= least
 
 
 def _erring(state: ServiceState) -> bool:

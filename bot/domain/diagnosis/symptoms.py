@@ -58,11 +58,11 @@ class Anomaly:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """All anomalies of one service, strongest first, and the signals that were measured at all."""
+    """All anomalies of one service, strongest first, and the usual level of every signal that was measured."""
 
     service: str
     anomalies: tuple[Anomaly, ...] = ()
-    measured: frozenset[Signal] = field(default_factory=frozenset)
+    usual: Mapping[Signal, float] = field(default_factory=dict)
 
     def strongest(self, route: Route, *, rising: bool | None = None) -> Anomaly | None:
         """The strongest anomaly of a route, of one direction if asked."""
@@ -111,18 +111,23 @@ class ServiceState:
         return found.ratio - 1.0 if found is not None and found.rising else 0.0
 
 
-def service_states(series: Sequence[MetricSeries], window: Window) -> dict[str, ServiceState]:
-    """Judge every series; services without any usable series are absent."""
+def service_states(
+    series: Sequence[MetricSeries], window: Window, share: float = tuning.LEVEL_SHARE
+) -> dict[str, ServiceState]:
+    """Judge every series; services without any usable series are absent.
+
+    `share` of the points since the symptom must reach a level for it to count; 0 takes the most extreme point.
+    """
     found: dict[str, list[Anomaly]] = {}
-    measured: dict[str, set[Signal]] = {}
-    for one, shift in _shifted(series, window):
-        measured.setdefault(one.service, set()).add(one.signal)
+    usual: dict[str, dict[Signal, float]] = {}
+    for one, shift in _shifted(series, window, share):
+        usual.setdefault(one.service, {})[one.signal] = shift.baseline
         anomaly = _anomaly(one, shift)
         if anomaly is not None:
             found.setdefault(one.service, []).append(anomaly)
     return {
-        service: ServiceState(service, _ordered(found.get(service, ())), frozenset(measured[service]))
-        for service in sorted(measured)
+        service: ServiceState(service, _ordered(found.get(service, ())), usual[service])
+        for service in sorted(usual)
     }
 
 
@@ -130,7 +135,9 @@ def _ordered(anomalies: Iterable[Anomaly]) -> tuple[Anomaly, ...]:
     return tuple(sorted(anomalies, key=lambda anomaly: (-anomaly.strength, anomaly.signal.value)))
 
 
-def _shifted(series: Sequence[MetricSeries], window: Window) -> Iterable[tuple[MetricSeries, Shift]]:
+def _shifted(
+    series: Sequence[MetricSeries], window: Window, share: float
+) -> Iterable[tuple[MetricSeries, Shift]]:
     """Series that share their times are judged as one matrix."""
     groups: dict[tuple[float, ...], list[MetricSeries]] = {}
     for one in series:
@@ -139,7 +146,7 @@ def _shifted(series: Sequence[MetricSeries], window: Window) -> Iterable[tuple[M
     for times, members in groups.items():
         floors = [tuning.SCALE_FLOOR["ratio" if _is_ratio(one.signal) else "points"] for one in members]
         rows = [one.values for one in members]
-        found = shifts(times, rows, before=window.before, since=window.since, floor=floors)
+        found = shifts(times, rows, before=window.before, since=window.since, floor=floors, share=share)
         for one, shift in zip(members, found, strict=True):
             if shift is not None and shift.points_before >= tuning.MEASURED_LEAST:
                 yield one, shift

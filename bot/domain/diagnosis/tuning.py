@@ -7,18 +7,16 @@ Sources: (m) measured on recorded and simulated incidents when the engine was co
 ENGINE = "graph-shift/1"
 
 # Window
-GUARD_S = (
-    300.0  # (j) Alert rules see a fault up to this late; the baseline ends this long before the symptom.
-)
+# (j) Alert rules see a fault up to this late; the baseline ends this long before the symptom...
+GUARD_S = 300.0
 GUARD_SHARE = 0.25  # (j) ...but gives up at most this share of the history that there is.
-STALE_ALERT_S = (
-    900.0  # (j) An alert that began earlier than this before the incident says nothing of its onset.
-)
+# (j) An alert that began earlier than this before the incident says nothing of its onset.
+STALE_ALERT_S = 900.0
 
 # Shift
-ALARM_Z = (
-    3.0  # (m) z > 3 in a quarter of the samples: 0 % false alarms on latency, at most 3.4 % on availability.
-)
+LEVEL_SHARE = 0.25  # (m) A level counts when a quarter of the samples, and at least two, reach it.
+# (m) With that share, z > 3 gives 0 % false alarms on latency and at most 3.4 % on availability.
+ALARM_Z = 3.0
 SCALE_FLOOR = {"points": 0.005, "ratio": 1e-9}  # (j) Half a percentage point for bounded metrics.
 LEAST_POINTS = 0.01  # (j) Errors and availability: below one point nobody notices.
 LEAST_RATIO = 1.2  # (j) Latency and load: below +20 % nobody notices.
@@ -30,13 +28,18 @@ SATURATION_WEIGHT = 0.7  # (j) Utilisation is a mechanism; users feel errors and
 MEASURED_LEAST = 3  # (d) Fewer baseline points than this give no median worth the name.
 
 # Blame
-CROSS_ROUTE = (
-    0.8  # (j) A callee's slowness explains a caller's errors (timeouts) almost as well as errors do.
-)
+# (j) Errors below explain slowness above (retries), and slowness errors (timeouts), almost as well as their own kind,
+CROSS_ROUTE = 0.8
+TIMEOUT_FROM = 0.5  # (j) ...but slowness brings timeouts only when latency has more than doubled.
+OFF_ROUTE = 0.5  # (j) Weight of slowness where people complain of errors and nothing timed out.
+MATERIAL = 0.05  # (j) A callee's delay matters from 5 % of its caller's usual latency on.
 SILENT_HOPS = 1  # (m) One silent service between two symptomatic ones is bridged.
 REACH_FLOOR = 0.35  # (j) Share of the score that needs no dependants: a leaf's fault may be its own only.
 ALERT_ONLY = 0.5  # (j) Alerts of a service without telemetry count half of what measured symptoms count.
-OBSERVED_ONLY = 0.25  # (m) Nodes seen only through their callers: removing them doubled right answers.
+OBSERVED_ONLY = (
+    0.25  # (m) Nodes seen only through their callers: setting them apart raised right answers by half.
+)
+NO_WITNESS = 0.2  # (j) A suspect on whom no alert and no unwell entry depends.
 SUSPECT_LEAST = 0.05  # (j) Scores below this share of the best are not worth a reader's time.
 MOST_HYPOTHESES = 5  # (d) As many as a reader will look at.
 
@@ -52,21 +55,25 @@ CHANGE_AFTER_S = 45.0  # (j) Onset estimates err by about one scrape and one rat
 CHANGE_NEAR = 0.5  # (d) Proximity at which a change counts as a signal of its own.
 
 # Demand
-DEMAND_RATIO = 1.3  # (j) Request rate up by 30 % is more demand.
+DEMAND_RATIO = 1.3  # (j) Request rate up by 30 % is more demand...
+DEMAND_LEAST = 0.05  # (j) ...where the extra is at least this share of the busiest service's usual rate.
 DRIVEN_SHARE = 0.5  # (d) A client is responsible when it brought at least half of a resource's extra load.
 DRIVEN_BY_ABOVE = 0.6  # (j) ...unless its own incoming rate grew at least this much of its outgoing growth.
 STEADY_ERRORS = 0.02  # (j) Errors per request count as steady up to two points.
+EXCUSED = 0.25  # (j) What is left of a suspicion of slowness or saturation that more demand explains.
 
+METRIC_FULL = 0.4  # (j) Own trouble of this strength is a full signal.
 # Confidence: chance that each signal, alone, names the right service; combined as noisy-or, then discounted.
 SIGNAL_TRUST = {  # (m) order of metric and topology, (j) the rest
-    "metric": 0.50,
-    "topology": 0.45,
+    "metric": 0.65,
+    "topology": 0.50,
     "alert": 0.15,
     "change": 0.60,
     "log": 0.35,
     "demand": 0.55,
 }
 MARGIN_FULL = 0.5  # (j) A runner-up at half the score or less takes nothing away.
+MARGIN_NONE = 0.6  # (j) An equal runner-up leaves this much of the confidence.
 COVERAGE_FULL = 0.6  # (j) Telemetry for this share of the alerting services is enough.
 CEILING = 0.97  # (d) The engine is never certain.
 CAUSE_FOUND_AT = 0.70  # (j) The line; calibration on held-out systems decides its final place.

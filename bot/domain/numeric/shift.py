@@ -16,12 +16,11 @@ IQR_TO_SIGMA = 0.7413
 RELATIVE_FLOOR = 1e-3  # Of the median; zero-spread series decide rankings without it.
 TREND = 1.5  # Sigmas that a point must exceed to count towards an onset (half of the alarm level of 3).
 CLIP = 10.0  # One wild point must not outweigh ten calm ones when the onset is sought.
-LEVEL_SHARE = 0.25  # The level is what a quarter of the points, and at least two, reach.
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """One series' move. `up` and `down` are levels reached by a quarter of the points since the symptom began.
+    """One series' move. `up` and `down` are levels that enough points since the symptom began reach.
 
     `z_up`, `z_down` are in robust sigmas, both positive when moved that way; onsets are unix seconds.
     """
@@ -45,10 +44,12 @@ def shifts(
     before: float,
     since: float,
     floor: Sequence[float],
+    share: float,
 ) -> list[Shift | None]:
     """Shift of each row of equal `times`: baseline up to `before`, level from `since` on; None without both.
 
-    `floor` is the least scale of each row, in the row's unit.
+    `floor` is the least scale of each row, in the row's unit. The level is what `share` of the late points reach,
+    and at least two of them; a share of 0 takes the most extreme point.
     """
     at = np.asarray(times, dtype=np.float64)
     values = np.asarray(rows, dtype=np.float64)
@@ -57,7 +58,7 @@ def shifts(
         return [None] * len(rows)
     base, scale = _baseline(values[:, early], np.asarray(floor, dtype=np.float64))
     z = (values - base[:, None]) / scale[:, None]
-    up, down = _levels(values[:, late])
+    up, down = _levels(values[:, late], share)
     onset_up, onset_down = _onsets(at, z), _onsets(at, -z)
     return [
         Shift(
@@ -79,9 +80,9 @@ def _baseline(values: Matrix, floor: Matrix) -> tuple[Matrix, Matrix]:
     return median, np.maximum(scale, least)
 
 
-def _levels(values: Matrix) -> tuple[Matrix, Matrix]:
+def _levels(values: Matrix, share: float) -> tuple[Matrix, Matrix]:
     count = values.shape[1]
-    index = min(count, max(2, int(np.ceil(count * LEVEL_SHARE)))) - 1
+    index = min(count, max(2, int(np.ceil(count * share)))) - 1 if share > 0 else 0
     ordered = np.sort(values, axis=1)
     return ordered[:, count - 1 - index], ordered[:, index]
 
