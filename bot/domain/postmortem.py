@@ -1,0 +1,164 @@
+"""The post-mortem draft: a reading of the log, in Markdown, every sentence with the events that it rests on.
+
+[#12] is event 12 of the incident's log, [E3] a piece of its evidence. Nothing here is invented: what the log
+does not say is listed as open for the humans to fill in.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from bot.domain.event import Event, EventType
+from bot.domain.evidence import Conclusion, EvidenceRole
+from bot.domain.incident import Incident, OptionView
+
+MOST_TIMELINE_ROWS = 40
+
+
+def draft(incident: Incident, events: Sequence[Event]) -> str:
+    """The whole draft; `events` are the incident's log, oldest first."""
+    parts = [
+        f"# Post-mortem {incident.key}: {_plain(incident.title)}",
+        "*Drafted from the log by Watchkeeper; a human has not edited it yet.*",
+        "## Summary",
+        *_summary(incident, events),
+        "## Impact",
+        *_impact(incident, events),
+        "## Root cause",
+        *_cause(incident, events),
+        "## Timeline (UTC)",
+        *_timeline(incident),
+        "## What was done",
+        *_actions(incident, events),
+        "## Open for the humans",
+        *_open_questions(incident),
+        f"---\nLog: {len(events)} events, head `{incident.head}`.",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _summary(incident: Incident, events: Sequence[Event]) -> list[str]:
+    lasted = _span(incident.resolved_ms - incident.opened_ms)
+    declared = _cite(events, EventType.INCIDENT_DECLARED)
+    closed = _cite(events, EventType.STATUS_CHANGED, last=True)
+    text = f"{incident.severity.label} incident, open for {lasted} {declared}{closed}."
+    top = incident.diagnosis.hypotheses[0] if incident.diagnosis and incident.diagnosis.hypotheses else None
+    if incident.planned_event:
+        planned = _cite(events, EventType.PLANNED_EVENT_MATCHED)
+        return [text, f"It fell inside the planned event *{_plain(incident.planned_event)}* {planned}."]
+    if top is None:
+        return [text, f"No cause was found {_cite(events, EventType.HYPOTHESES_RANKED)}.".replace(" .", ".")]
+    ranked = _cite(events, EventType.HYPOTHESES_RANKED, last=True)
+    return [
+        text,
+        f"Cause: {_plain(top.service)} ({top.cause.value.replace('_', ' ')}), confidence {top.confidence:.2f} {ranked}.",
+    ]
+
+
+def _impact(incident: Incident, events: Sequence[Event]) -> list[str]:
+    services = incident.services or {}
+    named = ", ".join(_plain(name) for name in sorted(services, key=lambda one: (-services[one], one))[:8])
+    folded = _cite(events, EventType.ALERTS_FOLDED)
+    rest = f" and {len(services) - 8} more" if len(services) > 8 else ""
+    return [f"{incident.alerts_total} alerts from {len(services)} services ({named}{rest}) {folded}."]
+
+
+def _cause(incident: Incident, events: Sequence[Event]) -> list[str]:
+    diagnosis = incident.diagnosis
+    if diagnosis is None:
+        return ["No investigation ended before the incident did."]
+    ranked = _cite(events, EventType.HYPOTHESES_RANKED, last=True)
+    lines = []
+    if diagnosis.hypotheses and diagnosis.conclusion is not Conclusion.NO_INCIDENT:
+        top = diagnosis.hypotheses[0]
+        lines = [f"- {_plain(reason)} {ranked}" for reason in top.because]
+        if top.path:
+            lines.append(
+                f"- Path from cause to symptom: {' → '.join(_plain(node) for node in top.path)} {ranked}"
+            )
+    collected = _cite(events, EventType.EVIDENCE_COLLECTED, last=True)
+    facts = [
+        f"- [{item.id}] {_plain(item.text)} ({item.role.value.replace('_', ' ')}) {collected}"
+        for item in diagnosis.evidence
+    ]
+    ruled_out = [item for item in diagnosis.evidence if item.role is EvidenceRole.RULED_OUT]
+    note = (
+        f"{len(ruled_out)} other explanations were looked at and ruled out {collected}." if ruled_out else ""
+    )
+    return ["\n".join(lines), "Evidence:\n\n" + "\n".join(facts) if facts else "", note]
+
+
+def _timeline(incident: Incident) -> list[str]:
+    rows = incident.timeline
+    skipped = ""
+    if len(rows) > MOST_TIMELINE_ROWS:
+        half = MOST_TIMELINE_ROWS // 2
+        skipped = f"({len(rows) - MOST_TIMELINE_ROWS} rows in the middle are in the log only.)"
+        rows = (*rows[:half], *rows[-half:])
+    lines = [f"- {_clock(row.at_ms)} {_plain(row.text)}{_by(row.by)} [#{row.seq}]" for row in rows]
+    return ["\n".join(lines), skipped]
+
+
+def _actions(incident: Incident, events: Sequence[Event]) -> list[str]:
+    tried = [option for option in incident.options if option.approved_by]
+    if not tried:
+        return [f"Nothing was changed by Watchkeeper {_cite(events, EventType.STATUS_CHANGED, last=True)}."]
+    return ["\n".join(_action(option, events) for option in tried)]
+
+
+def _action(option: OptionView, events: Sequence[Event]) -> str:
+    granted = _cite_plan(events, EventType.APPROVAL_GRANTED, option.plan_hash)
+    ended = _cite_plan(events, EventType.EXECUTION_FINISHED, option.plan_hash)
+    verified = _cite_plan(events, EventType.VERIFIED, option.plan_hash)
+    outcome = {True: f", verified {verified}", False: f", verification failed {verified}", None: ""}
+    commands = "; ".join(f"`{' '.join(step['command'])}`" for step in option.plan["steps"])
+    return (
+        f"- {_plain(str(option.plan['title']))}, approved by <@{option.approved_by}> {granted}: {commands}. "
+        f"Ended {option.state.value} {ended}{outcome[option.verified]}."
+    )
+
+
+def _open_questions(incident: Incident) -> list[str]:
+    missing = incident.diagnosis.missing if incident.diagnosis else ()
+    lines = [f"- Evidence that could not be had: {_plain(reason)}" for reason in missing]
+    return [
+        "\n".join(
+            [
+                *lines,
+                "- What went well, what went badly, where were we lucky?",
+                "- Follow-up actions with owners.",
+            ]
+        )
+    ]
+
+
+def _cite(events: Iterable[Event], kind: EventType, *, last: bool = False) -> str:
+    found = [event.seq for event in events if event.type is kind]
+    if not found:
+        return ""
+    return f"[#{found[-1] if last else found[0]}]"
+
+
+def _cite_plan(events: Iterable[Event], kind: EventType, plan_hash: str) -> str:
+    found = [event.seq for event in events if event.type is kind and event.body.get("plan_hash") == plan_hash]
+    return f"[#{found[-1]}]" if found else ""
+
+
+def _plain(text: str) -> str:
+    """Keep other people's words from becoming Markdown or a mention."""
+    kept = text.replace("\n", " ").replace("<", "‹").replace(">", "›").replace("`", "'")
+    return kept.replace("[", "(").replace("](", ")(") if "](" in kept else kept
+
+
+def _by(user: str) -> str:
+    return f" — <@{user}>" if user else ""
+
+
+def _clock(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%H:%M:%S")
+
+
+def _span(milliseconds: int) -> str:
+    seconds = max(0, milliseconds // 1000)
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h {seconds % 3600 // 60} min"
