@@ -1,7 +1,6 @@
 """What the page shows to one person: channels with unread marks, messages in groups, the thread, an open modal; pure."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from bot.local.slackdouble.double import Double
 from bot.local.slackdouble.model import Channel, Ephemeral, Json, Message, User, View, replies, roots
@@ -28,7 +27,7 @@ class Line:
     who: str
     tone: int
     app: bool
-    body: Any
+    body: Message | Ephemeral
     channel: str
     whispered: bool = False
     compact: bool = False
@@ -41,6 +40,11 @@ class Line:
 def tone(name: str) -> int:
     """A stable avatar colour, 0 to 7."""
     return sum(map(ord, name)) % 8
+
+
+def initials(name: str) -> str:
+    """One or two characters for an avatar: oncall-2 is O2."""
+    return name[:1].upper() + (name[-1] if len(name) > 1 and name[-1].isdigit() else "")
 
 
 def _who(double: Double, message: Message) -> tuple[str, bool]:
@@ -80,8 +84,8 @@ def _grouped(lines: list[Line]) -> list[Line]:
     for line in sorted(lines, key=lambda one: float(one.ts))[-_SHOWN:]:
         last = out[-1] if out else None
         same = last is not None and last.who == line.who and line.at - last.at < _GROUP_SECONDS
-        rich = isinstance(line.body, Message | Ephemeral) and bool(line.body.blocks or line.whispered)
-        compact = bool(same and last and not last.whispered and not rich and not last.answers)
+        plain = not (line.body.blocks or line.whispered or line.pinned)
+        compact = bool(same and plain and last and not (last.body.blocks or last.whispered or last.answers))
         out.append(Line(**{**vars(line), "compact": compact}))
     return out
 

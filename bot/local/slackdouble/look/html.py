@@ -12,6 +12,7 @@ from bot.local.slackdouble.look.markdown import markdown
 from bot.local.slackdouble.look.mrkdwn import mrkdwn, plain
 from bot.local.slackdouble.look.rich import rich_text
 from bot.local.slackdouble.model import Json, StoredFile
+from bot.local.slackdouble.regions import initials, tone
 
 _HERE = Path(__file__).parent.parent
 
@@ -33,6 +34,8 @@ class Html:
             markdown=markdown,
             chart=chart,
             file_of=self._file,
+            tone=tone,
+            initials=initials,
             image_address=self._image,
         )
 

@@ -105,10 +105,12 @@ async function refresh() {
   if (asked) { again = true; return; }
   asked = true;
   try {
-    const wanted = new URLSearchParams({ channel: place.channel, as: place.as, thread: place.thread });
+    const wanted = String(new URLSearchParams(place));
     const answer = await fetch(`/page/parts?${wanted}`);
-    if (answer.ok) {
-      const found = await answer.json();
+    const found = answer.ok ? await answer.json() : null;
+    // An answer for a place that the person has left since then is worth nothing.
+    if (wanted !== String(new URLSearchParams(place))) again = true;
+    else if (found) {
       place.thread = found.place.thread || "";
       place.channel = found.place.channel;
       document.querySelector(".thread").hidden = !place.thread;
@@ -220,6 +222,7 @@ document.addEventListener("click", (event) => {
   if ((found = hit("[data-channel-link]"))) { event.preventDefault(); go({ channel: found.dataset.channelLink, thread: "" }, "messages"); }
   else if ((found = hit("[data-thread-link]"))) { event.preventDefault(); go({ thread: found.dataset.threadLink }, "thread"); }
   else if (hit("[data-close-thread]")) go({ thread: "" });
+  else if (body.classList.contains("drawer") && !hit(".side")) body.classList.remove("drawer");
   else if (hit("[data-drawer]")) body.classList.toggle("drawer");
   else if (hit("[data-view-close]")) send({ type: "view_close", view_id: hit("form").dataset.view });
   else if ((found = hit("[data-scenario]"))) scenario(found.dataset.scenario);
