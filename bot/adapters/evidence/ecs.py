@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from bot.adapters.evidence.cloudtrail import EcsRecord, changes_of, count_history, records_of
 from bot.domain.catalogue import NAME
 from bot.domain.errors import Permanent, Retryable, WatchkeeperError
+from bot.domain.live_service import live_service
 from bot.domain.plan import Target
 from bot.domain.telemetry import Missing, Readings
 from bot.settings import Settings
@@ -65,14 +66,7 @@ class Ecs:
 
     def _found(self, service: Any, records: Sequence[EcsRecord]) -> tuple[Target, Mapping[str, str]]:
         name, desired = service["serviceName"], int(service["desiredCount"])
-        live = {
-            "uid": f"{service['serviceArn']}@{int(service['createdAt'].timestamp())}",
-            "status": service["status"],
-            "desired_count": str(desired),
-            "running_count": str(service["runningCount"]),
-            "task_definition": service["taskDefinition"],
-            **count_history(records, name, desired),
-        }
+        live = {**live_service(service), **count_history(records, name, desired)}
         return Target(_KIND, name, self._cluster, live["uid"], name), live
 
     def _records(self, *, end: float | None = None) -> list[EcsRecord]:

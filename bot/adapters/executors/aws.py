@@ -22,6 +22,7 @@ from botocore.exceptions import (
 from bot.domain.actions import SET_DESIRED_COUNT, action_of
 from bot.domain.catalogue import check_params, check_target
 from bot.domain.errors import Permanent, Refused, Retryable, Undecided, WatchkeeperError
+from bot.domain.live_service import live_service
 from bot.domain.plan import PlannedStep, Target
 from bot.ports import Executor
 from bot.settings import Settings
@@ -45,14 +46,7 @@ class AwsExecutor:
         self._cluster = cluster
 
     def read(self, target: Target) -> Mapping[str, str]:
-        service = self._service(target)
-        return {
-            "uid": f"{service['serviceArn']}@{int(service['createdAt'].timestamp())}",
-            "status": service["status"],
-            "desired_count": str(service["desiredCount"]),
-            "running_count": str(service["runningCount"]),
-            "task_definition": service["taskDefinition"],
-        }
+        return live_service(self._service(target))
 
     def dry_run(self, step: PlannedStep) -> None:
         """ECS has no dry run; these are the checks that it would make, and those that test servers skip."""
