@@ -8,7 +8,8 @@ import numpy as np
 
 from bot.local.world.noise import fraction
 from bot.local.world.physics import expected
-from bot.local.world.rules import NOISE_RULES, RULES, Labels, Rule
+from bot.local.world.recording import Recording
+from bot.local.world.rules import NOISE_RULES, RECORDED_RULES, RULES, Labels, Rule
 from bot.local.world.scene import Scene
 from bot.local.world.topology import Node
 
@@ -31,6 +32,8 @@ class StormAlert:
 def draw_alerts(scene: Scene, instances: Mapping[str, tuple[str, ...]]) -> tuple[StormAlert, ...]:
     """All alerts of the scene in order of their start; `instances` are the pods or tasks of each node now."""
     random = Random(f"alerts/{scene.name}/{scene.seed}")
+    if scene.recording is not None:
+        return tuple(sorted(_of_recording(scene, scene.recording, random), key=lambda alert: alert.starts_at))
     noise = list(_noise_alerts(scene, random))
     storm = [
         alert for rule, node in _pairs(scene) for alert in _of_rule(scene, rule, node, instances, random)
@@ -77,6 +80,19 @@ def _of_rule(
         starts_at = min(since + delay + jitter, scene.now - random.uniform(0.0, 2.0))
         labels = {"alertname": rule.name, "service": node.name, "severity": rule.severity, **_COMMON, **extra}
         yield StormAlert(labels, annotations(rule.summary, labels), starts_at)
+
+
+def _of_recording(scene: Scene, recording: Recording, random: Random) -> Iterator[StormAlert]:
+    for rule in RECORDED_RULES:
+        for node, metrics in recording.nodes.items():
+            if rule.metric not in metrics:
+                continue
+            since = recording.over_since(node, rule.metric, rule.limit, scene.now)
+            if since is not None:
+                labels = {"alertname": rule.name, "service": node, "severity": rule.severity, **_COMMON}
+                labels["instance"] = node
+                starts_at = min(scene.now, since + random.uniform(0, _MOST_DELAY))
+                yield StormAlert(labels, annotations(rule.summary, labels), starts_at)
 
 
 def annotations(summary: str, labels: Mapping[str, str]) -> Labels:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.local.world.scene import Scene
-from bot.local.world.scenes import bad_deploy, db_cascade, launch
+from bot.local.world.scenes import bad_deploy, db_cascade, launch, recorded
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ SCENARIOS = (
         "The launch nobody announced",
         "The same load without an entry in the calendar: the front service needs more tasks.",
         launch.draw_unannounced,
+    ),
+    Scenario(
+        "recorded",
+        "A recorded incident",
+        "A real incident of a traced shop, replayed from its recorded metrics and call graph: find the cause.",
+        recorded.draw,
     ),
 )
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from bot.local.world.noise import Floats
 
+_FEWEST_CALM = 12
 _FOLDER = Path(__file__).parent.parent / "scenarios"
 
 
@@ -20,7 +22,7 @@ class Recording:
     title: str
     step: float
     nodes: dict[str, dict[str, tuple[float | None, ...]]]
-    edges: tuple[tuple[str, str], ...]
+    edges: tuple[tuple[str, str, str], ...]
     target: str
     root_cause: str
     issue_steps: int
@@ -42,6 +44,22 @@ class Recording:
         found: Floats = np.where(index >= 0, recorded[np.maximum(index, 0)], np.nan)
         return found
 
+    def over_since(
+        self, node: str, metric: str, limit: Callable[[Floats], float], ends_at: float
+    ) -> float | None:
+        """Since when the metric is over the limit that calm days give, or None where it is not at the end."""
+        raw = self.nodes[node][metric]
+        calm = np.array([value for value in raw[: -self.issue_steps] if value is not None])
+        if calm.size < _FEWEST_CALM:
+            return None
+        threshold = limit(calm)
+        since = None
+        for steps_back, value in enumerate(reversed(raw[-self.issue_steps :]), 1):
+            if value is None or value <= threshold:
+                break
+            since = ends_at - steps_back * self.step
+        return since
+
 
 @cache
 def load_recordings() -> tuple[Recording, ...]:
@@ -55,7 +73,7 @@ def _load(path: Path) -> Recording:
         name: {metric: tuple(values) for metric, values in metrics.items()}
         for name, metrics in raw["nodes"].items()
     }
-    edges = tuple((client, server) for client, server in raw["edges"])
+    edges = tuple((client, server, kind) for client, server, kind in raw["edges"])
     return Recording(
         title=raw["title"],
         step=raw["step"],

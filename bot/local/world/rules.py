@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.local.world.noise import fraction
+import numpy as np
+
+from bot.local.world.noise import Floats, fraction
 from bot.local.world.topology import Node, words
 
 Labels = dict[str, str]
@@ -139,6 +141,35 @@ RULES = (
         "traffic far over the usual for this hour",
         lambda node: 2.0 * node.rate,
         _each,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class RecordedRule:
+    """A rule on recorded metrics; `limit` makes the fixed threshold out of the node's values on calm days."""
+
+    name: str
+    metric: str
+    severity: Literal["critical", "warning"]
+    summary: str
+    limit: Callable[[Floats], float]
+
+
+RECORDED_RULES = (
+    RecordedRule(
+        "LatencyP95High",
+        "service:latency_p95_seconds",
+        "warning",
+        "95th percentile over its objective",
+        lambda calm: max(1.4 * float(np.median(calm)), 1.1 * float(np.quantile(calm, 0.97))),
+    ),
+    RecordedRule(
+        "LowAvailability",
+        "service:error_ratio",
+        "critical",
+        "availability under its objective",
+        lambda calm: max(0.02, 1.1 * float(np.quantile(calm, 0.97))),
     ),
 )
 NOISE_RULES = (

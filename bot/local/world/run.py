@@ -18,7 +18,9 @@ from bot.local.world.watcher import Watcher
 _POLL_SECONDS = 0.4
 _RAMP_SECONDS = 2.0
 _CALM = 0.05
-_CALM_SECONDS = 2.0
+_CALM_SECONDS = 1.0
+# The callers farthest away follow the origin this much later.
+_LAG_SECONDS = 2.5
 
 
 @dataclass
@@ -54,7 +56,8 @@ class Run:
         if self.scene.ends != "fixed":
             return self.scene.ends == "left-alone"
         drivers = {reaction.driver for reaction in self.scene.reactions}
-        return all(self.scene.curves[driver].level(now) < _CALM for driver in drivers)
+        settled_at = now - _LAG_SECONDS / self.options.time_scale
+        return all(self.scene.curves[driver].level(settled_at) < _CALM for driver in drivers)
 
     def facts(self) -> dict[str, Any]:
         """What the demo's driver may know while the run goes on."""

@@ -101,7 +101,7 @@ def _edge_labels(client: str, server: str, kind: str) -> dict[str, str]:
 def _recorded(scene: Scene, recording: Recording, selector: Selector, times: Floats) -> list[Series]:
     if selector.metric == EDGE_METRIC:
         everywhere = np.floor(times - scene.now + 86_400.0)
-        pairs = [_edge_labels(client, server, "") for client, server in recording.edges]
+        pairs = [_edge_labels(*edge) for edge in recording.edges]
         return [(labels, everywhere) for labels in pairs if selector.matches(labels)]
     found: list[Series] = []
     for name, metrics in recording.nodes.items():
