@@ -187,10 +187,10 @@ def intact(row: PlanRow, shown_hash: str) -> bool:
 
 
 def freeze_scopes(plan: Plan) -> tuple[str, ...]:
-    """The switches that stop this plan, widest first: everything, its incident, its services, its actions."""
+    """The switches that stop this plan, widest first: the tenant, its incident, its services, its actions."""
     services = sorted({f"service:{step.target.service}" for step in plan.steps})
     actions = sorted({f"action:{step.action}" for step in plan.steps})
-    return ("all", f"incident:{plan.incident}", *services, *actions)
+    return ("tenant", f"incident:{plan.incident}", *services, *actions)
 
 
 _EXPIRED = Refusal(Rule.EXPIRED, "This option has expired; ask for new ones with /incident options.")
