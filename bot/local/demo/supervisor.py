@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Self
 
@@ -44,13 +44,10 @@ class Supervisor:
         self._stopping = threading.Event()
         self._quiet = quiet
         self._logs: dict[str, IO[bytes]] = {}
-        self._lock: IO[str] | None = None
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self.failure = ""
 
     def __enter__(self) -> Self:
-        self._lock = _take_lock(self._layout.data_dir)
-        end_leftovers(self._layout.data_dir)
         (self._layout.data_dir / "logs").mkdir(exist_ok=True)
         try:
             self._start_infrastructure()
@@ -68,8 +65,6 @@ class Supervisor:
         if self._watcher.is_alive():
             self._watcher.join()
         self._end_all()
-        if self._lock is not None:
-            self._lock.close()
 
     def pids(self) -> dict[str, int]:
         """The pid of every child."""
@@ -178,12 +173,14 @@ def _signal_group(pid: int, number: int) -> None:
         os.killpg(pid, number)
 
 
-def _take_lock(data_dir: Path) -> IO[str]:
-    handle = (data_dir / "demo.lock").open("w")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.close()
-        message = f"another demo runs on {data_dir}; end it or choose another --data-dir"
-        raise Permanent(message) from error
-    return handle
+@contextlib.contextmanager
+def alone(data_dir: Path) -> Iterator[None]:
+    """Hold a data directory; raises Permanent where another demo runs on it. The lock file lies beside it."""
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    with (data_dir.parent / f".{data_dir.name}.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            message = f"another demo runs on {data_dir}; end it or choose another --data-dir"
+            raise Permanent(message) from error
+        yield

@@ -1,0 +1,260 @@
+"""Plays a scenario from outside: starts it, watches Slack, clicks as people, and says how it ended."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from bot.domain.errors import Permanent
+from bot.local.demo import reading
+from bot.local.demo.outside import Outside
+from bot.local.demo.reading import Card
+
+T = TypeVar("T")
+
+_POLL_S = 0.1
+_NEVER_APPROVERS = ("outsider", "guest")
+_ALERTS_CHANNEL = "alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What to play and how to decide; one of `approve_as` and `reject_as` may be empty."""
+
+    scenario: str
+    seed: int | None
+    approve_as: str
+    reject_as: str
+
+
+@dataclass
+class Played:
+    """What was seen from outside; the fields of the result line, filled as the run goes on."""
+
+    card: Card | None = None
+    seconds_to_card: float | None = None
+    seconds_to_cause: float | None = None
+    proposal: str | None = None
+    approved_by: str | None = None
+    refused: list[str] = field(default_factory=list)
+    verified: bool = False
+    postmortem: str = ""
+
+
+class Drive:
+    """One run. `deadline_s` bounds each wait, so that a product that hangs is a failed run and no hung driver."""
+
+    def __init__(self, outside: Outside, orders: Orders, *, deadline_s: float = 60.0) -> None:
+        self._outside = outside
+        self._orders = orders
+        self._deadline_s = deadline_s
+        self.played = Played()
+
+    def play(self) -> dict[str, Any]:
+        """Play to the end and return the result line."""
+        self._until(self._outside.ready, "the product to be ready")
+        if self._orders.scenario == "planned-event":
+            self._announce()
+        run = self._outside.start(self._orders.scenario, self._orders.seed)
+        self._until(lambda: self._outside.scenario()["started_sending_at"], "the first alert")
+        first_byte = float(self._outside.scenario()["started_sending_at"])
+        self._watch_card(first_byte)
+        self._decide()
+        self._close()
+        return self._result(run["seed"])
+
+    def _announce(self) -> None:
+        """Enter the planned event as a person would, before it begins."""
+        now = datetime.now(UTC)
+        start, end = (
+            moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+            for moment in (now - timedelta(hours=1), now + timedelta(hours=2))
+        )
+        words = f'event add "Demo product launch" {start}-{end}'
+        said = len(self._outside.private_answers("oncall-1"))
+        self._outside.act(
+            **{
+                "as": "oncall-1",
+                "type": "slash",
+                "command": "/incident",
+                "text": words,
+                "channel": _ALERTS_CHANNEL,
+            }
+        )
+        self._until(lambda: len(self._outside.private_answers("oncall-1")) > said, "the event to be noted")
+
+    def _watch_card(self, first_byte: float) -> None:
+        played = self.played
+        card = self._until(self._main_card, "the card")
+        played.seconds_to_card = round(card.posted_at - first_byte, 3)
+        card = self._until(
+            lambda: (seen := self._main_card()) and seen.answered and seen, "the cause on the card"
+        )
+        played.seconds_to_cause = round(card.edited_at - first_byte, 3)
+        played.card = card
+
+    def _answered_card(self) -> Card | None:
+        card = self._main_card()
+        return card if card and card.answered else None
+
+    def _main_card(self) -> Card | None:
+        found = reading.cards(self._outside.slack())
+        return found[0] if found else None
+
+    def _decide(self) -> None:
+        ends = self._outside.scenario()["ends"]
+        if ends != "fixed":
+            time.sleep(2.0)  # An offer that must not come gets the time to come.
+            offered = self._proposal()
+            self.played.proposal = offered[1]["text"] if offered else None
+            return
+        channel, message = self._until(self._offer, "an offer with an approve button")
+        self.played.proposal = message["text"]
+        self._click_as_others(channel, message)
+        decider = self._orders.reject_as or self._orders.approve_as
+        if not decider:
+            return
+        action = "reject" if self._orders.reject_as else "approve"
+        self._click(decider, channel, message, action)
+        if action == "reject":
+            self._until(lambda: self._proposal_says("rejected"), "the rejection to show")
+            return
+        self._until(lambda: self._proposal_says("approved by"), "the approval to show")
+        self.played.approved_by = decider
+        self._until(self._ended, "the run to end")
+        self.played.verified = self._proposal_says("done and verified")
+
+    def _click_as_others(self, channel: str, message: dict[str, Any]) -> None:
+        for name in _NEVER_APPROVERS:
+            said = len(self._outside.private_answers(name))
+            self._click(name, channel, message, "approve")
+            self._until(partial(self._was_told_more, name, said), f"{name}'s refusal")
+            self.played.refused.append(name)
+
+    def _was_told_more(self, name: str, before: int) -> bool:
+        return len(self._outside.private_answers(name)) > before
+
+    def _click(self, name: str, channel: str, message: dict[str, Any], action: str) -> None:
+        button = reading.buttons(message, action)[0]
+        where = {"channel": channel, "message_ts": message["ts"], "action_id": button}
+        answer = self._outside.act(**{"as": name, "type": "click", **where})
+        if not answer.get("acked"):
+            message_text = f"a click of {name} was not acked: {answer}"
+            raise Permanent(message_text)
+
+    def _close(self) -> None:
+        """See the incident resolved and its post-mortem posted; close it by hand where nothing was fixed."""
+        if not self.played.verified:
+            card = self._current()
+            self._outside.act(
+                **{
+                    "as": "oncall-1",
+                    "type": "message",
+                    "channel": card.channel,
+                    "thread_ts": card.ts,
+                    "text": "<@U0BOT> resolve",
+                }
+            )
+        self._until(lambda: self._current().resolved, "the incident to be resolved")
+        self.played.postmortem = self._until(
+            lambda: reading.postmortem(self._outside.slack(), self._incident()), "the post-mortem"
+        )
+
+    def _incident(self) -> str:
+        return self.played.card.incident if self.played.card else ""
+
+    def _current(self) -> Card:
+        for card in reading.cards(self._outside.slack()):
+            if card.incident == self._incident():
+                return card
+        message = f"the card of {self._incident()} is gone"
+        raise Permanent(message)
+
+    def _proposal(self) -> tuple[str, dict[str, Any]] | None:
+        return reading.proposal(self._outside.slack(), self._incident())
+
+    def _offer(self) -> tuple[str, dict[str, Any]] | None:
+        found = self._proposal()
+        return found if found and reading.buttons(found[1], "approve") else None
+
+    def _proposal_says(self, words: str) -> bool:
+        found = self._proposal()
+        return found is not None and reading.says(found[1], words)
+
+    def _ended(self) -> bool:
+        ends = (
+            "done and verified",
+            "not verified",
+            "❌ failed",
+            "⏹️ stopped",
+            "parked",
+            "refused by the executor",
+        )
+        return any(self._proposal_says(words) for words in ends)
+
+    def _until(self, look: Callable[[], T | None], what: str) -> T:
+        end = time.monotonic() + self._deadline_s
+        while time.monotonic() < end:
+            seen = look()
+            if seen:
+                return seen
+            time.sleep(_POLL_S)
+        message = f"waited {self._deadline_s:.0f} s for {what} in vain"
+        raise Permanent(message)
+
+    def _result(self, seed: int) -> dict[str, Any]:
+        state, facts, truth = self._outside.slack(), self._outside.scenario(), self._outside.truth()
+        events, chain_ok = self._outside.verify_log()
+        card = self._current()
+        return {
+            "scenario": self._orders.scenario,
+            "seed": seed,
+            "alerts_sent": facts["alerts_sent"],
+            "alerts_stored": self._outside.stored_alerts(),
+            "incidents": len({one.incident for one in reading.cards(state)}),
+            "posts": state["counts"]["posts"],
+            "edits": state["counts"]["edits"],
+            "seconds_to_card": self.played.seconds_to_card,
+            "seconds_to_cause": self.played.seconds_to_cause,
+            "root_cause": self.played.card.cause or None if self.played.card else None,
+            "true_root_cause": truth["root_cause"],
+            "confidence": self.played.card.confidence if self.played.card else 0.0,
+            "planned_event": bool(self.played.card and self.played.card.expected_load),
+            "proposal": self.played.proposal,
+            "approved_by": self.played.approved_by,
+            "refused": self.played.refused,
+            "executed_steps": self._outside.executed_calls(),
+            "verified": self.played.verified and bool(self._outside.scenario()["healthy"]),
+            "postmortem_chars": len(self.played.postmortem),
+            "log_events": events,
+            "log_chain_ok": chain_ok,
+            "resolved": card.resolved,
+        }
+
+
+def failures(result: dict[str, Any], ends: str, orders: Orders) -> list[str]:
+    """What did not end as it should, in words; empty for a good run."""
+    approved = bool(orders.approve_as) and not orders.reject_as
+    acted = ends == "fixed" and approved
+    expected: list[tuple[str, bool]] = [
+        ("every alert sent is stored", result["alerts_stored"] == result["alerts_sent"] > 0),
+        ("at most 10 posts an incident", result["posts"] <= 10 * result["incidents"]),
+        ("the log's chain holds", result["log_chain_ok"] and result["log_events"] > 0),
+        ("a post-mortem is in the thread", result["postmortem_chars"] > 0),
+        ("what ran is what was approved", (result["executed_steps"] > 0) == acted),
+        ("verified exactly where something was fixed", result["verified"] == acted),
+        ("a planned event is recognised as one", result["planned_event"] == (ends == "left-alone")),
+    ]
+    if ends == "left-alone":
+        expected.append(("nothing is offered for a planned event", result["proposal"] is None))
+    else:
+        right = result["root_cause"] == result["true_root_cause"]
+        expected.append(("the named cause is the true one", right))
+    if ends == "fixed":
+        expected.append(("others were refused", result["refused"] == list(_NEVER_APPROVERS)))
+        expected.append(
+            ("the approver is on record", result["approved_by"] == (orders.approve_as if approved else None))
+        )
+    return [what for what, holds in expected if not holds]

@@ -1,0 +1,100 @@
+"""The driver's eyes and hands: the Slack double, the world's control door, and a second database connection."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import create_engine, text
+
+from bot.domain.errors import Permanent
+from bot.local.demo.layout import Layout, environment
+
+_VERIFIER = Path(__file__).resolve().parents[1] / "verify_log.py"
+
+
+class Outside:
+    """Everything that can be seen and done without being the product."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._client = httpx.Client(timeout=20.0)
+
+    def close(self) -> None:
+        """Close connections."""
+        self._client.close()
+
+    def ready(self) -> bool:
+        """Whether the product says that it can work and its socket to Slack is open."""
+        try:
+            product = self._client.get(f"{self._layout.web_url}/readyz", timeout=2.0)
+            return product.status_code == 200 and self.slack()["connected"] > 0
+        except httpx.HTTPError:
+            return False
+
+    def slack(self) -> dict[str, Any]:
+        """The double's whole state."""
+        return self._get(f"{self._layout.page_url}_double/state")
+
+    def private_answers(self, name: str) -> list[dict[str, Any]]:
+        """What one person was shown privately."""
+        found = self._get(f"{self._layout.page_url}_double/ephemerals?user={name}")
+        return list(found["ephemerals"])
+
+    def act(self, **body: Any) -> dict[str, Any]:
+        """Do something as a person in Slack; the double's answer, its refusals included."""
+        answer = self._client.post(f"{self._layout.page_url}_double/act", json=body)
+        return dict(answer.json())
+
+    def start(self, scenario: str, seed: int | None) -> dict[str, Any]:
+        """Start a scenario; raises Permanent when the world does not know it."""
+        body = {"scenario": scenario} | ({} if seed is None else {"seed": seed})
+        answer = self._client.post(f"{self._layout.control_url}/start", json=body)
+        if answer.status_code != 200:
+            message = f"scenario {scenario!r} cannot start: {answer.json().get('error', answer.text)}"
+            raise Permanent(message)
+        return dict(answer.json())
+
+    def scenario(self) -> dict[str, Any]:
+        """What a driver may know of the run."""
+        return self._get(f"{self._layout.control_url}/scenario")
+
+    def truth(self) -> dict[str, Any]:
+        """The true cause; read after the run only."""
+        return self._get(f"{self._layout.control_url}/truth")
+
+    def executed_calls(self) -> int:
+        """Changing calls that the cluster and the AWS server themselves recorded as done."""
+        records = self._get(f"{self._layout.control_url}/_records")
+        cluster = sum(1 for row in records["cluster"] if not row["dry_run"] and row["code"] < 300)
+        return cluster + sum(1 for row in records["aws"] if row["status"] < 300)
+
+    def stored_alerts(self) -> int:
+        """Rows in the alert table, counted over a connection of our own."""
+        url = environment("web", self._layout)["WATCHKEEPER_DATABASE_URL"]
+        engine = create_engine(url)
+        try:
+            with engine.connect() as connection:
+                return int(connection.execute(text("SELECT count(*) FROM alerts")).scalar_one())
+        finally:
+            engine.dispose()
+
+    def verify_log(self) -> tuple[int, bool]:
+        """Export the log and have the stand-alone verifier check it in a process of its own."""
+        with tempfile.TemporaryDirectory() as folder:
+            export = Path(folder) / "log.jsonl"
+            command = [sys.executable, "-m", "bot", "audit", "export", "--out", str(export)]
+            subprocess.run(command, env=environment("web", self._layout), check=True, timeout=60)
+            key = self._layout.data_dir / "audit.key"
+            command = [sys.executable, "-I", str(_VERIFIER), str(export), str(key)]
+            found = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        report = json.loads(found.stdout)
+        return int(report["events"]), found.returncode == 0 and not report["broken"]
+
+    def _get(self, url: str) -> dict[str, Any]:
+        answer = self._client.get(url)
+        answer.raise_for_status()
+        return dict(answer.json())
