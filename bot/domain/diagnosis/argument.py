@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.blame import Scene, Suspect
-from bot.domain.diagnosis.changes import CLASS_OF, label
+from bot.domain.diagnosis.changes import CLASS_OF
 from bot.domain.diagnosis.docket import Docket, cite, clock
 from bot.domain.diagnosis.symptoms import Anomaly, Route, ServiceState
 from bot.domain.evidence import CauseClass, EvidenceKind, EvidenceRole, Hypothesis
@@ -190,6 +190,9 @@ def _argue_reach(
             )
         )  # fmt: skip
     count = len(suspect.dependants)
+    if suspect.demand is not None:
+        argument.say(f"The load passes on to {count} more", *numbers)
+        return
     noun = "service that depends" if count == 1 else "services that depend"
     argument.say(f"It accounts for {count} unwell {noun} on it", *numbers)
 
@@ -200,12 +203,13 @@ def _argue_alerts(suspect: Suspect, scene: Scene, docket: Docket, argument: Argu
         return
     number = docket.file(
         "alerts", EvidenceKind.ALERT, EvidenceRole.SYMPTOM, suspect.service, scene.onset_at,
-        f"{len(reached)} of {len(scene.alerts)} alerting services are {suspect.service} or depend on it",
+        f"{len(reached)} of {len(scene.alerts)} alerting services {_tie(suspect)}",
         source="alerts", value={"reached": len(reached), "alerting": len(scene.alerts)},
     )  # fmt: skip
     argument.say("Alerts agree", number)
 
 
-def change_words(suspect: Suspect) -> str:
-    """The suspect's change in words; empty without one."""
-    return label(suspect.change.change) if suspect.change else ""
+def _tie(suspect: Suspect) -> str:
+    if suspect.demand is not None:
+        return "got more requests or serve those that did"
+    return f"are {suspect.service} or depend on it"

@@ -209,7 +209,7 @@ def _excuse(suspects: dict[str, Suspect], demand: Demand) -> None:
     worst = max((suspect.score for suspect in loaded), default=0.5)
     for suspect in loaded:
         suspects[suspect.service] = replace(suspect, score=suspect.score * tuning.EXCUSED)
-    named = demand.entries[0] if demand.planned is not None else demand.hottest
+    named = demand.hottest
     dependants = tuple(sorted(suspect.service for suspect in loaded if suspect.service != named))
     strength = min(1.0, demand.growth)
     suspects[named] = Suspect(

@@ -42,9 +42,3 @@ def nearest(changes: Iterable[Change], service: str, onset_at: float) -> NearCha
     ]
     found = [near for near in found if near.proximity > 0.05]
     return max(found, key=lambda near: (near.proximity, near.change.at), default=None)
-
-
-def label(change: Change) -> str:
-    """The change as words: what, from, to."""
-    moved = f" ({change.before} to {change.after})" if change.before and change.after else ""
-    return f"{change.title or change.kind.value}{moved}"

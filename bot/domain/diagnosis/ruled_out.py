@@ -53,7 +53,7 @@ def _file_loudest(top: Suspect, scene: Scene, docket: Docket) -> None:
             source="engine",
         )  # fmt: skip
     loudest = max(scene.alerts, key=lambda name: (scene.alerts[name], name), default="")
-    if loudest in top.dependants:
+    if loudest in top.dependants and top.demand is None:
         docket.file(
             f"not {loudest}", EvidenceKind.ALERT, EvidenceRole.RULED_OUT, loudest, scene.onset_at,
             f"{loudest} has the heaviest alerts and is a victim: it depends on {top.service}",

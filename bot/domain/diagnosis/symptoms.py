@@ -94,9 +94,9 @@ class ServiceState:
 
     @property
     def onset_at(self) -> float | None:
-        """When its first clear symptom began; None while it is well."""
-        onsets = [a.onset_at for a in self.anomalies if a.route is not Route.LOAD and a.strength >= 0.2]
-        return min(onsets, default=None)
+        """When its clearest symptom began; None while it is well."""
+        unwell = [anomaly for anomaly in self.anomalies if anomaly.route is not Route.LOAD]
+        return unwell[0].onset_at if unwell else None
 
     @property
     def saturated(self) -> bool:
