@@ -87,11 +87,9 @@ class Drive:
 
     def _watch_card(self, first_byte: float) -> None:
         played = self.played
-        card = self._until(self._main_card, "the card")
-        played.seconds_to_card = round(card.posted_at - first_byte, 3)
-        card = self._until(
-            lambda: (seen := self._main_card()) and seen.answered and seen, "the cause on the card"
-        )
+        first: Card = self._until(self._main_card, "the card")
+        played.seconds_to_card = round(first.posted_at - first_byte, 3)
+        card: Card = self._until(self._answered_card, "the cause on the card")
         played.seconds_to_cause = round(card.edited_at - first_byte, 3)
         played.card = card
 
