@@ -1,0 +1,53 @@
+# Every target builds .venv from requirements.lock first; nothing is installed outside this folder.
+UV_VERSION := 0.13.9
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.built
+ARGS ?=
+
+.PHONY: env demo test check bench promises promises-proof lock clean
+
+env: $(STAMP)
+
+# uv is bootstrapped into the environment, pinned; where uv of any version is on the PATH already, it is not used.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %d.%d" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv && $(BIN)/uv --version | grep -q " $(UV_VERSION)" || $(BIN)/python -m pip install -q --disable-pip-version-check "uv==$(UV_VERSION)"
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: env
+	$(BIN)/watchkeeper demo $(ARGS)
+
+test: env
+	$(BIN)/python -m pytest $(ARGS)
+
+check: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy bot
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+	$(BIN)/watchkeeper playbooks lint
+	$(BIN)/honcho check
+	$(BIN)/hadolint Dockerfile
+
+bench: env
+	$(BIN)/python -m tests.bench $(ARGS)
+
+# The full published counts; one line a promise.
+promises: env
+	$(BIN)/python -m pytest -q tests/promises --promise-scale 1.0 $(ARGS)
+
+# Switches off the guard that each promise test claims to test; every one must report a break.
+promises-proof: env
+	$(BIN)/python -m pytest -q tests/promises --promise-scale 0.01 --promise-proof $(ARGS)
+
+lock: env
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra postgres --extra demo --group dev --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
+
+clean:
+	rm -rf $(VENV) var build dist

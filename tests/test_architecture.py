@@ -1,0 +1,78 @@
+"""The shape of the code, held by tests: file sizes, docstrings, one broad except, no mocks, who loads writers."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PRODUCT = sorted((ROOT / "bot").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+MOST_LINES = 400
+WRITERS = "bot.adapters.executors"
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", PRODUCT + TESTS, ids=name)
+def test_files_stay_small_and_say_what_they_are(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= MOST_LINES, f"{name(path)} has more than {MOST_LINES} lines"
+    assert ast.get_docstring(ast.parse(text)), f"{name(path)} does not say what it is"
+
+
+def test_packages_hold_a_docstring_only() -> None:
+    for path in PRODUCT:
+        if path.name == "__init__.py":
+            body = ast.parse(path.read_text()).body
+            assert len(body) == 1, f"{name(path)} holds code"
+
+
+def test_one_broad_except() -> None:
+    found = []
+    for path in PRODUCT:
+        for node in ast.walk(ast.parse(path.read_text())):
+            broad = isinstance(node, ast.ExceptHandler) and (
+                node.type is None
+                or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException"))
+            )
+            if broad and not any(isinstance(inner, ast.Raise) and inner.exc is None for inner in node.body):
+                found.append(name(path))
+    assert found == ["bot/boundary.py"]
+
+
+def test_no_shell_no_eval_no_pickle_no_mock() -> None:
+    banned = {"os.system", "eval", "exec", "pickle.loads", "os.popen"}
+    for path in PRODUCT:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                assert ast.unparse(node.func) not in banned, name(path)
+                shell = [keyword for keyword in node.keywords if keyword.arg == "shell"]
+                assert not shell, f"{name(path)} starts a shell"
+    for path in TESTS:
+        assert "unittest" + ".mock" not in path.read_text(), name(path)
+
+
+@pytest.mark.parametrize("process", ["web", "correlator", "worker"])
+def test_only_the_executor_loads_a_writer(process: str) -> None:
+    program = (
+        f"import sys, bot.wiring.{process}; print([m for m in sys.modules if m.startswith({WRITERS!r})])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, env=os.environ, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("process", ["web", "correlator", "executor"])
+def test_only_the_worker_loads_the_model_client(process: str) -> None:
+    program = f"import sys, bot.wiring.{process}; print([m for m in ('langchain', 'langchain_openai', 'openai') if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, env=os.environ, check=True
+    )
+    assert done.stdout.strip() == "[]"
