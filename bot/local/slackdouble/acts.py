@@ -197,14 +197,19 @@ class Acts:
         room = self._room(body)
         app = str(body.get("app", "Grafana"))
         now = self.double.clock.now()
+        try:
+            blocks = posting.checked_blocks(self.double, body.get("blocks"))
+            attachments = posting.checked_attachments(self.double, body.get("attachments"))
+        except SlackError as refusal:
+            raise ActError(400, refusal.error, **refusal.more) from refusal
         message = Message(
             self.double.workspace.next_ts(now),
             room.id,
             "",
             str(body.get("text", "")),
             now,
-            body.get("blocks") or [],
-            body.get("attachments") or [],
+            blocks,
+            attachments,
             bot_id=f"B0{app.upper()}",
             app_id=f"A0{app.upper()}",
             username=app,

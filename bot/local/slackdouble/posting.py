@@ -56,6 +56,15 @@ def checked_blocks(double: Double, blocks: Any, surface: Any = "message") -> lis
     return _numbered(double, blocks)
 
 
+def checked_attachments(double: Double, value: Any) -> list[Json]:
+    """Legacy attachments as stored; SlackError for a wrong shape or blocks that break a rule."""
+    if not value:
+        return []
+    if not isinstance(value, list) or len(value) > 20 or not all(isinstance(a, dict) for a in value):
+        raise SlackError("invalid_attachments")
+    return [{**a, "blocks": checked_blocks(double, a["blocks"])} if "blocks" in a else a for a in value]
+
+
 def _missing_files(double: Double, blocks: list[Json]) -> list[str]:
     wanted = [
         (f"/blocks/{at}/slack_file", b["slack_file"].get("id"))

@@ -3,16 +3,14 @@
 from typing import Any
 
 from bot.local.slackdouble import posting, wire
-from bot.local.slackdouble.api.call import Call, missing
+from bot.local.slackdouble.api.call import Call
 from bot.local.slackdouble.double import SlackError
 from bot.local.slackdouble.model import BOT_USER, Channel, Json
 
 
 def _content(call: Call) -> tuple[str, list[Json], list[Json]]:
     blocks = posting.checked_blocks(call.double, call.data("blocks"))
-    attachments: Any = call.data("attachments") or []
-    if not isinstance(attachments, list) or len(attachments) > 20:
-        raise missing("attachments")
+    attachments = posting.checked_attachments(call.double, call.data("attachments"))
     text = posting.check_text(call.double, call.args.get("text"), blocks, attachments, call.method)
     return text, blocks, attachments
 
