@@ -11,6 +11,7 @@ from bot.domain.errors import Permanent, Retryable, Undecided
 from tests.contract.chat.test_chat import FixedClock, post
 from tests.double.conftest import Running, free_port, start
 from tests.unit.blocks import samples
+from tests.unit.blocks.test_messages import messages
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +100,6 @@ def test_channel_and_group_by_name(chat: SlackChat) -> None:
 
 
 def test_every_message_passes_the_doubles_own_validator(double: Running, chat: SlackChat) -> None:
-    from tests.unit.blocks.test_messages import messages
-
     double.post("clock", rate=200)
     tried = 0
     for name, _, message in messages():

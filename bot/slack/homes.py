@@ -1,0 +1,70 @@
+"""Where an incident lives in Slack: a channel of its own for the bad ones, a thread in the alerts channel for the rest."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import structlog
+
+from bot.blocks.shape import Place
+from bot.domain.errors import WatchkeeperError
+from bot.domain.incident import Incident
+from bot.domain.records import IncidentRow, Message, MessageKind
+from bot.ports import Chat, Store
+
+_log = structlog.get_logger()
+_IN_CHANNEL = (MessageKind.PROPOSAL, MessageKind.RESOLVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where one message goes; an empty `thread_ts` is the channel itself."""
+
+    channel: str
+    thread_ts: str = ""
+
+
+def spot_of(
+    kind: MessageKind, incident: Incident, row: IncidentRow, card: Message | None, alerts_channel: str
+) -> Spot | None:
+    """Where a new message belongs, or None while it must wait for the card or for the channel."""
+    if kind is MessageKind.CARD:
+        if not incident.channel_wanted:
+            return Spot(row.channel or alerts_channel)
+        return Spot(row.channel) if row.channel else None
+    if card is None or not card.ts:
+        return None
+    if kind is MessageKind.ANNOUNCEMENT:
+        return Spot(alerts_channel)
+    # A decision must be seen by people who do not follow the thread.
+    if incident.channel_wanted and kind in _IN_CHANNEL:
+        return Spot(card.channel)
+    return Spot(card.channel, card.ts)
+
+
+def place_of(incident: Incident, row: IncidentRow, group: str) -> Place:
+    """What the messages say about where the incident lives."""
+    return Place(row.channel, incident.channel_wanted and bool(row.channel), group)
+
+
+def channel_name(incident: Incident) -> str:
+    """inc-142-checkout-errors: lower-case ASCII letters, digits and hyphens, at most 80 characters."""
+    flat = unicodedata.normalize("NFKD", incident.title).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", flat).strip("-")[:60].strip("-")
+    return f"inc-{incident.number}-{slug}".strip("-")
+
+
+def topic_of(incident: Incident) -> str:
+    """SEV1 | Investigating | INC-142."""
+    return f"{incident.severity.label} | {incident.state.value.capitalize()} | {incident.key}"
+
+
+def open_channel(chat: Chat, store: Store, incident: Incident, group: str) -> None:
+    """Create the incident's channel, or find it again, and write down where it is."""
+    people: list[str] = []
+    try:
+        people = list(chat.group_members(group))
+    except WatchkeeperError as error:
+        _log.warning("nobody_invited", incident=incident.id, reason=str(error))
+    channel = chat.create_channel(name=channel_name(incident), topic=topic_of(incident), invite=people)
+    store.transact(lambda tx: tx.set_place(incident.id, channel=channel, thread_ts=""))

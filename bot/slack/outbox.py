@@ -1,0 +1,284 @@
+"""The outbox sender: turns due message rows into Slack posts and edits, within Slack's limits and our budget.
+
+A post is written down as doubtful before it is sent, so that a crash or a lost answer is read back from Slack before
+anything is posted again. Content is rendered at the moment of sending, so superseded states collapse.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from bot.blocks.shape import Rendered
+from bot.boundary import guarded
+from bot.domain.errors import Permanent, Retryable, Undecided
+from bot.domain.event import EventType, NewEvent
+from bot.domain.incident import Incident
+from bot.domain.records import IncidentRow, Message, MessageKind
+from bot.ports import Chat, Clock, Store, Transaction
+from bot.slack.homes import Spot, open_channel, place_of, spot_of, topic_of
+from bot.slack.pace import Pace
+from bot.slack.rendering import Content, render
+
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+
+POST_CAP = 10
+_ROOM_FOR_DECISIONS = 3
+_OPTIONAL = (MessageKind.HYPOTHESIS, MessageKind.NOTICE)
+_BATCH = 500
+_LEASE = "outbox"
+_LEASE_S = 10.0
+_FIRST_EDIT_S = 1.0
+_YOUNG_S, _YOUNG_EDIT_S, _EDIT_S = 15.0, 3.0, 10.0
+_READ_BACK_S = 2.0
+_LONGEST_WAIT_S = 600.0
+_NEVER_S = 365 * 86_400.0
+_SEVERITY_HEAD_START_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    message: Message
+    incident: Incident
+    row: IncidentRow
+    card: Message | None
+    postmortem: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a message last said that is worth an early edit, and when."""
+
+    gist: tuple[str, ...]
+    at: float
+    edited: bool
+
+
+@dataclass(slots=True)
+class Outbox:
+    """One sender; a lease keeps a second one quiet. `group` is the approver group, `group_id` its id for mentions."""
+
+    store: Store
+    chat: Chat
+    clock: Clock
+    alerts_channel: str
+    group: str
+    group_id: str
+    holder: str
+    pace: Pace = field(default_factory=Pace)
+    _lease_until: float = 0.0
+    _shown: dict[int, _Shown] = field(default_factory=dict)
+    _topics: dict[str, str] = field(default_factory=dict)
+
+    def send_due(self) -> int:
+        """One pass over everything that is due; returns how many messages were posted or edited."""
+        now = self.clock.now()
+        due = self.store.read(lambda tx: tx.due_messages(now=now, limit=_BATCH))
+        if not due or not self._leading(now):
+            return 0
+        jobs = self.store.read(lambda tx: [job for job in (_job(tx, message) for message in due) if job])
+        jobs.sort(key=self._turn)
+        sent = 0
+        for job in jobs:
+            sent += 1 if guarded("outbox", partial(self._send, job)) else 0
+        return sent
+
+    def _leading(self, now: float) -> bool:
+        if now < self._lease_until - _LEASE_S / 2:
+            return True
+        epoch = self.store.transact(
+            lambda tx: tx.take_lease(_LEASE, holder=self.holder, now=now, ttl_s=_LEASE_S)
+        )
+        self._lease_until = now + _LEASE_S if epoch is not None else 0.0
+        return epoch is not None
+
+    def _turn(self, job: _Job) -> tuple[int, float, int]:
+        """Cards first, then other new messages, then decisions, then whatever was shown longest ago."""
+        if not job.message.ts:
+            return (
+                (0 if job.message.kind is MessageKind.CARD else 1),
+                float(job.incident.severity),
+                job.message.id,
+            )
+        if job.message.kind is MessageKind.PROPOSAL:
+            return 2, float(job.incident.severity), job.message.id
+        shown = self._shown.get(job.message.id)
+        waited = (shown.at if shown else 0.0) + _SEVERITY_HEAD_START_S * job.incident.severity
+        return 3, waited, job.message.id
+
+    def _send(self, job: _Job) -> bool:
+        try:
+            return self._edit(job) if job.message.ts else self._post(job)
+        except Retryable as error:
+            self._delay(job, self.clock.now() + error.delay_s, str(error))
+        except Undecided as error:
+            self._delay(job, self.clock.now() + _READ_BACK_S, str(error))
+        except Permanent as error:
+            wait = min(_LONGEST_WAIT_S, 15.0 * 2**job.message.attempts)
+            _log.error(
+                "message_refused", incident=job.incident.id, kind=job.message.kind.value, reason=str(error)
+            )
+            self._delay(job, self.clock.now() + wait, str(error))
+        return False
+
+    def _post(self, job: _Job) -> bool:
+        now = self.clock.now()
+        cap = POST_CAP - (_ROOM_FOR_DECISIONS if job.message.kind in _OPTIONAL else 0)
+        if self.store.read(lambda tx: tx.posted_count(job.incident.id)) >= cap:
+            self._delay(job, now + _NEVER_S, f"the incident has its {cap} posts")
+            return False
+        spot = self._spot(job)
+        if spot is None or not self.pace.take("chat.postMessage", now, channel=spot.channel):
+            return False
+        found = self._read_back(job)
+        if found is not None:
+            self._confirm(
+                job, found, Spot(job.message.channel, job.message.thread_ts), revision=job.message.sent
+            )
+            return True
+        content = self._render(job)
+        self.store.transact(lambda tx: _about_to_post(tx, job.message, spot))
+        post = partial(
+            self.chat.post,
+            channel=spot.channel,
+            thread_ts=spot.thread_ts,
+            text=content.text,
+            blocks=content.blocks,
+            dedupe=self._dedupe(job.message),
+        )
+        ts = self._calling("chat.postMessage", post)
+        self._confirm(job, ts, spot, revision=job.message.wanted)
+        self._remember(job, content, edited=False)
+        return True
+
+    def _spot(self, job: _Job) -> Spot | None:
+        """Where the message goes; makes the incident's channel when the card asks for it."""
+        card = job.message.kind is MessageKind.CARD
+        if card and job.incident.channel_wanted and not job.row.channel:
+            if self.pace.take("conversations.create", self.clock.now()):
+                make = partial(open_channel, self.chat, self.store, job.incident, self.group)
+                self._calling("conversations.create", make)
+                self._topics[job.incident.id] = topic_of(job.incident)
+            row = self.store.read(lambda tx: tx.incident_row(job.incident.id))
+            return Spot(row.channel) if row and row.channel else None
+        return spot_of(job.message.kind, job.incident, job.row, job.card, self.alerts_channel)
+
+    def _read_back(self, job: _Job) -> str | None:
+        """After an unknown outcome: the ts under which Slack has the message already."""
+        message = job.message
+        if not message.in_doubt or not message.channel:
+            return None
+        if not self.pace.take("conversations.history", self.clock.now()):
+            reason = "waiting to read back"
+            raise Retryable(reason, delay_s=1.0)
+        find = partial(
+            self.chat.find_post,
+            channel=message.channel,
+            thread_ts=message.thread_ts,
+            dedupe=self._dedupe(message),
+        )
+        return self._calling("conversations.history", find)
+
+    def _calling(self, method: str, call: Callable[[], T]) -> T:
+        """Make a call; when Slack asks to wait, nothing of this method goes out before that time."""
+        try:
+            return call()
+        except Retryable as error:
+            self.pace.hold(method, self.clock.now() + error.delay_s)
+            raise
+
+    def _confirm(self, job: _Job, ts: str, spot: Spot, *, revision: int) -> None:
+        """Slack has it: place, log and row in one transaction."""
+        now = self.clock.now()
+        card = job.message.kind is MessageKind.CARD
+        body = {"kind": job.message.kind.value, "channel": spot.channel, "ts": ts}
+
+        def work(tx: Transaction) -> None:
+            if card and not job.incident.channel_wanted:
+                tx.set_place(job.incident.id, channel=spot.channel, thread_ts=ts)
+            tx.append(job.incident.id, [NewEvent(EventType.MESSAGE_POSTED, body)], at_ms=round(now * 1000))
+            tx.sent_message(job.message.id, ts=ts, revision=revision, next_at=now + _FIRST_EDIT_S, now=now)
+
+        self.store.transact(work)
+        if card and job.incident.channel_wanted and self.pace.take("pins.add", now):
+            guarded("pin", lambda: self.chat.pin(channel=spot.channel, ts=ts))
+
+    def _edit(self, job: _Job) -> bool:
+        now, message = self.clock.now(), job.message
+        content = self._render(job)
+        decision = message.kind is MessageKind.PROPOSAL
+        if not decision and not self._worth_it(job, content, now):
+            return False
+        if not self.pace.take("chat.update", now, urgent=decision):
+            return False
+        edit = partial(
+            self.chat.update, channel=message.channel, ts=message.ts, text=content.text, blocks=content.blocks
+        )
+        self._calling("chat.update", edit)
+        next_at = self.clock.now() + (0.0 if decision else _FIRST_EDIT_S)
+        self.store.transact(
+            lambda tx: tx.sent_message(
+                message.id, ts=message.ts, revision=message.wanted, next_at=next_at, now=now
+            )
+        )
+        self._remember(job, content, edited=True)
+        if message.kind is MessageKind.CARD:
+            self._topic(job, now)
+        return True
+
+    def _worth_it(self, job: _Job, content: Rendered, now: float) -> bool:
+        """Counters wait for 3 s, later 10 s; a new headline, state or verdict does not."""
+        shown = self._shown.get(job.message.id)
+        if shown is None or shown.gist != _gist(job.incident, content):
+            return True
+        if not shown.edited:
+            return now - shown.at >= _FIRST_EDIT_S
+        young = now - job.message.first_posted_at < _YOUNG_S
+        return now - shown.at >= (_YOUNG_EDIT_S if young else _EDIT_S)
+
+    def _remember(self, job: _Job, content: Rendered, *, edited: bool) -> None:
+        self._shown[job.message.id] = _Shown(_gist(job.incident, content), self.clock.now(), edited)
+
+    def _topic(self, job: _Job, now: float) -> None:
+        topic = topic_of(job.incident)
+        if not job.incident.channel_wanted or self._topics.get(job.incident.id, topic) == topic:
+            self._topics.setdefault(job.incident.id, topic)
+            return
+        if self.pace.take("conversations.setTopic", now):
+            self._topics[job.incident.id] = topic
+            guarded("topic", lambda: self.chat.set_topic(channel=job.message.channel, topic=topic))
+
+    def _render(self, job: _Job) -> Rendered:
+        row = replace(job.row, channel=job.row.channel or job.message.channel)
+        place = place_of(job.incident, row, self.group_id)
+        return render(job.message.kind, Content(job.incident, place, job.message.text, job.postmortem))
+
+    def _delay(self, job: _Job, until: float, reason: str) -> None:
+        self.store.transact(lambda tx: tx.delay_message(job.message.id, next_at=until, reason=reason))
+
+    def _dedupe(self, message: Message) -> str:
+        return f"{self.store.tenant}:{message.incident}:{message.id}"
+
+
+def _gist(incident: Incident, content: Rendered) -> tuple[str, ...]:
+    conclusion = incident.diagnosis.conclusion.value if incident.diagnosis else ""
+    states = ",".join(f"{option.letter}{option.state}{option.verified}" for option in incident.options)
+    return content.text, incident.state.value, conclusion, states
+
+
+def _about_to_post(tx: Transaction, message: Message, spot: Spot) -> None:
+    tx.place_message(message.id, channel=spot.channel, thread_ts=spot.thread_ts)
+    tx.doubt_message(message.id)
+
+
+def _job(tx: Transaction, message: Message) -> _Job | None:
+    incident, row = tx.incident(message.incident), tx.incident_row(message.incident)
+    if incident is None or row is None:
+        return None
+    card = tx.message(message.incident, MessageKind.CARD)
+    draft = tx.postmortem(message.incident) if message.kind is MessageKind.POSTMORTEM else ""
+    return _Job(message, incident, row, card, draft)
