@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,10 @@ REQUEST_TIMEOUT_S = 4
 PROCESS_TIMEOUT_S = 12
 _NEVER_SENT = ("connection refused", "was refused", "no such host", "no route to host", "dial tcp")
 _FATE_UNKNOWN = ("EOF", "deadline exceeded", "Client.Timeout", "timed out", "reset by peer", "broken pipe")
-_CONFLICTS = ("(Conflict)", "Expected resource version to be", "Expected replicas to be")
+# Most commands print the server's reason in brackets; rollout undo wraps the bare message of the same error.
+_MISSING = ("(NotFound)", '" not found')
+_FORBIDDEN = ("(Forbidden)", " is forbidden: ", "(Unauthorized)", "must be logged in")
+_CONFLICTS = ("(Conflict)", "the object has been modified")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +89,25 @@ class KubectlCall:
 
 def failure(stderr: str, *, writes: bool) -> WatchkeeperError:
     """What a failed kubectl run means; a write whose fate is unknown is Undecided."""
-    text = " ".join(stderr.split())[-400:]
-    if "(NotFound)" in text:
-        return Permanent(f"kubectl: not found: {text}")
-    if "(Forbidden)" in text or "(Unauthorized)" in text or "must be logged in" in text:
-        return Refused(f"kubectl: not permitted: {text}", rule="forbidden")
-    if any(mark in text for mark in _CONFLICTS):
-        return Conflict(f"kubectl: changed by somebody else: {text}")
-    if "(TooManyRequests)" in text:
-        return Retryable(f"kubectl: the server is busy: {text}", delay_s=2.0)
-    if any(mark in text for mark in _NEVER_SENT):
-        return Retryable(f"kubectl: the server cannot be reached: {text}")
+    lines = [line for line in stderr.splitlines() if not line.startswith("Warning:")]
+    text = " ".join(" ".join(lines).split())[-400:]
+    for marks, verdict in _VERDICTS:
+        if any(mark in text for mark in marks):
+            return verdict(text)
     known = text.startswith("error:") or "(Invalid)" in text or "(BadRequest)" in text
     if known and not any(mark in text for mark in _FATE_UNKNOWN):
         return Permanent(f"kubectl: {text}")
     message = f"kubectl: {text}"
     return Undecided(message) if writes else Retryable(message)
+
+
+_VERDICTS: tuple[tuple[tuple[str, ...], Callable[[str], WatchkeeperError]], ...] = (
+    (_FORBIDDEN, lambda text: Refused(f"kubectl: not permitted: {text}", rule="forbidden")),
+    (_CONFLICTS, lambda text: Conflict(f"kubectl: changed by somebody else: {text}")),
+    (_MISSING, lambda text: Permanent(f"kubectl: not found: {text}")),
+    (("(TooManyRequests)",), lambda text: Retryable(f"kubectl: the server is busy: {text}", delay_s=2.0)),
+    (_NEVER_SENT, lambda text: Retryable(f"kubectl: the server cannot be reached: {text}")),
+)
 
 
 def build_call(settings: Settings) -> KubectlCall:
