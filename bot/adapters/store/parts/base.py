@@ -33,4 +33,4 @@ class Part:
 
     def _changed(self, statement: Any) -> bool:
         """Run an UPDATE or INSERT and say whether it touched exactly one row."""
-        return self._connection.execute(statement).rowcount == 1
+        return self._connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1

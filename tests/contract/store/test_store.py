@@ -1,0 +1,194 @@
+"""What every database must do for us: chain, claim once, collapse edits, keep and open payloads, refuse edits."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from bot.adapters.store.schema import metadata
+from bot.adapters.store.sql import SqlStore
+from bot.domain.alert import Alert, AlertSeverity, AlertStatus
+from bot.domain.errors import Conflict
+from bot.domain.event import EventType, NewEvent, first_break
+from bot.domain.incident import IncidentState, Severity
+from bot.domain.records import IncidentRow, MessageKind, StoredAlert, TaskKind
+from bot.domain.telemetry import PlannedEvent
+from bot.domain.topology import Topology
+from bot.ports import Transaction
+
+
+def note(words: str) -> NewEvent:
+    return NewEvent(EventType.NOTE_ADDED, {"by": "somebody", "text": words})
+
+
+def append_one(store: SqlStore, event: NewEvent) -> None:
+    store.transact(lambda tx: tx.append("one", [event], at_ms=1))
+
+
+def in_threads(count: int, work: Callable[[int], None]) -> None:
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_migrations_give_exactly_the_schema(opened: SqlStore) -> None:
+    with opened.engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+
+
+def test_concurrent_appends_make_one_unbroken_chain(opened: SqlStore) -> None:
+    def append(index: int) -> None:
+        for event in [note(f"{index}/{turn}") for turn in range(10)]:
+            append_one(opened, event)
+
+    in_threads(6, append)
+    events, head = opened.read(lambda tx: (tx.events("one"), tx.head("one")))
+    assert [event.seq for event in events] == list(range(1, 61))
+    assert {event.body["text"] for event in events} == {f"{i}/{t}" for i in range(6) for t in range(10)}
+    assert first_break(b"a" * 32, ((e.seq, e.record, e.mac) for e in events), head) is None
+    assert first_break(b"b" * 32, ((e.seq, e.record, e.mac) for e in events), head) is not None
+    assert first_break(b"a" * 32, ((e.seq, e.record, e.mac) for e in events[:-1]), head) is not None
+
+
+@pytest.mark.parametrize("statement", ["UPDATE events SET record = mac", "DELETE FROM events"])
+def test_the_database_refuses_to_edit_history(opened: SqlStore, statement: str) -> None:
+    opened.transact(lambda tx: tx.append("one", [note("a")], at_ms=1))
+    with pytest.raises(DBAPIError, match="append-only"), opened.engine.begin() as connection:
+        connection.execute(text(statement))
+    assert len(opened.read(lambda tx: tx.events("one"))) == 1
+
+
+def test_work_that_fails_leaves_nothing(opened: SqlStore) -> None:
+    def half(tx: Transaction) -> None:
+        tx.append("one", [note("a")], at_ms=1)
+        tx.want_message("one", MessageKind.CARD, now=1.0)
+        message = "stop here"
+        raise RuntimeError(message)
+
+    with pytest.raises(RuntimeError):
+        opened.transact(half)
+    assert opened.read(lambda tx: (tx.events("one"), tx.due_messages(now=9.0, limit=9))) == ([], [])
+
+
+def test_payloads_are_sealed_and_open_again(opened: SqlStore) -> None:
+    body = b'{"secret": "in the clear nowhere"}' * 50
+    opened.transact(lambda tx: tx.add_raw("source", "generic", body, received_at=5.0))
+    with opened.engine.connect() as connection:
+        sealed = connection.execute(text("SELECT sealed FROM raw_bodies")).scalar_one()
+    assert b"secret" not in bytes(sealed)
+    (row,) = opened.read(lambda tx: tx.pending_raw(limit=5))
+    assert (row.body, row.source, row.kind, row.received_at) == (body, "source", "generic", 5.0)
+    opened.transact(lambda tx: tx.settle_raw([row.id]))
+    assert opened.read(lambda tx: tx.pending_raw(limit=5)) == []
+
+
+def test_a_poison_payload_is_set_aside_after_three_tries(opened: SqlStore) -> None:
+    raw = opened.transact(lambda tx: tx.add_raw("source", "generic", b"x", received_at=5.0))
+    tries = [opened.transact(lambda tx: tx.fail_raw(raw, "unreadable", quarantine_after=3)) for _ in range(3)]
+    assert tries == [False, False, True]
+    assert opened.read(lambda tx: tx.pending_raw(limit=5)) == []
+
+
+def test_a_task_is_claimed_once_and_fenced(opened: SqlStore) -> None:
+    task_id = opened.transact(lambda tx: tx.add_task(TaskKind.INVESTIGATE, "i", "declared", due_at=10.0))
+    claims: list[object] = []
+
+    def claim(_index: int) -> None:
+        claims.append(opened.transact(lambda tx: tx.claim_task(task_id, now=11.0, lease_s=5.0)))
+
+    in_threads(8, claim)
+    (first,) = [one for one in claims if one is not None]
+    second = opened.transact(lambda tx: tx.claim_task(task_id, now=17.0, lease_s=5.0))
+    assert second is not None
+    assert not opened.transact(lambda tx: tx.finish_task(first))  # type: ignore[arg-type]
+    assert opened.transact(lambda tx: tx.finish_task(second))
+    assert opened.read(lambda tx: tx.due_tasks(now=99.0)) == []
+
+
+def test_a_lease_has_one_holder_and_a_growing_epoch(opened: SqlStore) -> None:
+    def take(holder: str, now: float) -> int | None:
+        return opened.transact(lambda tx: tx.take_lease("l", holder=holder, now=now, ttl_s=5.0))
+
+    assert [take("a", 0.0), take("b", 1.0), take("a", 4.0), take("b", 8.0), take("b", 9.5)] == [
+        1,
+        None,
+        1,
+        None,
+        2,
+    ]
+    assert not opened.transact(lambda tx: tx.holds_lease("l", 1))
+    assert opened.transact(lambda tx: tx.holds_lease("l", 2))
+
+
+def test_wanted_messages_collapse(opened: SqlStore) -> None:
+    for _ in range(5):
+        opened.transact(lambda tx: tx.want_message("i", MessageKind.CARD, now=1.0))
+    (message,) = opened.read(lambda tx: tx.due_messages(now=2.0, limit=9))
+    assert (message.wanted, message.sent) == (5, 0)
+    opened.transact(lambda tx: tx.sent_message(message.id, ts="1.1", revision=5, next_at=4.0, now=2.0))
+    assert opened.read(lambda tx: tx.due_messages(now=9.0, limit=9)) == []
+    opened.transact(lambda tx: tx.want_message("i", MessageKind.CARD, now=3.0))
+    assert opened.read(lambda tx: tx.due_messages(now=3.5, limit=9)) == []
+    (again,) = opened.read(lambda tx: tx.due_messages(now=4.0, limit=9))
+    assert (again.ts, again.wanted, again.first_posted_at) == ("1.1", 6, 2.0)
+
+
+def test_open_incidents_have_unique_keys(opened: SqlStore) -> None:
+    def row(name: str, number: int, key: str) -> IncidentRow:
+        return IncidentRow(
+            name, number, key, IncidentState.INVESTIGATING, Severity.SEV2, "t", 1.0, 1.0, ("a",)
+        )
+
+    opened.transact(lambda tx: tx.insert_incident(row("a", 1, "k")))
+    with pytest.raises(Conflict):
+        opened.transact(lambda tx: tx.insert_incident(row("b", 2, "k")))
+    opened.transact(lambda tx: tx.set_state("a", IncidentState.RESOLVED))
+    opened.transact(lambda tx: tx.insert_incident(row("b", 2, "k")))
+    assert [one.id for one in opened.read(lambda tx: tx.open_incidents())] == ["b"]
+    opened.transact(lambda tx: tx.set_place("b", channel="C1", thread_ts="1.5"))
+    assert opened.read(lambda tx: tx.incident_at("C1", "1.5")) is not None
+    assert opened.read(lambda tx: tx.incident_at("C1", "1.6")) is None
+
+
+def test_alerts_inbox_switches_events_and_documents_come_back(opened: SqlStore) -> None:
+    alert = Alert(
+        "f", "s", "n", AlertStatus.FIRING, AlertSeverity.CRITICAL, "svc", "x", 1.0, 2.0, labels={"a": "b"}
+    )
+    opened.transact(lambda tx: tx.save_alerts([StoredAlert(alert, "i", "first_alerts", 1, 7)]))
+    opened.transact(lambda tx: tx.save_alerts([StoredAlert(alert, "i", "first_alerts", 2, 7)]))
+    stored = opened.read(lambda tx: tx.alerts(["f", "g"]))
+    assert (stored["f"].alert, stored["f"].times_seen, len(stored)) == (alert, 2, 1)
+    assert opened.read(lambda tx: (tx.firing_count("i"), len(tx.incident_alerts("i", limit=5)))) == (1, 1)
+    recorded = [
+        opened.transact(lambda tx: tx.record_inbox("e1", "click", {"a": 1}, at=1.0)) for _ in range(2)
+    ]
+    assert recorded == [True, False]
+    assert opened.read(lambda tx: tx.pending_inbox(limit=5))[0].payload == {"a": 1}
+    opened.transact(lambda tx: tx.set_switch("tenant", True, by="u", at=1.0))
+    assert opened.read(lambda tx: tx.switched_on(["service:a", "tenant"])) == "tenant"
+    event = PlannedEvent("p", "Launch", 10.0, 20.0, ("a",), "u")
+    opened.transact(lambda tx: tx.add_planned_event(event))
+    assert opened.read(lambda tx: tx.planned_events(start=15.0, end=16.0)) == [event]
+    assert opened.read(lambda tx: tx.planned_events(start=21.0, end=22.0)) == []
+    topology = Topology({"a": ("b",)}, {"b": "database"}, 5.0)
+    opened.transact(lambda tx: tx.save_topology(topology))
+    assert opened.read(lambda tx: tx.topology()) == topology
+
+
+def test_nothing_crosses_tenants(opened: SqlStore) -> None:
+    other = SqlStore(opened.engine, "other", opened._keys)
+    opened.transact(lambda tx: tx.append("one", [note("a")], at_ms=1))
+    opened.transact(lambda tx: tx.add_raw("s", "generic", b"x", received_at=1.0))
+    opened.transact(lambda tx: tx.set_switch("tenant", True, by="u", at=1.0))
+    assert other.read(lambda tx: (tx.events("one"), tx.pending_raw(limit=5), tx.switched_on(["tenant"]))) == (
+        [],
+        [],
+        None,
+    )
