@@ -1,0 +1,187 @@
+"""A pass over pending payloads: one incident for a storm, counters for repeats, reasons for joins, no poison."""
+
+import itertools
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from bot.adapters.monitoring.alertmanager import Alertmanager
+from bot.adapters.store.sql import SqlStore
+from bot.domain.event import TENANT_CHAIN, EventType
+from bot.domain.incident import Incident, Severity
+from bot.domain.topology import Topology
+from bot.pipeline.correlate import Correlated, CorrelateOutcome, Correlation, correlate
+from bot.pipeline.resolve import resolve_quiet
+
+NOW = 1_800_000_000.0
+CHAIN = Topology(
+    {f"s{i:02}": tuple(f"s{j:02}" for j in (2 * i + 1, 2 * i + 2) if j < 12) for i in range(12)},
+    {f"s{i:02}": "service" for i in range(12)},
+    NOW,
+)
+
+
+class FixedClock:
+    def __init__(self, at: float) -> None:
+        self.at = at
+
+    def now(self) -> float:
+        return self.at
+
+
+class FixedTopology:
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+
+    def topology(self, *, now: float) -> Topology:
+        return self._topology
+
+
+def parts_of(store: SqlStore, topology: Topology = CHAIN, holder: str = "one") -> Correlation:
+    ids = itertools.count(1)
+    return Correlation(
+        store=store,
+        parsers={"alertmanager": Alertmanager()},
+        topology=FixedTopology(topology),
+        clock=FixedClock(NOW),
+        holder=holder,
+        new_id=lambda: f"incident-{next(ids)}",
+        observe_only=False,
+    )
+
+
+def alert(
+    service: str, name: str = "HighErrorRate", status: str = "firing", **labels: str
+) -> dict[str, object]:
+    given = {"alertname": name, "service": service, "severity": "critical", "namespace": "shop", **labels}
+    return {
+        "status": status,
+        "labels": given,
+        "annotations": {},
+        "startsAt": "2027-01-15T07:59:30.123456789Z",
+    }
+
+
+def post(store: SqlStore, alerts: Sequence[Mapping[str, object]], size: int = 50) -> None:
+    for start in range(0, len(alerts), size):
+        body = json.dumps({"version": "4", "alerts": list(alerts[start : start + size])}).encode()
+        store.transact(lambda tx, body=body: tx.add_raw("prod", "alertmanager", body, received_at=NOW))  # type: ignore[misc]
+
+
+def incidents(store: SqlStore) -> list[Incident]:
+    rows = store.read(lambda tx: tx.all_incidents(limit=50))
+    found = [store.read(lambda tx, row=row: tx.incident(row.id)) for row in rows]  # type: ignore[misc]
+    return [one for one in found if one is not None]
+
+
+def storm(count: int) -> list[dict[str, object]]:
+    return [alert(f"s{i % 12:02}", pod=f"p{i}") for i in range(count)]
+
+
+def test_a_storm_is_one_incident_with_every_alert_counted(store: SqlStore) -> None:
+    post(store, storm(1000))
+    outcome = correlate(parts_of(store))
+    assert (outcome.reason, outcome.payloads, outcome.alerts, len(outcome.tasks)) == (
+        Correlated.FOLDED,
+        20,
+        1000,
+        1,
+    )
+    (incident,) = incidents(store)
+    assert (incident.alerts_total, incident.alerts_firing, len(incident.services or {})) == (1000, 1000, 12)
+    assert incident.severity is Severity.SEV1
+    assert incident.candidate
+    assert sum((incident.joins or {}).values()) == 1000
+    assert store.read(lambda tx: tx.firing_count(incident.id)) == 1000
+    folded = [e for e in store.read(lambda tx: tx.events(incident.id)) if e.type is EventType.ALERTS_FOLDED]
+    assert len(folded) == 1
+
+
+def test_a_second_pass_finds_nothing_and_repeats_are_counters(store: SqlStore) -> None:
+    post(store, storm(24))
+    correlate(parts_of(store))
+    assert correlate(parts_of(store)).reason is Correlated.NOTHING_PENDING
+    post(store, storm(24))
+    assert correlate(parts_of(store)).tasks == ()
+    (incident,) = incidents(store)
+    assert (incident.alerts_total, incident.alerts_firing) == (24, 24)
+
+
+def test_resolved_alerts_close_the_incident_and_ask_for_its_review(store: SqlStore) -> None:
+    post(store, storm(24))
+    correlate(parts_of(store))
+    post(store, [{**one, "status": "resolved"} for one in storm(24)])
+    correlate(parts_of(store))
+    (incident,) = incidents(store)
+    assert incident.alerts_firing == 0
+    assert resolve_quiet(store, now=NOW + 1, after_s=2) == []
+    (task,) = resolve_quiet(store, now=NOW + 3, after_s=2)
+    assert store.transact(lambda tx: tx.claim_task(task, now=NOW + 4, lease_s=9)) is not None
+    assert incidents(store)[0].state.value == "resolved"
+    assert resolve_quiet(store, now=NOW + 9, after_s=2) == []
+
+
+def test_the_order_of_arrival_does_not_matter(store: SqlStore) -> None:
+    seen = set()
+    for seed in range(4):
+        alerts = storm(60)
+        random.Random(seed).shuffle(alerts)
+        post(store, alerts, size=7)
+        parts = replace(parts_of(store), new_id=lambda seed=seed: f"seed-{seed}")  # type: ignore[misc]
+        correlate(parts)
+        (incident,) = [one for one in incidents(store) if one.state.open]
+        seen.add(
+            (
+                incident.alerts_total,
+                incident.candidate,
+                incident.title,
+                tuple(sorted((incident.joins or {}).items())),
+            )
+        )
+        post(store, [{**one, "status": "resolved"} for one in alerts])
+        correlate(parts)
+        resolve_quiet(store, now=NOW + 60, after_s=1)
+    assert len(seen) == 1
+
+
+def test_far_services_are_another_incident_and_near_ones_join(store: SqlStore) -> None:
+    far = Topology({**CHAIN.calls, "island": ("reef",)}, {**CHAIN.kinds, "island": "service"}, NOW)
+    post(store, [alert("s01"), alert("island")])
+    assert len(correlate(parts_of(store, far)).tasks) == 2
+    post(store, [alert("s03"), alert("reef")])
+    assert correlate(parts_of(store, far)).tasks == ()
+    assert [one.alerts_total for one in incidents(store)] == [2, 2]
+    assert {reason for one in incidents(store) for reason in (one.joins or {})} == {
+        "first_alerts",
+        "dependency",
+    }
+
+
+def test_without_a_graph_shared_labels_hold_a_storm_together(store: SqlStore) -> None:
+    post(store, storm(36))
+    assert len(correlate(parts_of(store, Topology())).tasks) == 1
+    post(store, [alert("new-one"), alert("elsewhere", namespace="other")])
+    correlate(parts_of(store, Topology()))
+    assert [one.alerts_total for one in incidents(store)] == [38]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"nonsense", b'{"version":"3","alerts":[]}', b"[" * 100_000])
+def test_a_poison_payload_is_set_aside_and_the_next_one_runs(store: SqlStore, body: bytes) -> None:
+    store.transact(lambda tx: tx.add_raw("prod", "alertmanager", body, received_at=NOW))
+    post(store, [alert("s01")])
+    outcomes: list[CorrelateOutcome] = [correlate(parts_of(store)) for _ in range(4)]
+    assert outcomes[0].tasks
+    assert outcomes[-1].reason is Correlated.NOTHING_PENDING
+    (event,) = store.read(lambda tx: tx.events(TENANT_CHAIN))
+    assert event.type is EventType.PAYLOAD_QUARANTINED
+
+
+def test_a_second_correlator_waits_for_the_lease(store: SqlStore) -> None:
+    post(store, [alert("s01")])
+    correlate(parts_of(store, holder="one"))
+    post(store, [alert("s02")])
+    assert correlate(parts_of(store, holder="two")).reason is Correlated.ANOTHER_CORRELATOR
+    assert correlate(parts_of(store, holder="one")).reason is Correlated.FOLDED
