@@ -1,0 +1,60 @@
+"""collect: ask every source at the same time, wait for a bounded time, and say what could not be had.
+
+Part of investigate; it judges nothing.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+from bot.domain.errors import WatchkeeperError
+from bot.domain.telemetry import Missing, Readings
+from bot.domain.topology import Topology
+from bot.ports import EvidenceSource, TopologySource
+
+DEADLINE_S = 3.0
+
+
+def collect(
+    sources: Sequence[EvidenceSource],
+    services: Sequence[str],
+    *,
+    start: float,
+    end: float,
+    deadline_s: float = DEADLINE_S,
+) -> Readings:
+    """Everything that the sources return within the deadline; a late or failing source is Missing."""
+    if not sources:
+        return Readings(missing=(Missing("evidence", "no source is configured"),))
+    pool = ThreadPoolExecutor(len(sources), thread_name_prefix="collect")
+    asked = {pool.submit(source.collect, services, start=start, end=end): source.name for source in sources}
+    wait(asked, timeout=deadline_s)
+    pool.shutdown(wait=False, cancel_futures=True)
+    parts = [_part(future, name, deadline_s) for future, name in asked.items()]
+    return Readings(
+        series=tuple(series for part in parts for series in part.series),
+        logs=tuple(line for part in parts for line in part.logs),
+        changes=tuple(change for part in parts for change in part.changes),
+        missing=tuple(gap for part in parts for gap in part.missing),
+    )
+
+
+def read_topology(
+    source: TopologySource | None, stored: Topology, *, now: float
+) -> tuple[Topology, tuple[Missing, ...]]:
+    """The newest graph, or the stored one with the reason why it is not newer."""
+    if source is None:
+        return stored, ()
+    try:
+        found = source.topology(now=now)
+    except WatchkeeperError as error:
+        return stored, (Missing("topology", str(error)),)
+    return (found, ()) if found.nodes() else (stored, ())
+
+
+def _part(future: "Future[Readings]", name: str, deadline_s: float) -> Readings:
+    if not future.done() or future.cancelled():
+        return Readings(missing=(Missing(name, f"no answer within {deadline_s:g} s"),))
+    error = future.exception()
+    if error is not None:
+        return Readings(missing=(Missing(name, f"failed: {type(error).__name__}: {str(error)[:200]}"),))
+    return future.result()

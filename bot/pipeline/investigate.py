@@ -1,0 +1,267 @@
+"""investigate: read, diagnose, write it down where people see it; then offer options; then let a model explain.
+
+In that order, so that neither the options nor the card ever wait for a model. Everything may run again later: new
+evidence replaces the old, options are renewed only while nobody has decided on one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bot.domain.alert import Alert
+from bot.domain.candidate import ServiceSummary, rank_candidates
+from bot.domain.diagnosis.engine import diagnose
+from bot.domain.event import EventType, NewEvent
+from bot.domain.evidence import Conclusion, Diagnosis, Explanation, Hypothesis
+from bot.domain.evidence_json import evidence_body, explanation_body, ranking_body
+from bot.domain.incident import Incident, IncidentState, Severity
+from bot.domain.plan import PlanState
+from bot.domain.records import MessageKind, Task
+from bot.domain.redaction import redact
+from bot.domain.telemetry import Missing, PlannedEvent, Telemetry
+from bot.domain.topology import Topology
+from bot.pipeline.collect import DEADLINE_S, collect, read_topology
+from bot.pipeline.propose import Proposed, record_proposal
+from bot.ports import Clock, EvidenceSource, Reasoner, Store, TopologySource, Transaction
+
+HISTORY_S = 2400.0
+MOST_ALERTS = 5000
+MOST_SERVICES = 300
+NEAR_HOPS = 3
+MOST_HYPOTHESIS_POSTS = 3
+_DECIDED = (PlanState.GRANTED, PlanState.RUNNING)
+
+Propose = Callable[[Incident, Diagnosis], Proposed]
+
+
+class Investigated(StrEnum):
+    """How an investigation ended."""
+
+    DONE = "done"
+    NO_INCIDENT = "no_incident"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class InvestigationOutcome:
+    """What came of it; `offered` counts options, `explained` is the model pass's status."""
+
+    reason: Investigated
+    conclusion: Conclusion | None = None
+    suspect: str = ""
+    confidence: float = 0.0
+    offered: int = 0
+    explained: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    incident: Incident
+    alerts: tuple[Alert, ...]
+    planned: tuple[PlannedEvent, ...]
+    topology: Topology
+    now: float
+
+
+def investigate(
+    task: Task,
+    *,
+    store: Store,
+    sources: Sequence[EvidenceSource],
+    topology: TopologySource | None,
+    clock: Clock,
+    reasoner: Reasoner,
+    propose: Propose,
+    deadline_s: float = DEADLINE_S,
+) -> InvestigationOutcome:
+    """Investigate the task's incident once; raises Retryable when the store is away."""
+    opening = store.read(lambda tx: _opening(tx, task.incident, clock.now()))
+    if opening is None:
+        return InvestigationOutcome(Investigated.NO_INCIDENT)
+    if not opening.incident.state.open:
+        return InvestigationOutcome(Investigated.CLOSED)
+    store.transact(lambda tx: _begin(tx, task, opening.now))
+    diagnosis = _redacted(diagnose(_read(opening, sources, topology, deadline_s)))
+    incident = store.transact(lambda tx: _conclude(tx, opening, diagnosis, clock.now()))
+    offered = _offer(store, incident, diagnosis, propose, clock)
+    explanation = reasoner.explain(incident, diagnosis)
+    store.transact(lambda tx: _explain(tx, incident.id, explanation, clock.now()))
+    top = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
+    return InvestigationOutcome(
+        Investigated.DONE,
+        diagnosis.conclusion,
+        top.service if top else "",
+        top.confidence if top else 0.0,
+        offered,
+        explanation.status,
+    )
+
+
+def _opening(tx: Transaction, incident_id: str, now: float) -> _Opening | None:
+    incident = tx.incident(incident_id)
+    if incident is None:
+        return None
+    opened_at = incident.opened_ms / 1000
+    return _Opening(
+        incident,
+        tuple(tx.incident_alerts(incident_id, limit=MOST_ALERTS)),
+        tuple(tx.planned_events(start=opened_at - HISTORY_S, end=now)),
+        tx.topology(),
+        now,
+    )
+
+
+def _begin(tx: Transaction, task: Task, now: float) -> None:
+    started = NewEvent(EventType.INVESTIGATION_STARTED, {"reason": task.reason})
+    tx.append(task.incident, [started], at_ms=_ms(now))
+    tx.want_message(task.incident, MessageKind.CARD, now=now)
+
+
+def _read(
+    opening: _Opening,
+    sources: Sequence[EvidenceSource],
+    topology_source: TopologySource | None,
+    deadline_s: float,
+) -> Telemetry:
+    topology, gaps = read_topology(topology_source, opening.topology, now=opening.now)
+    opened_at = opening.incident.opened_ms / 1000
+    services = _services(opening.alerts, topology)
+    read = collect(sources, services, start=opened_at - HISTORY_S, end=opening.now, deadline_s=deadline_s)
+    return Telemetry(
+        opened_at=opened_at,
+        now=opening.now,
+        alerts=opening.alerts,
+        series=read.series,
+        logs=read.logs,
+        changes=read.changes,
+        topology=topology,
+        planned_events=opening.planned,
+        missing=(*gaps, *read.missing, *_untold(opening.alerts)),
+    )
+
+
+def _untold(alerts: Sequence[Alert]) -> tuple[Missing, ...]:
+    return (Missing("alerts", f"only {MOST_ALERTS} were read"),) if len(alerts) >= MOST_ALERTS else ()
+
+
+def _services(alerts: Sequence[Alert], topology: Topology) -> list[str]:
+    """Whom to ask about, most suspicious first: alerting services, then what is near them, then the rest."""
+    count: dict[str, int] = {}
+    for alert in alerts:
+        count[alert.service] = count.get(alert.service, 0) + 1
+    summaries = [ServiceSummary(name, number, 0.0) for name, number in count.items()]
+    suspects = [candidate.service for candidate in rank_candidates(summaries, topology)]
+    near = sorted(set().union(*(topology.within(name, NEAR_HOPS) for name in suspects[:20])))
+    ordered = dict.fromkeys([*suspects, *near, *sorted(topology.nodes())])
+    return list(ordered)[:MOST_SERVICES]
+
+
+def _redacted(diagnosis: Diagnosis) -> Diagnosis:
+    """No secret that a log line or a change title holds may reach the log, a post or a prompt."""
+    evidence = tuple(
+        replace(item, text=redact(item.text), quote=redact(item.quote), link=redact(item.link))
+        for item in diagnosis.evidence
+    )
+    return replace(diagnosis, evidence=evidence, missing=tuple(redact(gap) for gap in diagnosis.missing))
+
+
+def _conclude(tx: Transaction, opening: _Opening, diagnosis: Diagnosis, now: float) -> Incident:
+    """Everything that the diagnosis changes, in one transaction."""
+    incident_id = opening.incident.id
+    current = tx.incident(incident_id) or opening.incident
+    events = [
+        NewEvent(EventType.EVIDENCE_COLLECTED, evidence_body(diagnosis)),
+        NewEvent(EventType.HYPOTHESES_RANKED, ranking_body(diagnosis)),
+        *_planned(opening, current, diagnosis),
+    ]
+    state, severity = _next_state(current, diagnosis), _next_severity(current, diagnosis)
+    if state is not None:
+        body = {"to": state.value, "reason": _verdict(diagnosis), "by": ""}
+        events.append(NewEvent(EventType.STATUS_CHANGED, body))
+        tx.set_state(incident_id, state)
+    if severity is not None:
+        reason = "the load is expected, nothing is broken"
+        events.append(NewEvent(EventType.SEVERITY_CHANGED, {"to": int(severity), "reason": reason, "by": ""}))
+        tx.set_severity(incident_id, severity)
+    tx.append(incident_id, events, at_ms=_ms(now))
+    tx.want_message(incident_id, MessageKind.CARD, now=now)
+    tx.want_message(incident_id, MessageKind.EVIDENCE, now=now)
+    if _changed_top(current.diagnosis, diagnosis):
+        _want_hypothesis(tx, incident_id, now)
+    return tx.incident(incident_id) or current
+
+
+def _planned(opening: _Opening, current: Incident, diagnosis: Diagnosis) -> list[NewEvent]:
+    """The planned event that the incident falls into, once; it is context even where it explains nothing."""
+    if current.planned_event:
+        return []
+    services = [hypothesis.service for hypothesis in diagnosis.hypotheses[:1]]
+    services += sorted({alert.service for alert in opening.alerts})
+    at = opening.incident.opened_ms / 1000
+    for event in opening.planned:
+        if any(event.covers(service, at) for service in services):
+            return [NewEvent(EventType.PLANNED_EVENT_MATCHED, {"id": event.id, "title": event.title})]
+    return []
+
+
+def _next_state(incident: Incident, diagnosis: Diagnosis) -> IncidentState | None:
+    known = diagnosis.conclusion in (Conclusion.CAUSE_FOUND, Conclusion.EXPECTED_LOAD)
+    return IncidentState.IDENTIFIED if known and incident.state is IncidentState.INVESTIGATING else None
+
+
+def _next_severity(incident: Incident, diagnosis: Diagnosis) -> Severity | None:
+    expected = diagnosis.conclusion is Conclusion.EXPECTED_LOAD
+    return Severity.SEV4 if expected and incident.severity is not Severity.SEV4 else None
+
+
+def _verdict(diagnosis: Diagnosis) -> str:
+    top = diagnosis.hypotheses[0]
+    return f"{top.cause.value.replace('_', ' ')}: {top.service}, confidence {top.confidence:.2f}"
+
+
+def _changed_top(before: Diagnosis | None, after: Diagnosis) -> bool:
+    if before is None or not before.hypotheses or not after.hypotheses:
+        return False
+    return _cause(before.hypotheses[0]) != _cause(after.hypotheses[0])
+
+
+def _cause(hypothesis: Hypothesis) -> tuple[str, str]:
+    return hypothesis.service, hypothesis.cause.value
+
+
+def _want_hypothesis(tx: Transaction, incident: str, now: float) -> None:
+    for number in range(1, MOST_HYPOTHESIS_POSTS + 1):
+        if tx.message(incident, MessageKind.HYPOTHESIS, key=str(number)) is None:
+            tx.want_message(incident, MessageKind.HYPOTHESIS, key=str(number), now=now)
+            return
+
+
+def _offer(store: Store, incident: Incident, diagnosis: Diagnosis, propose: Propose, clock: Clock) -> int:
+    """Bind playbooks outside any transaction, then record the options unless somebody has decided meanwhile."""
+    if _decided(incident):
+        return 0
+    proposed = propose(incident, diagnosis)
+
+    def record(tx: Transaction) -> int:
+        current = tx.incident(incident.id)
+        if current is None or not current.state.open or _decided(current):
+            return 0
+        record_proposal(tx, incident.id, proposed, now=clock.now())
+        return len(proposed.options)
+
+    return store.transact(record)
+
+
+def _decided(incident: Incident) -> bool:
+    return any(option.state in _DECIDED for option in incident.options)
+
+
+def _explain(tx: Transaction, incident: str, explanation: Explanation, now: float) -> None:
+    tx.append(incident, [NewEvent(EventType.EXPLAINED, explanation_body(explanation))], at_ms=_ms(now))
+    tx.want_message(incident, MessageKind.CARD, now=now)
+    if explanation.author != "engine":
+        tx.want_message(incident, MessageKind.EVIDENCE, now=now)
+
+
+def _ms(at: float) -> int:
+    return round(at * 1000)
