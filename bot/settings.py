@@ -104,6 +104,7 @@ class Settings(BaseSettings):
 
     resolve_after_s: float = Field(default=300.0, ge=0)
     verify_interval_s: float = Field(default=2.0, gt=0)
+    verify_cap_s: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _only_loopback_double(self) -> "Settings":

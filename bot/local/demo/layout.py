@@ -146,6 +146,7 @@ def _common(layout: Layout) -> dict[str, str]:
         "WATCHKEEPER_LOKI_URL": telemetry,
         "WATCHKEEPER_RESOLVE_AFTER_S": "2",
         "WATCHKEEPER_VERIFY_INTERVAL_S": "0.5",
+        "WATCHKEEPER_VERIFY_CAP_S": "15",
     }
 
 

@@ -1,0 +1,167 @@
+"""The worker process: a forking RQ worker, queue `investigate`, with the heavy imports done in the parent.
+
+Each job runs in a child that opens its own connections, since none may cross a fork.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from bot.adapters import registry
+from bot.adapters.evidence import ecs, kubernetes, loki, prometheus, service_graph
+from bot.adapters.playbooks import yaml_files
+from bot.adapters.queue import rq as rq_queue
+from bot.adapters.queue.rq_workers import ForkingWorker, run_worker
+from bot.adapters.store.sql import open_store
+from bot.boundary import guarded
+from bot.domain.errors import Retryable
+from bot.domain.evidence import Conclusion, Diagnosis
+from bot.domain.incident import Incident
+from bot.domain.playbook import Playbook
+from bot.domain.records import Task, TaskKind
+from bot.pipeline.investigate import InvestigationOutcome, investigate
+from bot.pipeline.propose import Proposed, propose
+from bot.pipeline.review import review
+from bot.ports import EvidenceSource, Inventory, Reasoner, Store, TopologySource
+from bot.settings import Settings, load
+from bot.wiring.parts import SystemClock, new_id
+
+BEAT_S = 5.0
+LEASE_S = 60.0
+MOST_TRIES = 3
+AGAIN_S = 12.0
+MOST_LOOKS = 4
+_SURE = (Conclusion.CAUSE_FOUND, Conclusion.EXPECTED_LOAD)
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything that one task uses."""
+
+    store: Store
+    sources: Sequence[EvidenceSource]
+    topology: TopologySource | None
+    inventories: Sequence[Inventory]
+    playbooks: Sequence[Playbook]
+    reasoner: Reasoner
+    settings: Settings
+
+
+def build(settings: Settings) -> Runtime:
+    """Wire one job; raises Permanent when something that it needs is missing."""
+    settings.require("worker", ["audit_key", "storage_key"])
+    clusters = [kubernetes.build(settings)] if settings.kube_reader_config else []
+    accounts = [ecs.build(settings)] if settings.aws_reader_credentials else []
+    metrics = [prometheus.build(settings)] if settings.prometheus_url else []
+    logs = [loki.build(settings)] if settings.loki_url else []
+    return Runtime(
+        store=open_store(settings, migrate=False),
+        sources=[*metrics, *logs, *clusters, *accounts],
+        topology=service_graph.build(settings) if settings.prometheus_url else None,
+        inventories=[*clusters, *accounts],
+        playbooks=yaml_files.build(settings).all(),
+        reasoner=_reasoner(settings),
+        settings=settings,
+    )
+
+
+def work_on(task_id: int) -> None:
+    """Claim one task and do it; what fails is tried again, at most MOST_TRIES times."""
+    here = build(load())
+    clock = SystemClock()
+    task = here.store.transact(lambda tx: tx.claim_task(task_id, now=clock.now(), lease_s=LEASE_S))
+    if task is None:
+        return
+    if task.tries > MOST_TRIES:
+        _log.error("task_given_up", task=task.id, kind=task.kind, incident=task.incident)
+        here.store.transact(lambda tx: tx.finish_task(task))
+        return
+    try:
+        _do(here, task)
+    except Retryable as error:
+        later, why = clock.now() + error.delay_s, str(error)
+        here.store.transact(lambda tx: tx.release_task(task, due_at=later, reason=why))
+        return
+    here.store.transact(lambda tx: tx.finish_task(task))
+
+
+def _do(here: Runtime, task: Task) -> None:
+    clock = SystemClock()
+    if task.kind is TaskKind.REVIEW:
+        reviewed = review(task, store=here.store, clock=clock)
+        _log.info("reviewed", incident=task.incident, outcome=reviewed.reason.value)
+        return
+    outcome = investigate(
+        task,
+        store=here.store,
+        sources=here.sources,
+        topology=here.topology,
+        clock=clock,
+        reasoner=here.reasoner,
+        propose=partial(_propose, here, clock),
+    )
+    _log.info(
+        "investigated",
+        incident=task.incident,
+        outcome=outcome.reason.value,
+        conclusion=outcome.conclusion,
+        confidence=round(outcome.confidence, 2),
+        offered=outcome.offered,
+    )
+    _look_again(here.store, task, outcome, clock.now())
+
+
+def _look_again(store: Store, task: Task, outcome: InvestigationOutcome, now: float) -> None:
+    """While nothing is certain, newer readings may be; a bounded number of times."""
+    looks = int(task.reason.rpartition(" ")[2]) if task.reason.startswith("look ") else 1
+    if outcome.conclusion is None or outcome.conclusion in _SURE or looks >= MOST_LOOKS:
+        return
+    reason = f"look {looks + 1}"
+    store.transact(
+        lambda tx: tx.add_task(TaskKind.INVESTIGATE, task.incident, reason, due_at=now + AGAIN_S * looks)
+    )
+
+
+def _propose(here: Runtime, clock: SystemClock, incident: Incident, diagnosis: Diagnosis) -> Proposed:
+    return propose(
+        incident,
+        diagnosis,
+        playbooks=here.playbooks,
+        inventories=here.inventories,
+        tenant=here.settings.tenant,
+        now=clock.now(),
+        nonce=new_id(),
+        observe_only=here.settings.mode == "observe",
+        verify_cap_s=here.settings.verify_cap_s or None,
+    )
+
+
+def _reasoner(settings: Settings) -> Reasoner:
+    configured = bool(settings.model_base_url or settings.model_api_key)
+    built: Reasoner = registry.module("reasoner", "openai" if configured else "none").build(settings)
+    return built
+
+
+def run(settings: Settings) -> None:
+    """Serve the queue until told to stop."""
+    build(
+        settings
+    )  # Whatever is missing stops the start, and what is imported here need not be in each child.
+    stopping = threading.Event()
+    store = open_store(settings)
+    clock = SystemClock()
+
+    def beat() -> None:
+        while not stopping.is_set():
+            guarded("beat", lambda: store.transact(lambda tx: tx.beat("worker", at=clock.now())))
+            stopping.wait(BEAT_S)
+
+    threading.Thread(target=beat, name="beat", daemon=True).start()
+    run_worker(
+        rq_queue.connect(settings.redis_url), "investigate", ForkingWorker, lambda: _log.info("worker_ready")
+    )
