@@ -9,8 +9,9 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from bot.domain.canonical import canonical
+from bot.domain.canonical import canonical, digest
 from bot.domain.identity import Identity, IdentityKind
 from bot.domain.plan import ActionClass, Plan, PlanState
 from bot.domain.records import Grant, PlanRow
@@ -184,6 +185,11 @@ def intact(row: PlanRow, shown_hash: str) -> bool:
     """Whether the stored text, the plan read from it and the row's name all are what `shown_hash` names."""
     stored = hashlib.sha256(row.content).hexdigest()
     return row.hash == stored == row.plan.hash == shown_hash
+
+
+def shows(content: Mapping[str, Any], plan_hash: str) -> bool:
+    """Whether the plan that the card was rendered from is the one that `plan_hash` names."""
+    return digest(content) == plan_hash
 
 
 def freeze_scopes(plan: Plan) -> tuple[str, ...]:

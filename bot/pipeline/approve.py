@@ -22,6 +22,7 @@ from bot.domain.gate import (
     freeze_scopes,
     grant_expiry_ms,
     refusal_of,
+    shows,
     sign_grant,
 )
 from bot.domain.identity import UNREADABLE, Identity, identity_of
@@ -136,8 +137,11 @@ def _decide(tx: Transaction, click: Click, caller: _Caller, gate: _Gate) -> Appr
     now = gate.clock.now()
     incident = tx.incident(click.incident)
     row, damaged = _stored(tx, click.plan_hash)
-    if incident is None or (row is not None and option_of(incident, click.plan_hash) is None):
-        row = None
+    shown = option_of(incident, click.plan_hash) if incident else None
+    if shown is None:
+        row, damaged = None, False
+    elif not shows(shown.plan, click.plan_hash):
+        damaged = True
     facts = Facts(
         now=now,
         identity=caller.identity,

@@ -1,0 +1,88 @@
+"""Promise 5: no approval by the wrong person, in the wrong place, or where the group cannot be read."""
+
+import random
+from itertools import product
+
+import pytest
+
+from bot.adapters.store.sql import SqlStore
+from bot.domain.gate import Click, Facts, Refusal, Rule, Verb, refusal_of
+from bot.domain.plan import ActionClass, PlanState
+from bot.pipeline import approve as stage_module
+from bot.pipeline.approve import Outcome
+from tests.gate_stage import GROUP, Stage, stage
+from tests.gate_table import CLASSES, IDENTITIES, ME, PLACES
+
+GROUPS = ("a member of it", "not a member", "unreadable")
+CASES = list(product(IDENTITIES, CLASSES, PLACES, GROUPS))
+
+
+def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Overlook every rule about the person."""
+    about_people = list(Rule)[list(Rule).index(Rule.USER_UNREADABLE) : list(Rule).index(Rule.INCIDENT_CLOSED)]
+
+    def careless(click: Click, facts: Facts) -> Refusal | None:
+        refusal = refusal_of(click, facts)
+        return None if refusal and refusal.rule in about_people else refusal
+
+    monkeypatch.setattr(stage_module, "refusal_of", careless)
+
+
+@pytest.mark.timeout(1200)
+def test_everybody_everywhere(store: SqlStore, promise) -> None:
+    tally = promise(5)
+    order = random.Random(5)
+    for case in order.sample(CASES, tally.size(len(CASES), least=90)):
+        who, klass, where, group = case
+        listed = (who, where, group) == ("member", "the card", "a member of it")
+        on, clicker = scene(store, who, klass, group)
+        decided = on.decide(on.click(clicker, **PLACES[where][0]))
+        expected = listed and klass is not ActionClass.DESTRUCTIVE
+        tally.check(
+            (decided.outcome is Outcome.GRANTED) is expected, f"{case}: {decided.outcome} {decided.rule}"
+        )
+        tally.check(moved(on) is expected, f"{case}: the stored plan does not agree")
+
+
+@pytest.mark.timeout(1200)
+def test_nobody_else_rejects_or_undoes(store: SqlStore, promise) -> None:
+    tally = promise(5)
+    order = random.Random(55)
+    wrong = [
+        case for case in CASES if (case[0], case[2], case[3]) != ("member", "the card", "a member of it")
+    ]
+    for who, klass, where, group in order.sample(wrong, tally.size(len(wrong), least=40)):
+        for verb in (Verb.REJECT, Verb.UNDO):
+            on, clicker = scene(store, who, klass, group)
+            decided = on.decide(on.click(clicker, verb, **PLACES[where][0]))
+            holds = decided.outcome is Outcome.REFUSED and not moved(on)
+            tally.check(holds, f"{verb} by {who}, {where}, group {group}: {decided.outcome}")
+
+
+def test_one_person_is_not_two(store: SqlStore, promise) -> None:
+    tally = promise(5)
+    for _ in range(tally.size(50, least=3)):
+        on = stage(store, klass=ActionClass.DESTRUCTIVE)
+        for _ in range(3):
+            decided = on.decide(on.click(typed_name="basket"))
+            tally.check(decided.outcome is Outcome.REFUSED, "one person approved a destructive plan alone")
+        on.decide(on.click("U0COLLEAGUE", typed_name="basket"))
+        again = on.decide(on.click(typed_name="basket"))
+        tally.check(again.outcome is Outcome.REFUSED, "an outsider counted as the second person")
+
+
+def scene(store: SqlStore, who: str, klass: ActionClass, group: str) -> tuple[Stage, str]:
+    """A stage where the account `who` is known under the clicker's id."""
+    on = stage(store, klass=klass)
+    clicker = "USLACKBOT" if who == "slackbot" else ME
+    on.chat.people[clicker] = dict(IDENTITIES[who][0])
+    on.chat.groups[GROUP] = ("U0FIRST", clicker) if group == "a member of it" else ("U0FIRST",)
+    if group == "unreadable":
+        del on.chat.groups[GROUP]
+    return on, clicker
+
+
+def moved(on: Stage) -> bool:
+    row = on.store.read(lambda tx: tx.plan(on.plans[0].hash))
+    grant = on.store.read(lambda tx: tx.grant(on.plans[0].hash))
+    return grant is not None or row is None or row.state is not PlanState.PROPOSED
