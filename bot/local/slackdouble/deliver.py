@@ -1,6 +1,7 @@
 """Getting payloads to the app: interactive ones once, events with Slack's redelivery; the ack rule lives here."""
 
 import asyncio
+import uuid
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -95,7 +96,7 @@ class Delivery:
             "team_id": TEAM,
             "api_app_id": APP,
             "type": "event_callback",
-            "event_id": self.double.workspace.next_id("Ev0LOCAL"),
+            "event_id": f"Ev0{uuid.uuid4().hex[:12].upper()}",
             "event_time": int(self.double.clock.now()),
             "event": event,
             "authorizations": [

@@ -1,6 +1,7 @@
-"""A wall around the double: only requests that name this host, from this origin; a strict policy on every page."""
+"""A wall around the double: only loopback peers that name this host, from this origin; a strict policy on every page."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,7 +26,9 @@ class Guard:
             return
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        known = urlsplit(f"//{host}").hostname in _LOOPBACK | {self.host}
+        peer = scope.get("client")
+        near = peer is None or ip_address(peer[0]).is_loopback
+        known = near and urlsplit(f"//{host}").hostname in _LOOPBACK | {self.host}
         origin = headers.get("origin")
         if not known or (origin is not None and urlsplit(origin).netloc != host):
             await PlainTextResponse("wrong host or origin", 403)(scope, receive, send)

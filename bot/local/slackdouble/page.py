@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx
 from starlette.requests import Request
@@ -85,10 +86,14 @@ class Page:
             "side": page("side.html", rooms=regions.side(double, eyes), **common),
             "demo": page("demo.html", demo=demo),
             "head": page("head.html", pinned=regions.pinned(eyes), **common),
-            "messages": page("lines.html", lines=regions.channel_lines(double, eyes), thread=False, **common),
-            "thread": page("lines.html", lines=regions.thread_lines(double, eyes), thread=True, **common),
+            "messages": self._lines(eyes, regions.channel_lines(double, eyes), thread=False),
+            "thread": self._lines(eyes, regions.thread_lines(double, eyes), thread=True),
             "modal": page("modal.html", view=regions.modal(double, eyes)),
         }
+
+    def _lines(self, eyes: regions.Eyes, lines: list[regions.Line], *, thread: bool) -> str:
+        one = partial(self.html.line, eyes, thread=thread)
+        return self.html.page("lines.html", lines=lines, thread=thread, eyes=eyes, one=one)
 
     async def index(self, request: Request) -> Response:
         """The page as a whole."""

@@ -6,7 +6,7 @@ from bot.local.slackdouble.double import Double
 from bot.local.slackdouble.model import Channel, Ephemeral, Json, Message, User, View, replies, roots
 
 _GROUP_SECONDS = 300
-_SHOWN = 400
+_SHOWN = 250
 
 
 @dataclass(frozen=True)

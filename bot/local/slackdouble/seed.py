@@ -26,4 +26,6 @@ def fresh(now: float) -> Workspace:
         channels={c.id: c for c in (alerts, incidents)},
         groups={"S0ONCALL": Group("S0ONCALL", "oncall", "On call", ["U0ONCALL1", "U0ONCALL2"])},
         last_ts=now,
+        # Ids go on from the time of day, so that an app with an old database never meets one again.
+        last_number=int(now) % 10_000_000,
     )

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from bot.local.slackdouble.double import Double, SlackError
-from bot.local.slackdouble.model import BOT_USER, Channel, Json, Message, User
+from bot.local.slackdouble.model import BOT_USER, Channel, Json, Message, User, Workspace, channel_named
 
 
 @dataclass
@@ -73,7 +73,9 @@ class Call:
 
     def channel(self, key: str = "channel") -> Channel:
         """The channel argument by id."""
-        room = self.double.workspace.channels.get(self.string(key))
+        named = self.method == "chat.postMessage"
+        find = channel_named if named else _by_id
+        room = find(self.double.workspace, self.string(key))
         if room is None:
             raise SlackError("channel_not_found")
         return room
@@ -98,6 +100,10 @@ class Call:
         if found is None:
             raise SlackError("message_not_found")
         return found
+
+
+def _by_id(workspace: Workspace, key: str) -> Channel | None:
+    return workspace.channels.get(key)
 
 
 def missing(key: str) -> SlackError:

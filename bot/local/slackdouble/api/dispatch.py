@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from bot.local.slackdouble.api import chat, conversations, files, identity, people, views
 from bot.local.slackdouble.api.call import Call, read_args
 from bot.local.slackdouble.double import Double, Fault, SlackError
-from bot.local.slackdouble.model import Json
+from bot.local.slackdouble.model import Json, channel_named
 
 SCOPES = (
     "app_mentions:read,channels:history,channels:manage,channels:read,chat:write,commands,files:read,"
@@ -79,7 +79,8 @@ async def _answer(double: Double, method: str, request: Request) -> Response:
             double.changed()
             raise SlackError("unknown_method", req_method=method)
         _authorize(call)
-        wait = double.limits.wait_seconds(double.clock.now(), method, call.optional("channel"))
+        room = channel_named(double.workspace, str(args.get("channel", "")))
+        wait = double.limits.wait_seconds(double.clock.now(), method, room.id if room else None)
         if wait:
             double.counts["rate_limited"] += 1
             double.changed()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, Undefined
+from markupsafe import Markup
 
 from bot.local.slackdouble.double import Double
 from bot.local.slackdouble.look.chart import chart
@@ -12,9 +13,10 @@ from bot.local.slackdouble.look.markdown import markdown
 from bot.local.slackdouble.look.mrkdwn import mrkdwn, plain
 from bot.local.slackdouble.look.rich import rich_text
 from bot.local.slackdouble.model import Json, StoredFile
-from bot.local.slackdouble.regions import initials, tone
+from bot.local.slackdouble.regions import Eyes, Line, initials, tone
 
 _HERE = Path(__file__).parent.parent
+_DRAWN = 4000
 
 
 class Html:
@@ -22,6 +24,7 @@ class Html:
 
     def __init__(self, double: Double) -> None:
         self._double = double
+        self._drawn: dict[tuple[object, ...], Markup] = {}
         self._env = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -48,6 +51,24 @@ class Html:
             everyone=[u for u in workspace.users.values() if not u.is_bot],
             **values,
         )
+
+    def line(self, eyes: Eyes, line: Line, *, thread: bool) -> Markup:
+        """One message, drawn anew only when something that shows has changed."""
+        body, workspace = line.body, self._double.workspace
+        shown = (
+            body.text,
+            id(body.blocks),
+            str(getattr(body, "reactions", "")),
+            getattr(body, "edit_count", 0),
+        )
+        marks = (line.compact, line.pinned, line.answers, line.answered_at, line.answerers)
+        key = (line.channel, line.ts, eyes.user.name, thread, shown, marks, len(workspace.channels))
+        if key not in self._drawn:
+            if len(self._drawn) >= _DRAWN:
+                self._drawn.clear()
+            drawn = self.page("line.html", line=line, eyes=eyes, thread=thread)
+            self._drawn[key] = Markup(drawn)  # noqa: S704 - the template escapes
+        return self._drawn[key]
 
     def _file(self, file_id: str) -> StoredFile:
         return self._double.workspace.files[file_id]
