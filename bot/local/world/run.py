@@ -19,8 +19,6 @@ _POLL_SECONDS = 0.4
 _RAMP_SECONDS = 2.0
 _CALM = 0.05
 _CALM_SECONDS = 1.0
-# The callers farthest away follow the origin this much later.
-_LAG_SECONDS = 2.5
 
 
 @dataclass
@@ -56,7 +54,7 @@ class Run:
         if self.scene.ends != "fixed":
             return self.scene.ends == "left-alone"
         drivers = {reaction.driver for reaction in self.scene.reactions}
-        settled_at = now - _LAG_SECONDS / self.options.time_scale
+        settled_at = now - max((shift.lag for shift in self.scene.system.shifts), default=0.0)
         return all(self.scene.curves[driver].level(settled_at) < _CALM for driver in drivers)
 
     def facts(self) -> dict[str, Any]:

@@ -152,8 +152,8 @@ def _draw_edges(random: Random, draft: _Draft, share: float) -> None:
             draft.link(name, leaves[0])
         draft.link(name, leaves[1 + index % 2])
         draft.link(name, draft.databases[index % 2], "database")
-    for name in leaves:
-        draft.link(name, random.choice(draft.databases), "database")
+    for name, database in zip(leaves, (*draft.databases, random.choice(draft.databases)), strict=True):
+        draft.link(name, database, "database")
     for cache_name, name in itertools.product(draft.caches, random.sample(middles, 2)):
         draft.link(name, cache_name, "database")
     # A queue "calls" its consumer: trouble of the consumer shows as backlog of the queue, as errors flow to callers.

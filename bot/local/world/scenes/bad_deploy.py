@@ -30,7 +30,7 @@ def draw(seed: int, now: float) -> Scene:
     topology = draw_topology(random)
     culprit = topology.leaves[0]
     changed_at = now - random.uniform(180, 480)
-    storm_at = now - random.uniform(70, 85)
+    storm_at = now - random.uniform(52, 64)
     affected = set(topology.distances(culprit))
     fresh = {culprit: changed_at, **_decoy(random, topology, culprit, affected, now)}
     made = workloads(random, topology, now, fresh)

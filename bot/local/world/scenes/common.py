@@ -9,7 +9,7 @@ from bot.local.world.scene import EcsService, ScaleRecord
 from bot.local.world.topology import Node, Topology
 
 NAMESPACE = "production"
-HOP_SECONDS = 0.7
+HOP_SECONDS = 0.5
 DAY = 86_400.0
 _NOTES = (
     "routine release",

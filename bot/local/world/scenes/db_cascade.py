@@ -19,7 +19,7 @@ def draw(seed: int, now: float) -> Scene:
     database = next(
         e.server for e in topology.edges if e.client == culprit and _is_database(topology, e.server)
     )
-    changed_at, storm_at = now - random.uniform(180, 480), now - random.uniform(70, 85)
+    changed_at, storm_at = now - random.uniform(180, 480), now - random.uniform(52, 64)
     before = topology.node(culprit).replicas
     after = before * random.choice((5, 6))
     fresh = {culprit: ScaleRecord(changed_at, after, "release-automation")}
@@ -67,7 +67,7 @@ def _shifts(
 ) -> tuple[Shift, ...]:
     """The flood loads the database; past its limit it answers late or not at all, and that spreads to its callers."""
     store = topology.node(database)
-    extra = rates[culprit] * random.uniform(6, 9)
+    extra = max(rates[culprit] * random.uniform(6, 9), rates[database] * random.uniform(1.2, 2.0))
     trouble = spread(random, topology, {database: random.uniform(0.3, 0.42)}, "saturation")
     return (
         *(s for s in trouble if s.node != database),
