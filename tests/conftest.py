@@ -49,6 +49,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., S
                 else f"WATCHKEEPER_{name.upper()}"
             )
             monkeypatch.setenv(key, value)
+        for name in [name for name in os.environ if name.startswith("WATCHKEEPER_TEST_")]:
+            monkeypatch.delenv(name)
         return load()
 
     return build

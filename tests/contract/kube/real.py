@@ -28,6 +28,7 @@ from tests.contract.kube.rbac import manifests
 from tests.contract.kube.simulated import free_port
 
 VARIABLE = "WATCHKEEPER_TEST_KUBE_ARCHIVE"
+_ARCHIVE = os.environ.get(VARIABLE, "")
 _OFF = (
     "nodelifecycle,nodeipam,attachdetach,persistentvolume-binder,csrapproving,csrcleaner,csrsigning,"
     "bootstrapsigner,tokencleaner,root-ca-cert-publisher"
@@ -36,16 +37,15 @@ _OFF = (
 
 def unavailable() -> str:
     """Why the real server cannot be started here; empty when it can."""
-    archive = os.environ.get(VARIABLE, "")
-    if not archive:
+    if not _ARCHIVE:
         return f"no real kube-apiserver: set {VARIABLE} to a tar archive with etcd and the kube binaries"
-    return "" if Path(archive).is_file() else f"no real kube-apiserver: {VARIABLE}={archive} is not a file"
+    return "" if Path(_ARCHIVE).is_file() else f"no real kube-apiserver: {VARIABLE}={_ARCHIVE} is not a file"
 
 
 @contextlib.contextmanager
 def real(folder: Path) -> Iterator[Cluster]:
     """A running real control plane with an empty namespace, RBAC from the catalogue, and pods that start."""
-    binaries = _unpacked(Path(os.environ[VARIABLE]))
+    binaries = _unpacked(Path(_ARCHIVE))
     port = free_port()
     tokens = {user: secrets.token_urlsafe(24) for user in ("admin", "manager", "executor", "reader")}
     certificate = write_certificate(folder)
