@@ -27,6 +27,8 @@ def parse(path: str, text: str) -> Source:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise Unreadable([Finding(path, line, "yaml", error.problem or "not YAML")]) from error
+    except RecursionError as error:
+        raise Unreadable([Finding(path, 1, "yaml", "nested too deeply")]) from error
     except yaml.YAMLError as error:
         raise Unreadable([Finding(path, 1, "yaml", str(error).splitlines()[0])]) from error
     walk = _Walk(path)
