@@ -1,0 +1,14 @@
+"""The Reject button: recorded, acknowledged."""
+
+import re
+
+from slack_bolt.async_app import AsyncApp
+
+from bot.blocks.ids import REJECT
+from bot.slack.keeping import click
+from bot.slack.listening import SlackPorts, listener
+
+
+def register(app: AsyncApp, ports: SlackPorts) -> None:
+    """Listen for it."""
+    app.action(re.compile(rf"^{REJECT}:"))(listener(ports, click))

@@ -1,0 +1,61 @@
+"""The Bolt app: its listeners, and the two ways in, Socket Mode or signed HTTP.
+
+Who we are is read once at the start, so that no listener waits for a call to Slack before it acknowledges.
+"""
+
+from typing import Any
+
+import structlog
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.actions import approve, menu, reject, review, stop, undo
+from bot.slack.commands import incident
+from bot.slack.events import mention, message
+from bot.slack.listening import SlackPorts, quiet_logger
+from bot.slack.views import approve_review, new_incident, planned_event
+
+LISTENERS = (
+    approve, reject, undo, stop, review, menu, incident, mention, message, approve_review, new_incident, planned_event,
+)  # fmt: skip
+_log = structlog.get_logger()
+
+
+def build_app(ports: SlackPorts) -> AsyncApp:
+    """The app with every listener; a listener ends before its acknowledgement is sent."""
+
+    async def authorize(**_context: Any) -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=None, team_id=ports.team, bot_token=ports.bot_token, bot_user_id=ports.bot_user
+        )
+
+    app = AsyncApp(
+        logger=quiet_logger(),
+        client=AsyncWebClient(base_url=_with_slash(ports.api_url)),
+        authorize=authorize,
+        signing_secret=ports.signing_secret or "unused-in-socket-mode",
+        process_before_response=True,
+        ssl_check_enabled=False,
+        raise_error_for_unhandled_request=False,
+    )
+    app.error(_log_error)
+    for listener in LISTENERS:
+        listener.register(app, ports)
+    return app
+
+
+def socket_handler(app: AsyncApp, ports: SlackPorts, app_token: str) -> AsyncSocketModeHandler:
+    """Socket Mode over the same API address; the caller connects and closes it."""
+    client = AsyncWebClient(token=app_token, base_url=_with_slash(ports.api_url))
+    return AsyncSocketModeHandler(app, app_token, logger=quiet_logger(), web_client=client)
+
+
+async def _log_error(error: Exception) -> None:
+    """Bolt's last resort: without an acknowledgement Slack tells the person that it failed. No body is logged."""
+    _log.error("listener_failed", kind=type(error).__name__, reason=str(error)[:300])
+
+
+def _with_slash(url: str) -> str:
+    return f"{url.rstrip('/')}/"

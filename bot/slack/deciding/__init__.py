@@ -1,0 +1,1 @@
+"""Deciding what people did in Slack, from recorded rows; no Bolt here."""

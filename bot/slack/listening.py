@@ -1,0 +1,50 @@
+"""What every listener shares: record what a person did, acknowledge it, poke the loop that decides. Nothing else.
+
+Listeners verify nothing by hand: the signature (or the socket) is checked before them, the rules after them.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Body = Mapping[str, Any]
+Kept = tuple[str, str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class SlackPorts:
+    """What listeners may touch. `record` commits (dedupe, kind, payload) and says whether it was new.
+
+    `record_alert` commits a raw alert body (dedupe, source, body); `poke` wakes the deciding loop.
+    `alert_apps` maps a Slack app's name or id to a source name; `team`, `bot_user`, `bot_token` are our own identity.
+    """
+
+    record: Callable[[str, str, Mapping[str, Any]], Awaitable[bool]]
+    record_alert: Callable[[str, str, bytes], Awaitable[bool]]
+    poke: Callable[[], None]
+    team: str
+    bot_user: str
+    bot_token: str
+    api_url: str = "https://slack.com/api/"
+    signing_secret: str = ""
+    alert_apps: Mapping[str, str] = field(default_factory=dict)
+
+
+def quiet_logger() -> logging.Logger:
+    """Bolt logs whole bodies of refused and unhandled requests; ours hears only errors."""
+    logger = logging.getLogger("bot.slack.bolt")
+    logger.setLevel(logging.ERROR)
+    return logger
+
+
+def listener(ports: SlackPorts, keep: Callable[[Body], Kept]) -> Callable[..., Awaitable[None]]:
+    """A listener for one kind of body: `keep` says what is recorded of it."""
+
+    async def record_and_ack(ack: Callable[[], Awaitable[Any]], body: Body) -> None:
+        dedupe, kind, payload = keep(body)
+        await ports.record(dedupe, kind, payload)
+        await ack()
+        ports.poke()
+
+    return record_and_ack
