@@ -8,14 +8,12 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Any
 
 import httpx
 import openai
-from langchain_core.exceptions import LangChainException
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 from langsmith import tracing_context
@@ -31,7 +29,6 @@ from bot.settings import Settings
 MOST_TOKENS = 900
 MOST_BYTES = 256 * 1024
 MOST_TEXT = 32 * 1024
-_TROUBLE = (openai.OpenAIError, LangChainException, httpx.HTTPError, ValueError, TypeError, KeyError)
 
 
 class OpenAiReasoner:
@@ -67,24 +64,24 @@ class OpenAiReasoner:
         return Explanation(self._model, status, kept, dropped, self._sha256)
 
     def _within_deadline(self, incident: Incident, diagnosis: Diagnosis) -> tuple[str, list[Sentence]]:
-        answers: SimpleQueue[tuple[str, list[Sentence]]] = SimpleQueue()
-        work = Thread(target=lambda: answers.put(self._asked(incident, diagnosis)), daemon=True)
-        work.start()
+        """Whatever the endpoint makes the client libraries raise is a status, looked at rather than caught."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="reasoner")
+        asked = pool.submit(self._asked, incident, diagnosis)
+        pool.shutdown(wait=False)
         try:
-            return answers.get(timeout=self._deadline_s)
-        except Empty:
+            error = asked.exception(timeout=self._deadline_s)
+        except TimeoutError:
             return "timeout", []
+        if error is None:
+            return asked.result()
+        timed_out = isinstance(error, openai.APITimeoutError | httpx.TimeoutException)
+        return ("timeout" if timed_out else "error"), []
 
     def _asked(self, incident: Incident, diagnosis: Diagnosis) -> tuple[str, list[Sentence]]:
         messages = [SystemMessage(self._prompt), HumanMessage(fenced(incident, diagnosis))]
         schema = answer_schema([item.id for item in diagnosis.evidence])
-        try:
-            with tracing_context(enabled=False):
-                answer = self._chat.bind(response_format=schema).invoke(messages)
-        except (openai.APITimeoutError, httpx.TimeoutException):
-            return "timeout", []
-        except _TROUBLE:
-            return "error", []
+        with tracing_context(enabled=False):
+            answer = self._chat.bind(response_format=schema).invoke(messages)
         if answer.additional_kwargs.get("refusal"):
             return "refused", []
         if answer.response_metadata.get("finish_reason") == "content_filter":
