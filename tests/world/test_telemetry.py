@@ -65,6 +65,8 @@ def test_the_service_graph_is_counters_between_known_nodes(stage: Stage, culprit
     assert {edge["metric"]["client"] for edge in edges} <= nodes
     kinds = {edge["metric"].get("connection_type", "") for edge in edges}
     assert kinds == {"", "database", "messaging_system"}
+    time.sleep(1.1)
+    assert _range(stage, "traces_service_graph_request_total", now - 300, now) == edges
     for edge in edges:
         values = [float(value) for _, value in edge["values"]]
         assert values == sorted(values)

@@ -11,7 +11,10 @@ from bot.local.world.server import serve
 def main() -> None:
     """Decode the options and serve."""
     given = json.loads(sys.argv[1])
-    serve(WorldOptions(**{**given, "data_dir": Path(given["data_dir"])}))
+    try:
+        serve(WorldOptions(**{**given, "data_dir": Path(given["data_dir"])}))
+    except OSError as error:
+        sys.exit(f"the simulated world cannot start: {error}")
 
 
 if __name__ == "__main__":

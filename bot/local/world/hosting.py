@@ -1,6 +1,7 @@
 """Several uvicorn servers in one event loop, without each of them catching signals for itself."""
 
 import contextlib
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,12 +18,22 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-def server(app: ASGIApp, port: int, certificate: Path | None = None, key: Path | None = None) -> QuietServer:
-    """A server on 127.0.0.1, over TLS where a certificate is given."""
+def bound(port: int) -> socket.socket:
+    """A socket bound to the port on 127.0.0.1; OSError that names the port where it is taken."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        one.bind(("127.0.0.1", port))
+    except OSError as error:
+        one.close()
+        raise OSError(error.errno, f"port {port} on 127.0.0.1 is taken") from error
+    return one
+
+
+def server(app: ASGIApp, certificate: Path | None = None, key: Path | None = None) -> QuietServer:
+    """A server to be run on a bound socket, over TLS where a certificate is given."""
     config = uvicorn.Config(
         app,
-        host="127.0.0.1",
-        port=port,
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -137,16 +137,20 @@ def values_of(
 
 
 def edge_counter(
-    system: System, curves: Mapping[str, Curve], edge: tuple[str, str], times: Floats, now: float
+    system: System, curves: Mapping[str, Curve], edge: tuple[str, str], times: Floats, started_at: float
 ) -> Floats:
-    """The edge's request counter: the integral of its rate over the last two hours before `now`, and on."""
+    """The edge's request counter: the integral of its rate since two hours before the scene's start."""
     found = next(e for e in system.topology.edges if (e.client, e.server) == edge)
     rate = max(0.05, system.topology.node(found.client).rate * found.calls)
-    grid = np.arange(now - _COUNTERS_SINCE, max(now, float(times.max(initial=now))) + 5.0, 1.0)
-    rates = np.full(grid.shape, rate)
-    for shift in system.edge_shifts:
-        if (shift.client, shift.server) == edge:
-            rates = rates + rate * (shift.factor - 1) * curves[shift.driver].at(grid)
     start = key_number(system.seed, *edge) % 100_000
+    zero_at = started_at - _COUNTERS_SINCE
+    moved = [shift for shift in system.edge_shifts if (shift.client, shift.server) == edge]
+    if not moved:
+        steady: Floats = np.floor(start + rate * (times - zero_at))
+        return steady
+    grid = np.arange(zero_at, float(times.max(initial=started_at)) + 5.0, 1.0)
+    rates = np.full(grid.shape, rate)
+    for shift in moved:
+        rates = rates + rate * (shift.factor - 1) * curves[shift.driver].at(grid)
     counts: Floats = np.floor(np.interp(times, grid, start + np.cumsum(rates)))
     return counts

@@ -61,7 +61,7 @@ def series(scene: Scene, selector: Selector, times: Floats, now: float) -> list[
     if scene.recording is not None:
         found = _recorded(scene, scene.recording, selector, times)
     elif selector.metric == EDGE_METRIC:
-        found = _edges(scene, selector, times, now)
+        found = _edges(scene, selector, times)
     else:
         found = _nodes(scene, selector, times)
         known = times >= scene.now - HISTORY_SECONDS
@@ -83,13 +83,13 @@ def _nodes(scene: Scene, selector: Selector, times: Floats) -> list[Series]:
     return found
 
 
-def _edges(scene: Scene, selector: Selector, times: Floats, now: float) -> list[Series]:
+def _edges(scene: Scene, selector: Selector, times: Floats) -> list[Series]:
     found: list[Series] = []
     for edge in scene.system.topology.edges:
         labels = _edge_labels(edge.client, edge.server, edge.connection_type)
         if selector.matches(labels):
             pair = (edge.client, edge.server)
-            found.append((labels, edge_counter(scene.system, scene.curves, pair, times, now)))
+            found.append((labels, edge_counter(scene.system, scene.curves, pair, times, scene.now)))
     return found
 
 

@@ -12,12 +12,15 @@ CONTROL  GET /healthz, /scenarios; POST /start {"scenario","seed"} -> {"run","se
          GET /_records -> {"cluster":[{user,verb,path,dry_run,at,code}],"aws":[{user,access_key,service,action,
          parameters,at,status}]}: mutating calls by identities that are not the world's own.
 TELEMETRY  Prometheus API /api/v1/query, /api/v1/query_range (GET, POST), /-/ready. Names are bare with optional
-         `label="value"` matchers; 5 s resolution, 40 min of history. Label `service` on all:
+         `label="value"` matchers; anything else is 400 bad_data. Noise changes every 5 s, 40 min of history. Label
+         `service` on all, and a node has only the metrics that make sense for it:
          service:error_ratio (0..1) service:request_rate (1/s) service:latency_p95_seconds service:cpu_utilisation
          service:memory_utilisation (0..1) service:connections_utilisation (databases) service:queue_depth (queues)
-         service:query_rate (1/s; per client that queries a database, and per database in total)
-         service:availability (0..1, recorded runs only). A node has only the metrics that make sense for it.
-         traces_service_graph_request_total{client,server,connection_type="|database|messaging_system"}: counters.
+         service:query_rate (1/s; per client that queries a database, and per database in total).
+         traces_service_graph_request_total{client,server,connection_type="|database|messaging_system"}: counters;
+         trouble goes from server to client (a queue is the client of its consumer).
+         A `recorded` run has steps of 300 s and 6 h of history, and these: service:error_ratio, service:request_rate,
+         service:latency_p95_seconds, service:latency_mean_seconds, service:availability (0..1); values may be absent.
          Loki API /loki/api/v1/query_range with {service="x"[,level="error"][,pod="y"]}; also /ready.
 CLUSTER  namespace `production`; a Deployment, its ReplicaSets and Pods are named after the service and carry label
          `service: NAME`; annotation deployment.kubernetes.io/revision, kubernetes.io/change-cause. Databases, caches
@@ -36,7 +39,7 @@ import signal
 import threading
 
 from bot.local.world.control import ControlDoor
-from bot.local.world.hosting import QuietServer, server
+from bot.local.world.hosting import QuietServer, bound, server
 from bot.local.world.options import WorldOptions
 from bot.local.world.production import Production
 from bot.local.world.telemetry import telemetry_app
@@ -49,19 +52,21 @@ def serve(options: WorldOptions) -> None:
 
 
 async def _serve(options: WorldOptions) -> None:
+    ports = (options.cluster_port, options.aws_port, options.telemetry_port, options.control_port)
+    sockets = [bound(port) for port in ports]
     production = Production(options)
     await asyncio.to_thread(production.account.start)
     tls = production.certificate
     servers = [
-        server(production.cluster.app, options.cluster_port, tls.certificate, tls.key),
-        server(production.front.app, options.aws_port),
-        server(telemetry_app(lambda: production.run), options.telemetry_port),
-        server(ControlDoor(production).app, options.control_port),
+        server(production.cluster.app, tls.certificate, tls.key),
+        server(production.front.app),
+        server(telemetry_app(lambda: production.run)),
+        server(ControlDoor(production).app),
     ]
     _stop_on_signals(servers)
     control_loops = asyncio.create_task(production.keep())
     try:
-        await asyncio.gather(*(one.serve() for one in servers))
+        await asyncio.gather(*(one.serve([own]) for one, own in zip(servers, sockets, strict=True)))
     finally:
         control_loops.cancel()
         await production.close()
