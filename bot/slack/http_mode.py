@@ -6,7 +6,7 @@ Whatever is wrong gets the same empty 401, and nothing of the request is logged.
 import hashlib
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from starlette.requests import ClientDisconnect, Request
@@ -57,7 +57,7 @@ def door(
         if signature is None or not await record_delivery(signature):
             return Response(status_code=401)
         try:
-            headers = {name: [value] for name, value in request.headers.items()}
+            headers: dict[str, str | Sequence[str]] = dict(request.headers.items())
             bolt = AsyncBoltRequest(body=body.decode(), headers=headers)
         except ValueError:
             return Response(status_code=401)

@@ -26,6 +26,7 @@ from bot.slack.deciding.parts import (
     refused,
     request_of,
 )
+from bot.slack.recording import MARKS
 
 _log = structlog.get_logger()
 _BATCH = 50

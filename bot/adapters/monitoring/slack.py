@@ -1,0 +1,151 @@
+"""Alerts that other apps post in a Slack channel: title, text and attachments of one message become one Alert.
+
+The words may have been written by anybody, so they are public text unless the message is a bot's own; a message has
+no labels, so its fingerprint is its cleaned title within the source.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
+from bot.domain.errors import Permanent
+from bot.domain.trust import Trust
+from bot.ports import AlertParser
+
+_RESOLVED = re.compile(
+    r"(?i)(\[?\bresolved\b\]?|\brecovered\b|\bback to normal\b|^\s*ok\b|✅|:white_check_mark:)"
+)
+_CRITICAL = re.compile(
+    r"(?i)\b(critical|sev-?1|p1|page|fatal|down|emergency)\b|🔴|🚨|:rotating_light:|:red_circle:"
+)
+_INFO = re.compile(r"(?i)\b(info|notice)\b|:information_source:")
+_STATUS_WORDS = re.compile(
+    r"(?i)\[(firing|resolved|alerting|ok|critical|warning|info)(:\d+)?\]|\b(resolved|recovered|firing|triggered|alerting)\b:?"
+    r"|:[a-z_]{2,40}:|[🔴🚨✅🟠🟡🔵⚠️]"
+)
+_SERVICE = re.compile(
+    r"(?i)\b(?:service|app|application|job|deployment)\s*[:=]\s*[`*\"']?([A-Za-z0-9][A-Za-z0-9._-]{0,99})"
+)
+_MARKUP = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
+_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+_COLOURS = {"danger": AlertSeverity.CRITICAL, "warning": AlertSeverity.WARNING, "good": None}
+_TITLE, _SUMMARY = 150, 1000
+
+
+class _Field(msgspec.Struct):
+    title: str = ""
+    value: str = ""
+
+
+class _Attachment(msgspec.Struct):
+    title: str = ""
+    title_link: str = ""
+    text: str = ""
+    fallback: str = ""
+    pretext: str = ""
+    color: str = ""
+    fields: list[_Field] = msgspec.field(default_factory=list)
+
+
+class _Message(msgspec.Struct):
+    ts: str
+    text: str = ""
+    app_id: str = ""
+    bot_id: str = ""
+    username: str = ""
+    attachments: list[_Attachment] = msgspec.field(default_factory=list)
+    blocks: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+
+_DECODER = msgspec.json.Decoder(_Message)
+
+
+class SlackMessage:
+    """Reads the message of another app as an alert."""
+
+    name = "slack"
+
+    def parse(self, body: bytes, *, source: str, received_at: float) -> list[Alert]:
+        """One alert, or none for a message without words; raises Permanent for what is no message."""
+        try:
+            message = _DECODER.decode(body)
+            starts_at = float(message.ts)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+            reason = f"not a Slack message: {error}"
+            raise Permanent(reason) from error
+        lines = [line for line in (_plain(text) for text in _texts(message)) if line]
+        if not lines:
+            return []
+        return [_alert(message, lines, source, starts_at, received_at)]
+
+
+def build() -> AlertParser:
+    """The parser of this file."""
+    return SlackMessage()
+
+
+def _alert(message: _Message, lines: list[str], source: str, starts_at: float, received_at: float) -> Alert:
+    whole = "\n".join(lines)
+    title = " ".join(_STATUS_WORDS.sub(" ", lines[0]).split())[:_TITLE] or lines[0][:_TITLE]
+    found = _SERVICE.search(whole)
+    service = found.group(1) if found else ""
+    resolved = bool(_RESOLVED.search(lines[0])) or _colour(message) == "good"
+    labels = {"alertname": title, "service": service}
+    return Alert(
+        fingerprint=fingerprint_of(source, labels),
+        source=source,
+        name=title,
+        status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
+        severity=_severity(message, whole),
+        service=service,
+        summary=whole[:_SUMMARY],
+        starts_at=min(starts_at, received_at),
+        received_at=received_at,
+        ends_at=received_at if resolved else None,
+        labels=labels,
+        trust=Trust.WORKLOAD if message.bot_id else Trust.PUBLIC,
+    )
+
+
+def _texts(message: _Message) -> list[str]:
+    """Every piece of text, the headline first."""
+    found: list[str] = []
+    for part in message.attachments:
+        found += [part.pretext, part.title, part.text or part.fallback]
+        found += [f"{field.title}: {field.value}" for field in part.fields[:20]]
+    heads = [text for text in (message.text, *found) if text.strip()]
+    return heads or [text for block in message.blocks[:20] for text in _block_texts(block)]
+
+
+def _block_texts(block: dict[str, Any]) -> list[str]:
+    texts = (
+        [block.get("text"), *(block.get("fields") or ())]
+        if isinstance(block.get("fields") or [], list)
+        else []
+    )
+    return [
+        str(text["text"]) for text in texts if isinstance(text, dict) and isinstance(text.get("text"), str)
+    ]
+
+
+def _plain(text: str) -> str:
+    """Slack's markup as the words that a reader sees, on one line."""
+    words = _MARKUP.sub(lambda found: found.group(2) or found.group(1), text)
+    for entity, char in _ENTITIES:
+        words = words.replace(entity, char)
+    return " ".join(words.replace("*", " ").split())
+
+
+def _colour(message: _Message) -> str:
+    return next((part.color for part in message.attachments if part.color), "")
+
+
+def _severity(message: _Message, whole: str) -> AlertSeverity:
+    by_colour = _COLOURS.get(_colour(message))
+    if by_colour is not None:
+        return by_colour
+    if _CRITICAL.search(whole):
+        return AlertSeverity.CRITICAL
+    return AlertSeverity.INFO if _INFO.search(whole) else AlertSeverity.WARNING
