@@ -41,11 +41,15 @@ def bind(playbook: Playbook, target: Target, live: Live, *, now: float) -> Bound
             message = f"{target.name}: it does not hold that {condition.name}."
             raise Refused(message, rule="precondition")
     used = [(action_of(step.uses), step, _arguments(step, values)) for step in playbook.steps]
-    radius = _radius(playbook, target, live, used)
-    steps = tuple(
-        planned_step(action, step.id, target, live, params, irreversible=step.irreversible)
-        for action, step, params in used
-    )
+    try:
+        radius = _radius(playbook, target, live, used)
+        steps = tuple(
+            planned_step(action, step.id, target, live, params, irreversible=step.irreversible)
+            for action, step, params in used
+        )
+    except (KeyError, ValueError) as error:
+        message = f"{target.name}: the inventory's live fields are incomplete or no numbers ({error})."
+        raise Refused(message, rule="live_fields") from error
     if playbook.on_failure == "rollback" and any(step.undo_params is None for step in steps):
         message = f"{target.name}: a step has no way back from the present state."
         raise Refused(message, rule="irreversible")
