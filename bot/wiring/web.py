@@ -1,0 +1,238 @@
+"""The web process: alert intake, Slack in and out, the loops beside them. It decides clicks; it holds no write credential."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import structlog
+import uvicorn
+from slack_bolt.async_app import AsyncApp
+from starlette.applications import Starlette
+
+from bot.adapters.chat import slack as slack_chat
+from bot.adapters.queue import rq as rq_queue
+from bot.adapters.store.sql import open_store
+from bot.boundary import guarded
+from bot.domain.errors import Permanent, WatchkeeperError
+from bot.http.app import build_http
+from bot.http.group_commit import GroupCommit
+from bot.http.health import HealthPorts
+from bot.http.intake import IntakePorts
+from bot.http.poker import Poker
+from bot.ports import JobQueue, Store
+from bot.settings import Settings
+from bot.slack.app import build_app, socket_handler
+from bot.slack.deciding.parts import DecidingParts
+from bot.slack.inbox import decide_inbox
+from bot.slack.listening import SlackPorts
+from bot.slack.outbox import Outbox
+from bot.slack.recording import Recorder
+from bot.wiring.parts import SystemClock, holder_name, new_id, parsers
+from bot.wiring.sweeper import Sweeper
+
+NEEDED = ("sources", "audit_key", "storage_key", "grant_key", "slack_bot_token")
+OUTBOX_S = 0.1
+INBOX_S = 0.25
+CONNECT_RETRY_S = 1.0
+
+_log = structlog.get_logger()
+
+
+class _Socket(Protocol):
+    """The part of Bolt's untyped handler that is used here."""
+
+    async def connect_async(self) -> None: ...
+    async def close_async(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Everything that the process holds."""
+
+    settings: Settings
+    store: Store
+    queue: JobQueue
+    chat: slack_chat.SlackChat
+    clock: SystemClock
+    outbox: Outbox
+    poker: Poker
+    commits: GroupCommit
+    slack: SlackPorts
+    inbox_poke: threading.Event
+    stopping: threading.Event
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; raises Permanent when something needed is missing or the port is taken."""
+    settings.require("web", NEEDED)
+    settings.require(
+        "web", ["slack_app_token"] if settings.slack_mode == "socket" else ["slack_signing_secret"]
+    )
+    listening = _listen(settings)
+    app = _http(build(settings))
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def build(settings: Settings) -> Web:
+    """Wire the process; every call that can fail happens here, before anything is served."""
+    clock = SystemClock()
+    store = open_store(settings)
+    chat = slack_chat.build(settings, clock)
+    team, bot_user = chat.identity()
+    queue = rq_queue.build(settings.redis_url)
+    poker = Poker(queue)
+    inbox_poke = threading.Event()
+    return Web(
+        settings=settings,
+        store=store,
+        queue=queue,
+        chat=chat,
+        clock=clock,
+        outbox=Outbox(
+            store=store,
+            chat=chat,
+            clock=clock,
+            alerts_channel=chat.channel_id(settings.alerts_channel),
+            group=settings.approver_group,
+            group_id=chat.group_id(settings.approver_group),
+            holder=holder_name("web"),
+        ),
+        poker=poker,
+        commits=GroupCommit(store, poker.committed),
+        slack=_slack_ports(settings, store, clock, poker, inbox_poke, team=team, bot_user=bot_user),
+        inbox_poke=inbox_poke,
+        stopping=threading.Event(),
+    )
+
+
+def _slack_ports(
+    settings: Settings,
+    store: Store,
+    clock: SystemClock,
+    poker: Poker,
+    inbox_poke: threading.Event,
+    *,
+    team: str,
+    bot_user: str,
+) -> SlackPorts:
+    recorder = Recorder(store, clock, poker.committed)
+    secret, token = settings.slack_signing_secret, settings.slack_bot_token
+    return SlackPorts(
+        record=recorder.record,
+        record_alert=recorder.record_alert,
+        poke=inbox_poke.set,
+        team=team,
+        bot_user=bot_user,
+        bot_token=token.get_secret_value() if token else "",
+        api_url=settings.slack_api_url,
+        signing_secret=secret.get_secret_value() if secret else "",
+        alert_apps=settings.slack_alert_apps,
+    )
+
+
+def _http(web: Web) -> Starlette:
+    intake = IntakePorts(web.settings.sources, parsers(web.settings), web.commits, web.clock)
+    health = HealthPorts(web.store, web.clock, _expected(web.settings), web.settings.mode)
+    return build_http(intake, health, partial(_beside, web))
+
+
+def _expected(settings: Settings) -> tuple[str, ...]:
+    acting = ("executor",) if settings.mode == "supervised" else ()
+    return ("web", "correlator", "worker", *acting)
+
+
+def _deciding(web: Web) -> DecidingParts:
+    key = web.settings.grant_key
+    return DecidingParts(
+        store=web.store,
+        chat=web.chat,
+        clock=web.clock,
+        queue=web.queue,
+        grant_key=key.get_secret_value().encode() if key else b"",
+        approver_group=web.settings.approver_group,
+        home_team=web.slack.team,
+        observe_only=web.settings.mode == "observe",
+        new_id=new_id,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _beside(web: Web, _app: Starlette) -> AsyncIterator[None]:
+    """What runs beside the requests."""
+    sweeper = Sweeper(web.store, web.queue, web.clock, "web", web.settings.resolve_after_s)
+    deciding = _deciding(web)
+    threads = [
+        sweeper.start(web.stopping),
+        _loop("outbox", web, lambda: web.stopping.wait(OUTBOX_S), web.outbox.send_due),
+        _loop("inbox", web, lambda: _wait_for_inbox(web), lambda: decide_inbox(deciding)),
+    ]
+    app = build_app(web.slack)
+    tasks = [asyncio.create_task(web.commits.run()), asyncio.create_task(web.poker.run())]
+    if web.settings.slack_mode == "socket":
+        tasks.append(asyncio.create_task(_stay_connected(web, app)))
+    _log.info("web_ready", mode=web.settings.mode, port=web.settings.http_port)
+    try:
+        yield
+    finally:
+        web.stopping.set()
+        web.inbox_poke.set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for thread in threads:
+            await asyncio.to_thread(thread.join, 3.0)
+
+
+def _loop(name: str, web: Web, wait: Callable[[], object], work: Callable[[], object]) -> threading.Thread:
+    """Wait and work in turn, in a thread of its own, until the process stops."""
+
+    def turns() -> None:
+        while not web.stopping.is_set():
+            wait()
+            guarded(name, work)
+
+    thread = threading.Thread(target=turns, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _wait_for_inbox(web: Web) -> None:
+    web.inbox_poke.wait(INBOX_S)
+    web.inbox_poke.clear()
+
+
+async def _stay_connected(web: Web, app: AsyncApp) -> None:
+    """Open the socket, and open it again whenever the first attempt fails; Bolt keeps an open one alive."""
+    token = web.settings.slack_app_token
+    handler: _Socket = socket_handler(app, web.slack, token.get_secret_value() if token else "")
+    try:
+        while True:
+            try:
+                await handler.connect_async()
+                break
+            except (OSError, WatchkeeperError) as error:
+                _log.warning("slack_socket_not_open", reason=str(error))
+                await asyncio.sleep(CONNECT_RETRY_S)
+        _log.info("slack_socket_open")
+        await asyncio.Event().wait()
+    finally:
+        await handler.close_async()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Take the port now, so that a taken one is one clear line."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.http_host, settings.http_port))
+    except OSError as error:
+        message = f"port {settings.http_port} on {settings.http_host} cannot be used: {error.strerror}; set WATCHKEEPER_HTTP_PORT"
+        raise Permanent(message) from error
+    return listening
