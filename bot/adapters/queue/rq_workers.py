@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from redis import Redis
+from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
 from bot.adapters.queue.rq import QUEUES
+from bot.domain.errors import Retryable
 
 WORKER_TTL_S = 60
 MONITORING_S = 5
@@ -36,7 +38,10 @@ class ForkingWorker(_OnlyOurs, Worker):
 
 
 def run_worker(connection: Redis, queue: str, worker: type[BaseWorker], started: Callable[[], None]) -> None:
-    """Serve one queue until told to stop; one queue per process, so that a crash loses no popped job silently."""
+    """Serve one queue until told to stop; raises Retryable when the server stays away.
+
+    One queue per process, so that a crash loses no popped job silently.
+    """
     made = worker(
         [Queue(queue, connection=connection, serializer=JSONSerializer)],
         connection=connection,
@@ -47,4 +52,8 @@ def run_worker(connection: Redis, queue: str, worker: type[BaseWorker], started:
         log_job_description=False,
     )
     started()
-    made.work(logging_level="WARNING")
+    try:
+        made.work(logging_level="WARNING")
+    except RedisError as error:
+        message = f"the job queue is away: {error}"
+        raise Retryable(message) from error

@@ -133,18 +133,26 @@ class Supervisor:
         self._start(name)
 
     def _end_all(self) -> None:
-        for child in self._running.values():
-            _signal_group(child.pid, signal.SIGTERM)
-        end = time.monotonic() + _GRACE_S
-        for child in self._running.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=max(0.05, end - time.monotonic()))
-        for child in self._running.values():
-            _signal_group(child.pid, signal.SIGKILL)
-            child.wait()
+        """End the product before what it stands on, so that it can say goodbye to its queue and to Slack."""
+        product = [child for name, child in self._running.items() if name not in INFRASTRUCTURE]
+        base = [child for name, child in self._running.items() if name in INFRASTRUCTURE]
+        for group in (product, base):
+            _end(group)
         for log in self._logs.values():
             log.close()
         (self._layout.data_dir / "run.json").unlink(missing_ok=True)
+
+
+def _end(children: Sequence["subprocess.Popen[bytes]"]) -> None:
+    for child in children:
+        _signal_group(child.pid, signal.SIGTERM)
+    end = time.monotonic() + _GRACE_S
+    for child in children:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=max(0.05, end - time.monotonic()))
+    for child in children:
+        _signal_group(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 def end_leftovers(data_dir: Path) -> None:
