@@ -11,12 +11,15 @@ from bot.local.slackdouble.double import Double
 from bot.local.slackdouble.look.chart import chart
 from bot.local.slackdouble.look.markdown import markdown
 from bot.local.slackdouble.look.mrkdwn import mrkdwn, plain
+from bot.local.slackdouble.look.pictograms import pictograms
 from bot.local.slackdouble.look.rich import rich_text
 from bot.local.slackdouble.model import Json, StoredFile
 from bot.local.slackdouble.regions import Eyes, Line, initials, tone
 
 _HERE = Path(__file__).parent.parent
 _DRAWN = 4000
+# These put finished pieces together.
+_WHOLE = ("index.html", "lines.html")
 
 
 class Html:
@@ -45,12 +48,13 @@ class Html:
     def page(self, name: str, **values: Any) -> str:
         """One template with these values; the text functions know today's people and channels."""
         workspace = self._double.workspace
-        return self._env.get_template(name).render(
+        html = self._env.get_template(name).render(
             mrkdwn=partial(mrkdwn, workspace),
             rich_text=partial(rich_text, workspace),
             everyone=[u for u in workspace.users.values() if not u.is_bot],
             **values,
         )
+        return html if name in _WHOLE else pictograms(html)
 
     def line(self, eyes: Eyes, line: Line, *, thread: bool) -> Markup:
         """One message, drawn anew only when something that shows has changed."""
