@@ -141,9 +141,7 @@ class World:
         graph = service_graph.build(self.settings).topology(now=now)
         services = list(dict.fromkeys(alert.service for alert in alerts if alert.service))
         services += sorted(graph.nodes() - set(services))
-        parts = [
-            source.collect(services, start=opened - HISTORY_S, end=now) for source in self.sources()
-        ]
+        parts = [source.collect(services, start=opened - HISTORY_S, end=now) for source in self.sources()]
         return assembled(parts, opened, now, alerts, planned, graph)
 
     def sources(self) -> list[Any]:

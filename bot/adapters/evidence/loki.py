@@ -15,10 +15,10 @@ from bot.domain.telemetry import LogLine, Missing, Readings
 from bot.settings import Settings
 
 TIMEOUT_S = 2.5
-MOST_SERVICES = 12  # The caller names them in order of suspicion.
+MOST_SERVICES = 10  # The caller names them in order of suspicion.
 RECENT_S = 600.0  # The last part of the window is read apart from what came before it.
-RECENT_LINES = 400
-EARLIER_LINES = 200
+RECENT_LINES = 200
+EARLIER_LINES = 150
 MOST_CHARS = 1000
 PARALLEL = 6
 
