@@ -156,7 +156,7 @@ def stage(store: Store, *, letters: str = "A", klass: ActionClass = ActionClass.
         )
         options = tuple((plan.option, plan) for plan in plans)
         record_proposal(tx, incident, Proposed(options, ()), now=clock.at)
-        message = tx.message(incident, MessageKind.PROPOSAL)
+        message = tx.message(incident, MessageKind.PROPOSAL) or tx.message(incident, MessageKind.CARD)
         tx.place_message(message.id, channel=ROOM, thread_ts="")
         tx.sent_message(message.id, ts=CARD_TS, revision=1, next_at=clock.at, now=clock.at)
 
