@@ -2,15 +2,13 @@
 
 import typer
 
-from bot.settings import load
+from bot.cli._starting import Wait, start
 from bot.wiring.correlator import run
-from bot.wiring.logs import configure
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @app.command()
-def correlator() -> None:
+def correlator(wait: Wait = 0.0) -> None:
     """Run the correlator: alerts into incidents."""
-    configure("correlator")
-    run(load())
+    start("correlator", run, wait_s=wait)

@@ -2,15 +2,13 @@
 
 import typer
 
-from bot.settings import load
+from bot.cli._starting import Wait, start
 from bot.wiring.executor import run
-from bot.wiring.logs import configure
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @app.command()
-def executor() -> None:
+def executor(wait: Wait = 0.0) -> None:
     """Run the executor: it alone holds write credentials."""
-    configure("executor")
-    run(load())
+    start("executor", run, wait_s=wait)

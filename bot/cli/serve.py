@@ -2,15 +2,13 @@
 
 import typer
 
-from bot.settings import load
-from bot.wiring.logs import configure
+from bot.cli._starting import Wait, start
 from bot.wiring.web import run
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @app.command()
-def serve() -> None:
+def serve(wait: Wait = 0.0) -> None:
     """Run the web process: alert intake, Slack, the outbox."""
-    configure("web")
-    run(load())
+    start("web", run, wait_s=wait)

@@ -2,15 +2,13 @@
 
 import typer
 
-from bot.settings import load
-from bot.wiring.logs import configure
+from bot.cli._starting import Wait, start
 from bot.wiring.worker import run
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @app.command()
-def worker() -> None:
+def worker(wait: Wait = 0.0) -> None:
     """Run a worker: investigations, proposals, post-mortems."""
-    configure("worker")
-    run(load())
+    start("worker", run, wait_s=wait)

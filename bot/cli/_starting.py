@@ -1,0 +1,35 @@
+"""Starts a process of the product, and where asked waits for what it needs to appear. No command itself."""
+
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import structlog
+import typer
+
+from bot.domain.errors import WatchkeeperError
+from bot.settings import Settings, load
+from bot.wiring.logs import configure
+
+Wait = Annotated[
+    float,
+    typer.Option("--wait", help="Seconds to keep trying when something needed is not there yet.", min=0.0),
+]
+_AGAIN_S = 0.5
+_log = structlog.get_logger()
+
+
+def start(process: str, run: Callable[[Settings], None], *, wait_s: float) -> None:
+    """Run until told to stop; raises the last refusal when the process could not start within `wait_s`."""
+    configure(process)
+    settings = load()
+    end = time.monotonic() + wait_s
+    while True:
+        try:
+            run(settings)
+            return
+        except WatchkeeperError as error:
+            if time.monotonic() >= end:
+                raise
+            _log.info("start_waits", reason=str(error))
+            time.sleep(_AGAIN_S)

@@ -1,0 +1,69 @@
+"""switch: stop or allow changes for a scope; the row that the gate and the executor read, and its event, in one transaction.
+
+Needs neither Slack nor Redis: whoever can write to the database can stop everything.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.event import TENANT_CHAIN, EventType, NewEvent
+from bot.domain.records import IncidentRow, MessageKind
+from bot.ports import Store, Transaction
+
+TENANT = "tenant"
+_MOST_INCIDENTS = 10_000
+
+
+class Switched(StrEnum):
+    """How a switch ended."""
+
+    SET = "set"
+    LIFTED = "lifted"
+    NO_SUCH_INCIDENT = "no_such_incident"
+    NO_SUCH_SCOPE = "no_such_scope"
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchOutcome:
+    """`scope` is the name of the switch as it is stored; empty when nothing was done."""
+
+    reason: Switched
+    scope: str = ""
+
+
+def switch(store: Store, scope: str, *, on: bool, by: str, now: float) -> SwitchOutcome:
+    """Turn the switch of `tenant`, `service:NAME`, `action:ID` or `incident:INC-7`; `now` in unix seconds."""
+    return store.transact(lambda tx: _switch(tx, scope, on=on, by=by, now=now))
+
+
+def _switch(tx: Transaction, scope: str, *, on: bool, by: str, now: float) -> SwitchOutcome:
+    kind, _, name = scope.partition(":")
+    if scope != TENANT and (kind not in ("service", "action", "incident") or not name):
+        return SwitchOutcome(Switched.NO_SUCH_SCOPE)
+    row = _incident(tx, name) if kind == "incident" else None
+    if kind == "incident" and row is None:
+        return SwitchOutcome(Switched.NO_SUCH_INCIDENT)
+    stored = f"incident:{row.id}" if row else scope
+    tx.set_switch(stored, on, by=by, at=now)
+    at_ms = round(now * 1000)
+    tx.append(
+        TENANT_CHAIN, [NewEvent(EventType.SWITCH_SET, {"scope": stored, "on": on, "by": by})], at_ms=at_ms
+    )
+    if row is not None:
+        _tell_incident(tx, row, on=on, by=by, now=now)
+    return SwitchOutcome(Switched.SET if on else Switched.LIFTED, stored)
+
+
+def _incident(tx: Transaction, name: str) -> IncidentRow | None:
+    number = name.upper().removeprefix("INC-")
+    rows = tx.all_incidents(limit=_MOST_INCIDENTS)
+    return next((row for row in rows if number == str(row.number)), None)
+
+
+def _tell_incident(tx: Transaction, row: IncidentRow, *, on: bool, by: str, now: float) -> None:
+    """The incident's own log says that it was stopped, and its messages show it."""
+    if on:
+        tx.append(row.id, [NewEvent(EventType.STOP_REQUESTED, {"by": by})], at_ms=round(now * 1000))
+    for kind in (MessageKind.CARD, MessageKind.PROPOSAL):
+        if tx.message(row.id, kind) is not None:
+            tx.want_message(row.id, kind, now=now)
