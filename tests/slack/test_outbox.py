@@ -22,10 +22,10 @@ from tests.slack.clock import HandClock
 class TroubledChat(MemoryChat):
     """A workspace whose next calls fail as told: (method, error, whether it happened all the same)."""
 
-    troubles: tuple[tuple[str, Exception, bool], ...] = ()
+    troubles: tuple[tuple[str, BaseException, bool], ...] = ()
     calls: int = 0
 
-    def _trouble(self, method: str) -> tuple[Exception, bool] | None:
+    def _trouble(self, method: str) -> tuple[BaseException, bool] | None:
         if self.troubles and self.troubles[0][0] == method:
             _, error, happened = self.troubles[0]
             self.troubles = self.troubles[1:]
