@@ -60,7 +60,14 @@ class Acts:
         }
         if kind not in known:
             raise ActError(400, "unknown_act", known=[*known, "app_message"])
+        self._join(user, body)
         return await known[kind](user, body)
+
+    def _join(self, user: User, body: Json) -> None:
+        """A person who acts in a channel is in it: Slack's client lets nobody act before they joined."""
+        room = channel_named(self.double.workspace, str(body.get("channel", "")))
+        if room is not None and user.id not in room.members:
+            room.members.append(user.id)
 
     def _room(self, body: Json) -> Channel:
         room = channel_named(self.double.workspace, str(body.get("channel", "")))
