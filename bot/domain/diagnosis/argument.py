@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.domain.canonical import Json
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.blame import Scene, Suspect
 from bot.domain.diagnosis.changes import CLASS_OF
@@ -106,7 +107,8 @@ def _argue_demand(suspect: Suspect, scene: Scene, docket: Docket, argument: Argu
         )  # fmt: skip
         argument.say("The load was announced", number)
     loads = [scene.states[name].strongest(Route.LOAD, rising=True) for name in demand.entries]
-    numbers = [docket.metric(load, EvidenceRole.CAUSE) for load in loads[:2] if load is not None]
+    growth: dict[str, Json] = {"growth_percent": round(demand.growth * 100)}
+    numbers = [docket.metric(load, EvidenceRole.CAUSE, growth) for load in loads[:2] if load is not None]
     argument.say(
         f"More demand: requests rose by {demand.growth * 100:.0f} % with steady errors per request", *numbers
     )
@@ -129,7 +131,7 @@ def _argue_change(suspect: Suspect, docket: Docket, argument: Argument) -> None:
         f"change {change.service} {change.at} {change.title}", EvidenceKind.CHANGE, EvidenceRole.CAUSE,
         change.service, change.at, f"{change.kind.value} of {change.service} at {clock(change.at)}{_moved(suspect)}",
         source="changes", quote=change.title, link=change.link,
-        value={"before": change.before, "after": change.after, "proximity": round(near.proximity, 3)},
+        value={"before": change.before, "after": change.after, "lead_s": round(near.lead_s)},
     )  # fmt: skip
     argument.say(f"A {change.kind.value} of {change.service} came {lead} its trouble", number)
 
@@ -143,7 +145,7 @@ def _argue_driven(suspect: Suspect, scene: Scene, docket: Docket, argument: Argu
     driven = suspect.driven
     if driven is None:
         return
-    jump = docket.metric(driven.jump, EvidenceRole.CAUSE)
+    jump = docket.metric(driven.jump, EvidenceRole.CAUSE, {"share_percent": round(driven.share * 100)})
     argument.say(
         f"{driven.client} brought {driven.share * 100:.0f} % of the extra load on {driven.resource}", jump
     )
@@ -186,7 +188,7 @@ def _argue_reach(
             docket.file(
                 "path " + " ".join(path), EvidenceKind.TOPOLOGY, EvidenceRole.MECHANISM, suspect.service,
                 scene.onset_at, f"the trouble travels {' -> '.join(path)}", source="topology",
-                value={"path": list(path), "reach": round(suspect.reach, 3)},
+                value={"path": list(path), "reach": round(suspect.reach, 3), "unwell": len(suspect.dependants)},
             )
         )  # fmt: skip
     count = len(suspect.dependants)

@@ -58,8 +58,8 @@ class Docket:
         self.filed[key] = number
         return number
 
-    def metric(self, anomaly: Anomaly, role: EvidenceRole) -> str:
-        """File a metric's move."""
+    def metric(self, anomaly: Anomaly, role: EvidenceRole, extra: Mapping[str, Json] | None = None) -> str:
+        """File a metric's move; `extra` are more figures that sentences give about it."""
         verb = "rose" if anomaly.rising else "fell"
         before, after = shown(anomaly.signal, anomaly.before), shown(anomaly.signal, anomaly.after)
         text = (
@@ -71,6 +71,7 @@ class Docket:
             "before": round(anomaly.before, 6),
             "after": round(anomaly.after, 6),
             "strength": round(anomaly.strength, 3),
+            **(extra or {}),
         }
         return self.file(
             f"metric {anomaly.service} {anomaly.signal.value}", EvidenceKind.METRIC, role, anomaly.service,
