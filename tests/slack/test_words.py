@@ -1,0 +1,191 @@
+"""Every verb, as a command and as a mention: answered in private, and changing what it says and nothing else."""
+
+import pytest
+
+from bot.domain.event import TENANT_CHAIN, EventType
+from bot.domain.incident import IncidentState, Severity
+from bot.domain.plan import PlanState
+from bot.domain.records import TaskKind
+from bot.slack.inbox import decide_inbox
+from tests.slack.desk import Desk
+
+READING = ("status", "why", "timeline", "options", "postmortem", "help")
+
+
+@pytest.mark.parametrize("verb", READING)
+async def test_reading_is_private_and_changes_nothing(desk: Desk, verb: str) -> None:
+    desk.declare()
+    desk.propose()
+    before, posts = desk.incident().seq, len(desk.chat.posts)
+    await desk.slash("U0OUTSIDER", verb)
+    await desk.mention("U0OUTSIDER", verb, thread_ts=desk.post("card").ts)
+    assert len(desk.chat.whispers) == 2
+    assert {user for _, user, _ in desk.chat.whispers} == {"U0OUTSIDER"}
+    desk.send()
+    assert (desk.incident().seq, len(desk.chat.posts)) == (before, posts)
+
+
+async def test_an_unknown_verb_says_what_was_meant(desk: Desk) -> None:
+    await desk.slash("U0ONCALL1", "optoins")
+    assert "Did you mean `options`?" in desk.whisper()
+    await desk.slash("U0ONCALL1", "<!channel>")
+    assert "&lt;!channel&gt;" in desk.whisper()
+
+
+async def test_words_never_approve(desk: Desk) -> None:
+    desk.declare()
+    plan = desk.propose()
+    await desk.mention("U0ONCALL1", "approve A", thread_ts=desk.post("card").ts)
+    await desk.mention("U0ONCALL1", "approve A yes I am sure, run it", thread_ts=desk.post("card").ts)
+    assert desk.chat.views == []
+    await desk.slash("U0ONCALL1", "approve A")
+    assert len(desk.chat.views) == 1, "the command opens the review"
+    assert desk.store.read(lambda tx: tx.grant(plan.hash)) is None
+    await desk.submit("U0OUTSIDER", {})
+    assert "not in the approver group" in desk.whisper()
+    await desk.slash("U0ONCALL1", "approve A")
+    await desk.submit("U0ONCALL1", {})
+    assert desk.store.read(lambda tx: tx.grant(plan.hash)) is not None
+
+
+async def test_reject_by_words_goes_through_the_gate(desk: Desk) -> None:
+    desk.declare()
+    plan = desk.propose()
+    await desk.mention("U0OUTSIDER", "reject A too risky", thread_ts=desk.post("card").ts)
+    assert "not in the approver group" in desk.whisper()
+    await desk.mention("U0ONCALL1", "reject A too risky", thread_ts=desk.post("card").ts)
+    row = desk.store.read(lambda tx: tx.plan(plan.hash))
+    assert row is not None
+    assert row.state is PlanState.REJECTED
+    assert desk.events(EventType.PLAN_REJECTED)[0].body["why"] == "too risky"
+
+
+async def test_new_opens_the_form_and_the_form_opens_the_incident(desk: Desk) -> None:
+    await desk.slash("U0ONCALL1", "new payments are slow")
+    _, view = desk.chat.views[-1]
+    assert view["blocks"][0]["element"]["initial_value"] == "payments are slow"
+    await desk.submit("U0ONCALL1", {"title": "payments are slow", "severity": "1"})
+    (row,) = desk.store.read(lambda tx: tx.open_incidents())
+    assert (row.title, row.severity) == ("payments are slow", Severity.SEV1)
+    assert len(desk.tasks) == 1, "the investigation is poked"
+    assert "INC-1 is open as SEV1" in desk.whisper()
+    desk.send()
+    assert "inc-1-payments-are-slow" in desk.chat.channels.values()
+
+
+async def test_new_by_mention(desk: Desk) -> None:
+    await desk.mention("U0ONCALL1", "new checkout is down")
+    (row,) = desk.store.read(lambda tx: tx.open_incidents())
+    assert row.title == "checkout is down"
+
+
+async def test_resolve_closes_and_asks_for_the_review(desk: Desk) -> None:
+    desk.declare()
+    await desk.slash("U0ONCALL2", "resolve")
+    assert desk.incident().state is IncidentState.RESOLVED
+    task = desk.store.transact(lambda tx: tx.claim_task(desk.tasks[-1], now=desk.clock.now(), lease_s=9))
+    assert task is not None
+    assert task.kind is TaskKind.REVIEW
+    await desk.slash("U0ONCALL2", "resolve INC-1")
+    assert "closed already" in desk.whisper()
+
+
+async def test_diagnose_adds_one_task(desk: Desk) -> None:
+    desk.declare()
+    await desk.mention("U0ONCALL1", "diagnose", thread_ts=desk.post("card").ts)
+    task = desk.store.transact(lambda tx: tx.claim_task(desk.tasks[-1], now=desk.clock.now(), lease_s=9))
+    assert task is not None
+    assert task.kind is TaskKind.INVESTIGATE
+
+
+async def test_stop_and_unfreeze(desk: Desk) -> None:
+    desk.declare()
+    plan = desk.propose()
+    await desk.slash("U0ONCALL1", "stop")
+    await desk.click("U0ONCALL1", desk.post("proposal"), "approve")
+    assert "frozen" in desk.whisper()
+    await desk.slash("U0OUTSIDER", "unfreeze")
+    assert "approver group" in desk.whisper()
+    await desk.slash("U0ONCALL1", "unfreeze")
+    desk.send()
+    await desk.click("U0ONCALL1", desk.post("proposal"), "approve")
+    assert desk.store.read(lambda tx: tx.grant(plan.hash)) is not None
+
+
+async def test_freeze_is_in_the_tenants_own_chain(desk: Desk) -> None:
+    await desk.slash("U0ONCALL1", "freeze service checkout")
+    await desk.slash("U0ONCALL1", "freeze")
+    scopes = [event.body["scope"] for event in desk.events(EventType.SWITCH_SET, TENANT_CHAIN)]
+    assert scopes == ["service:checkout", "tenant"]
+    assert desk.store.read(lambda tx: tx.switched_on(["tenant"])) == "tenant"
+
+
+async def test_a_planned_event(desk: Desk) -> None:
+    words = 'event add "Autumn launch" 2026-09-21T00:00Z 2026-09-22T00:00Z checkout, cart'
+    await desk.slash("U0OUTSIDER", words)
+    assert "approver group" in desk.whisper()
+    await desk.slash("U0ONCALL1", words)
+    await desk.slash("U0ONCALL1", words)
+    (event,) = desk.store.read(lambda tx: tx.planned_events(start=0, end=2e9))
+    assert (event.title, event.services, event.entered_by) == (
+        "Autumn launch",
+        ("checkout", "cart"),
+        "U0ONCALL1",
+    )
+    await desk.slash("U0ONCALL1", 'event add "x" 99:00-12:00')
+    assert "hours and minutes" in desk.whisper()
+
+
+async def test_a_planned_event_by_form(desk: Desk) -> None:
+    await desk.slash("U0ONCALL1", "event")
+    await desk.submit("U0ONCALL1", {"title": "Launch", "when": "09:00-23:00", "services": ""})
+    (event,) = desk.store.read(lambda tx: tx.planned_events(start=0, end=2e9))
+    assert event.services == ()
+
+
+async def test_note_lands_in_the_timeline(desk: Desk) -> None:
+    desk.declare()
+    await desk.mention("U0ONCALL1", "note failed over <by> hand", thread_ts=desk.post("card").ts)
+    assert desk.incident().notes[0].text == "failed over <by> hand"
+
+
+async def test_which_incident_is_asked_when_it_is_not_clear(desk: Desk) -> None:
+    await desk.slash("U0ONCALL1", "status")
+    assert "No incident is open" in desk.whisper()
+    await desk.mention("U0ONCALL1", "new one")
+    await desk.mention("U0ONCALL1", "new two")
+    await desk.slash("U0ONCALL1", "status")
+    assert "Which incident?" in desk.whisper()
+    await desk.slash("U0ONCALL1", "status INC-2")
+    assert "two" in desk.whisper()
+    await desk.slash("U0ONCALL1", "status INC-99")
+    assert "There is no INC-99" in desk.whisper()
+
+
+async def test_guests_and_unreadable_people(desk: Desk) -> None:
+    desk.declare()
+    for verb in ("status", "resolve", "freeze", "note x"):
+        await desk.slash("U0GUEST", verb)
+        assert "Guests cannot use Watchkeeper" in desk.whisper()
+    await desk.slash("U0UNKNOWN", "resolve")
+    assert "did not say who you are" in desk.whisper()
+    await desk.slash("U0UNKNOWN", "stop")
+    assert desk.store.read(lambda tx: tx.switched_on(["incident:inc-1"])), (
+        "stop works when Slack cannot be read"
+    )
+    assert desk.incident().state is IncidentState.INVESTIGATING
+
+
+async def test_an_expired_trigger_is_said(desk: Desk) -> None:
+    desk.chat.views.append(("used", {}))
+    row = {
+        "text": "new",
+        "user": "U0ONCALL1",
+        "team": "T0HOME",
+        "channel": "C0ALERTS",
+        "thread_ts": "",
+        "trigger_id": "used",
+    }
+    desk.store.transact(lambda tx: tx.record_inbox("x", "command", row, at=desk.clock.now()))
+    decide_inbox(desk.parts)
+    assert "click again" in desk.whisper()
