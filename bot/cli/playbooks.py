@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bot.adapters.playbooks.schema import schema_text
+from bot.adapters.playbooks._schema import schema_text
 from bot.adapters.playbooks.yaml_files import read_folder
 from bot.domain.errors import Permanent
 from bot.domain.playbook import Playbook

@@ -11,7 +11,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bot.adapters.evidence.cloudtrail import EcsRecord, changes_of, count_history, records_of
+from bot.adapters.evidence._cloudtrail import EcsRecord, changes_of, count_history, records_of
 from bot.domain.catalogue import NAME
 from bot.domain.errors import Permanent, Retryable, WatchkeeperError
 from bot.domain.live_service import live_service

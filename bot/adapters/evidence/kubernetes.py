@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.adapters.evidence.kubectl_read import KubectlRead, build_read
+from bot.adapters.evidence._kubectl_read import KubectlRead, build_read
 from bot.domain.catalogue import NAME
 from bot.domain.errors import Permanent, WatchkeeperError
 from bot.domain.live_deployment import live_deployment, owned_by, revision_of

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.adapters.playbooks.findings import Finding, Source, Unreadable
-from bot.adapters.playbooks.lint import lint, lint_together
-from bot.adapters.playbooks.shape import playbook_of, shape_findings
-from bot.adapters.playbooks.strict_yaml import parse
+from bot.adapters.playbooks._findings import Finding, Source, Unreadable
+from bot.adapters.playbooks._lint import lint, lint_together
+from bot.adapters.playbooks._shape import playbook_of, shape_findings
+from bot.adapters.playbooks._strict_yaml import parse
 from bot.domain.errors import Permanent
 from bot.domain.playbook import Playbook
 from bot.ports import Playbooks

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bot.adapters.playbooks import lint
-from bot.adapters.playbooks.schema import schema_text
+from bot.adapters.playbooks import _lint
+from bot.adapters.playbooks._schema import schema_text
 from bot.adapters.playbooks.yaml_files import build, read_folder
 from bot.cli.playbooks import app
 from bot.domain.actions import ACTIONS, ROLLOUT_UNDO
@@ -126,7 +126,7 @@ def test_each_rule_names_file_and_line(tmp_path: Path, old: str, new: str, line:
 
 def test_a_step_without_inverse_must_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lasting = replace(ROLLOUT_UNDO, inverse=lambda _live, _params: None)
-    monkeypatch.setattr(lint, "ACTIONS", {**ACTIONS, lasting.id: lasting})
+    monkeypatch.setattr(_lint, "ACTIONS", {**ACTIONS, lasting.id: lasting})
     assert findings_of(tmp_path, GOOD) == [(f"{tmp_path}/undo-it.yaml", 17, "irreversible")]
     said = GOOD.replace("    with:", "    irreversible: true\n    with:").replace(
         "on-failure: rollback", "on-failure: stop"

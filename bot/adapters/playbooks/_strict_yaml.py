@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from bot.adapters.playbooks.findings import Finding, Place, Source, Unreadable
+from bot.adapters.playbooks._findings import Finding, Place, Source, Unreadable
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")

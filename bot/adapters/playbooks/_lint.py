@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from bot.adapters.playbooks.findings import Finding, Source
+from bot.adapters.playbooks._findings import Finding, Source
 from bot.domain.actions import ACTIONS
 from bot.domain.catalogue import Action, Param
 from bot.domain.evidence import CauseClass

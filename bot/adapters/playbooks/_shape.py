@@ -8,8 +8,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from bot.adapters.playbooks.findings import Finding, Source
-from bot.adapters.playbooks.schema import schema
+from bot.adapters.playbooks._findings import Finding, Source
+from bot.adapters.playbooks._schema import schema
 from bot.domain.evidence import CauseClass
 from bot.domain.playbook import (
     Input,

@@ -1,0 +1,1 @@
+"""Contract tests of evidence sources and inventories."""
