@@ -145,7 +145,11 @@ def _argue_driven(suspect: Suspect, scene: Scene, docket: Docket, argument: Argu
     driven = suspect.driven
     if driven is None:
         return
-    jump = docket.metric(driven.jump, EvidenceRole.CAUSE, {"share_percent": round(driven.share * 100)})
+    jump = docket.metric(
+        driven.jump,
+        EvidenceRole.CAUSE,
+        {"share_percent": round(driven.share * 100), "resource": driven.resource},
+    )
     argument.say(
         f"{driven.client} brought {driven.share * 100:.0f} % of the extra load on {driven.resource}", jump
     )

@@ -1,12 +1,14 @@
 """Citations: what a model says stands only on evidence that exists and supports it; the pass only takes away."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.citations import MOST_SENTENCES, checked, engine_sentences
 from bot.domain.diagnosis.engine import diagnose
 from bot.domain.evidence import Sentence
-from tests.unit.domain.test_diagnosis import bad_deploy
+from bot.domain.telemetry import Telemetry
+from tests.unit.domain.test_diagnosis import bad_deploy, flooded, launched
 
 FOUND = diagnose(bad_deploy())
 IDS = [item.id for item in FOUND.evidence]
@@ -40,11 +42,13 @@ def test_no_more_sentences_than_fit():
     assert checked(many, FOUND) == (tuple(many[:MOST_SENTENCES]), 3)
 
 
-def test_the_engines_own_sentences_pass_their_own_check():
-    own = engine_sentences(FOUND)
+@pytest.mark.parametrize("told", [bad_deploy(), flooded(), launched()], ids=["deploy", "flood", "launch"])
+def test_the_engines_own_sentences_pass_their_own_check(told: Telemetry):
+    found = diagnose(told)
+    own = engine_sentences(found)
     assert own
     assert all("[" not in sentence.text for sentence in own)
-    assert checked(own, FOUND) == (own, 0)
+    assert checked(own, found) == (own, 0)
 
 
 @given(

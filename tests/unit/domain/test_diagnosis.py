@@ -70,6 +70,15 @@ def bad_deploy(**more: object) -> Telemetry:
     return telemetry(**fields)
 
 
+def flooded() -> Telemetry:
+    scaled = Change("stock", ChangeKind.SCALE, ONSET - 200, "scale", "2", "10")
+    return telemetry(series=system(FLOOD), alerts=alerts(*EVERYWHERE), changes=(scaled,))
+
+
+def launched() -> Telemetry:
+    return telemetry(series=system(LAUNCH), alerts=alerts("front", "api"))
+
+
 def test_a_bad_deploy_is_found_below_its_loud_callers():
     found = diagnose(bad_deploy())
     top = found.hypotheses[0]
@@ -83,8 +92,7 @@ def test_a_bad_deploy_is_found_below_its_loud_callers():
 
 
 def test_the_client_that_floods_a_database_is_the_cause_not_the_database():
-    scaled = Change("stock", ChangeKind.SCALE, ONSET - 200, "scale", "2", "10")
-    found = diagnose(telemetry(series=system(FLOOD), alerts=alerts(*EVERYWHERE), changes=(scaled,)))
+    found = diagnose(flooded())
     top = found.hypotheses[0]
     assert (found.conclusion, top.service, top.cause) == (
         Conclusion.CAUSE_FOUND,
@@ -105,7 +113,7 @@ def test_a_database_that_fails_by_itself_keeps_the_blame():
 
 def test_a_planned_launch_is_expected_load_and_its_twin_is_capacity():
     event = PlannedEvent("P1", "Launch", NOW - 600, NOW + 3600, ("front",))
-    calm = telemetry(series=system(LAUNCH), alerts=alerts("front", "api"))
+    calm = launched()
     planned = diagnose(replace(calm, planned_events=(event,)))
     assert planned.conclusion is Conclusion.EXPECTED_LOAD
     assert (planned.hypotheses[0].service, planned.hypotheses[0].cause) == ("front", CauseClass.PLANNED)
@@ -115,7 +123,7 @@ def test_a_planned_launch_is_expected_load_and_its_twin_is_capacity():
 
 
 def test_a_planned_event_of_other_services_or_another_day_excuses_nothing():
-    calm = telemetry(series=system(LAUNCH), alerts=alerts("front", "api"))
+    calm = launched()
     for event in (
         PlannedEvent("P1", "Launch", NOW - 600, NOW + 3600, ("search",)),
         PlannedEvent("P1", "Launch", NOW + 600, NOW + 3600, ("front",)),
