@@ -12,6 +12,8 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from bot.slack.listening import SlackPorts
+
 MAX_BYTES = 1024 * 1024
 PAST_S = 300
 FUTURE_S = 5
@@ -42,12 +44,13 @@ def _only(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
 
 def door(
     app: AsyncApp,
+    ports: SlackPorts,
     *,
-    secret: bytes,
     now: Callable[[], float],
     record_delivery: Callable[[str], Awaitable[bool]],
 ) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint for Slack's request URL; `record_delivery` commits a signature and says whether it was new."""
+    secret = ports.signing_secret.encode()
 
     async def take(request: Request) -> Response:
         body = await _bounded(request)

@@ -22,7 +22,7 @@ _CRITICAL = re.compile(
 )
 _INFO = re.compile(r"(?i)\b(info|notice)\b|:information_source:")
 _STATUS_WORDS = re.compile(
-    r"(?i)\[(firing|resolved|alerting|ok|critical|warning|info)(:\d+)?\]|\b(resolved|recovered|firing|triggered|alerting)\b:?"
+    r"(?i)\[(firing|triggered|resolved|recovered|alerting|ok|critical|warning|info)(:\d+)?\]|\b(resolved|recovered|firing|triggered|alerting)\b:?"
     r"|:[a-z_]{2,40}:|[🔴🚨✅🟠🟡🔵⚠️]"
 )
 _SERVICE = re.compile(
