@@ -72,7 +72,7 @@ class Drive:
             moment.strftime("%Y-%m-%dT%H:%M:%SZ")
             for moment in (now - timedelta(hours=1), now + timedelta(hours=2))
         )
-        words = f'event add "Demo product launch" {start}-{end}'
+        words = f'event add "Demo product launch" {start} {end}'
         said = len(self._outside.private_answers("oncall-1"))
         self._outside.act(
             **{
