@@ -33,6 +33,9 @@ def test_get_prints_tables_json_and_not_found(stage: Stage, culprit: str) -> Non
     assert missing.stderr == 'Error from server (NotFound): deployments.apps "no-such-service" not found\n'
     only = stage.json("get", "pods", "--field-selector", f"metadata.name={pods[0]['metadata']['name']}")
     assert len(only["items"]) == 1
+    unknown = stage.kubectl("reader", "get", "pods", "--field-selector", "spec.colour=red")
+    assert unknown.returncode == 1
+    assert "field label not supported: spec.colour" in unknown.stderr
 
 
 def test_describe_logs_events_history_work(stage: Stage, culprit: str) -> None:

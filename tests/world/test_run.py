@@ -1,8 +1,12 @@
 """Whole runs through the outer doors: the storm as Alertmanager sends it, and healing by the right fix only."""
 
+import json
 import re
+import subprocess
+import sys
 import time
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -12,7 +16,7 @@ import pytest
 from bot.local.world.aws.identities import EXECUTOR
 from bot.local.world.webhook import fingerprint
 from tests.world.seeds import fresh_seeds
-from tests.world.stage import TOKEN, Stage
+from tests.world.stage import TOKEN, Stage, free_port
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -153,6 +157,17 @@ def test_a_recorded_run_replays_recorded_values_up_to_now(stage: Stage) -> None:
     ).json()
     assert len(edges["data"]["result"]) > 30
     assert stage.json("get", "deployments")["items"] == []
+
+
+def test_a_busy_port_is_one_clear_line(stage: Stage, tmp_path: Path) -> None:
+    taken = int(stage.control.rpartition(":")[2])
+    ports = {name: free_port() for name in ("telemetry_port", "cluster_port", "aws_port")}
+    options = {**ports, "control_port": taken, "alert_url": "", "alert_token": "", "data_dir": str(tmp_path)}
+    command = [sys.executable, "-m", "bot.local.world", json.dumps(options)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert f"port {taken} on 127.0.0.1 is taken" in done.stderr
 
 
 def test_scenarios_are_listed_and_bad_requests_are_told(stage: Stage) -> None:

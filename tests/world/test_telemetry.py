@@ -9,7 +9,7 @@ import pytest
 from tests.world.stage import Stage
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def culprit(stage: Stage) -> str:
     """A freshly started bad-deploy; its culprit."""
     stage.start("bad-deploy", 21)

@@ -49,7 +49,7 @@ def read(store: ObjectStore, now: Callable[[], float], target: Target, request: 
 
 def _filter(target: Target, request: Request) -> Predicate:
     labels = label_selector(request.query_params.get("labelSelector", ""))
-    fields = field_selector(request.query_params.get("fieldSelector", ""))
+    fields = field_selector(request.query_params.get("fieldSelector", ""), target.kind.plural)
 
     def matches(obj: Obj) -> bool:
         meta = obj["metadata"]

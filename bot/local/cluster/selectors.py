@@ -41,17 +41,38 @@ def _label_requirement(part: str) -> Predicate:
     raise bad_request(f"unable to parse requirement: found '{part.strip()}'")
 
 
-def field_selector(text: str) -> Predicate:
-    """A predicate for a `fieldSelector` parameter (equality on any dotted path)."""
-    checks = [_field_requirement(part) for part in text.split(",") if part.strip()]
+_EVERYWHERE = ("metadata.name", "metadata.namespace")
+_FIELDS = {
+    "pods": ("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "status.phase", "status.podIP"),
+    "events": (
+        "involvedObject.kind",
+        "involvedObject.namespace",
+        "involvedObject.name",
+        "involvedObject.uid",
+        "involvedObject.apiVersion",
+        "involvedObject.resourceVersion",
+        "involvedObject.fieldPath",
+        "reason",
+        "reportingComponent",
+        "source",
+        "type",
+    ),
+}
+
+
+def field_selector(text: str, plural: str) -> Predicate:
+    """A predicate for a `fieldSelector` parameter; 400 for fields that the resource cannot be selected by."""
+    checks = [_field_requirement(part, plural) for part in text.split(",") if part.strip()]
     return lambda obj: all(check(obj) for check in checks)
 
 
-def _field_requirement(part: str) -> Predicate:
+def _field_requirement(part: str, plural: str) -> Predicate:
     match = re.match(r"^\s*([\w.]+)\s*(==|=|!=)\s*(.*?)\s*$", part)
     if match is None:
         raise bad_request(f"invalid selector: '{part}'; can't understand '{part}'")
     path, operator, value = match.groups()
+    if path not in (*_EVERYWHERE, *_FIELDS.get(plural, ())):
+        raise bad_request(f"field label not supported: {path}")
     return lambda obj: (_field(obj, path) == value) == (operator != "!=")
 
 

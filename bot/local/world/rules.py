@@ -177,3 +177,4 @@ NOISE_RULES = (
     ("DiskFillingUp", "disk will be full in 4 days"),
     ("BackupDelayed", "last backup is 30 hours old"),
 )
+NOISE_NAMES = frozenset(name for name, _ in NOISE_RULES)

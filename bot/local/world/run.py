@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bot.local.world.alerts import StormAlert
 from bot.local.world.options import WorldOptions
+from bot.local.world.rules import NOISE_NAMES
 from bot.local.world.scene import Scene
 from bot.local.world.sender import Sender
 from bot.local.world.watcher import Watcher
@@ -76,17 +77,18 @@ class Run:
     def truth(self) -> dict[str, Any]:
         """The answer."""
         truth = self.scene.truth
-        affected = {shift.node for shift in self.scene.system.shifts}
-        strangers = {(a.labels["alertname"], a.labels["service"]) for a in self.alerts}
+        strangers = {
+            (alert.labels["alertname"], alert.labels["service"])
+            for alert in self.alerts
+            if alert.labels["alertname"] in NOISE_NAMES
+        }
         return {
             "root_cause": truth.root_cause,
             "kind": truth.kind,
             "changed_at": truth.changed_at,
             "fix": dict(truth.fix) if truth.fix else None,
             "unrelated_alerts": [
-                {"alertname": name, "service": service}
-                for name, service in sorted(strangers)
-                if service not in affected and self.scene.recording is None
+                {"alertname": name, "service": service} for name, service in sorted(strangers)
             ],
         }
 
