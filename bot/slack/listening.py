@@ -17,8 +17,8 @@ class SlackPorts:
     """What listeners may touch. `record` commits (dedupe, kind, payload) and says whether it was new.
 
     `record_alert` commits a raw alert body (dedupe, source, body); `poke` wakes the deciding loop.
-    `alert_apps` maps a Slack app's name or id to a source name; `team`, `bot_user`, `bot_token` are our own identity; `signing_secret` is what
-    `http_mode.door` verifies with and is empty in Socket Mode.
+    `alert_apps` maps a Slack app's name or id to a source name; `team`, `bot_user`, `bot_token` are our own identity.
+    `signing_secret` is what `http_mode.door` verifies with; it is empty in Socket Mode.
     """
 
     record: Callable[[str, str, Mapping[str, Any]], Awaitable[bool]]

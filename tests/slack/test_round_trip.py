@@ -1,0 +1,213 @@
+"""Round trips through the strict Slack double: real Web API, real Socket Mode, the real store, outbox and inbox."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from bot.adapters.chat.slack import SlackChat, web_client
+from bot.adapters.queue.inline import InlineQueue
+from bot.adapters.store.sql import SqlStore
+from bot.domain.event import EventType, NewEvent
+from bot.domain.incident import Severity
+from bot.domain.plan import PlanState
+from bot.domain.records import MessageKind
+from bot.pipeline.declare import declare_by_hand
+from bot.ports import Transaction
+from bot.slack.app import build_app, socket_handler
+from bot.slack.deciding.parts import DecidingParts
+from bot.slack.inbox import decide_inbox
+from bot.slack.listening import SlackPorts
+from bot.slack.outbox import Outbox
+from bot.slack.recording import Recorder
+from tests.double.conftest import Running, start
+from tests.slack.clock import HandClock
+from tests.unit.blocks import samples
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Running]:
+    running = start()
+    yield running
+    running.stop()
+
+
+@dataclass
+class Site:
+    """A running web side without HTTP."""
+
+    double: Running
+    store: SqlStore
+    clock: HandClock
+    chat: SlackChat
+    outbox: Outbox
+    parts: DecidingParts
+    poked: threading.Event
+
+    def incident(self, severity: Severity) -> None:
+        self.store.transact(
+            lambda tx: declare_by_hand(
+                tx, incident="inc-1", title="checkout is down", severity=severity, by="U0ONCALL1",
+                now=self.clock.now(), observe_only=False,
+            )
+        )  # fmt: skip
+
+    def propose(self) -> str:
+        made = samples.plan()
+        option = {"letter": "A", "plan_hash": made.hash, "plan": made.to_json()}
+
+        def work(tx: Transaction) -> None:
+            tx.add_plan(made)
+            event = NewEvent(EventType.OPTIONS_PROPOSED, {"options": [option], "withheld": []})
+            tx.append("inc-1", [event], at_ms=round(self.clock.now() * 1000))
+            for kind in (MessageKind.EVIDENCE, MessageKind.PROPOSAL, MessageKind.CARD):
+                tx.want_message("inc-1", kind, now=self.clock.now())
+
+        self.store.transact(work)
+        return made.hash
+
+    async def act(self, who: str, kind: str, **body: Any) -> dict[str, Any]:
+        """A person's act, acknowledged within Slack's time, then decided and shown."""
+        answer = await asyncio.to_thread(self.double.act, who, kind, **body)
+        assert answer["acked"], answer
+        assert answer["ack_ms"] < 3000
+        decide_inbox(self.parts)
+        self.send()
+        return answer
+
+    def send(self) -> None:
+        for _ in range(10):
+            self.outbox.send_due()
+            self.clock.forward(2)
+
+    def whispers(self, who: str) -> list[str]:
+        return [note["text"] for note in self.double.get("ephemerals", user=who)["ephemerals"]]
+
+    def find(self, words: str) -> dict[str, Any]:
+        for channel in self.double.state()["channels"]:
+            for message in channel["messages"]:
+                if words in str(message["blocks"]):
+                    return {**message, "channel": channel["id"]}
+        raise AssertionError(words)
+
+
+@pytest_asyncio.fixture
+async def site(shared: Running, store: SqlStore) -> AsyncIterator[Site]:
+    shared.post("reset")
+    clock, poked = HandClock(), threading.Event()
+    chat = SlackChat(web_client(f"{shared.url}/api/", shared.options.bot_token), clock)
+    team, bot_user = chat.identity()
+    recorder = Recorder(store, clock, lambda: None)
+    ports = SlackPorts(
+        recorder.record, recorder.record_alert, poked.set, team, bot_user, shared.options.bot_token,
+        api_url=f"{shared.url}/api/", alert_apps={"Grafana": "grafana"},
+    )  # fmt: skip
+    handler = socket_handler(build_app(ports), ports, shared.options.app_token)
+    await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+    await asyncio.to_thread(shared.until, lambda: shared.state()["connected"])
+    outbox = Outbox(store, chat, clock, chat.channel_id("alerts"), "oncall", chat.group_id("oncall"), "test")
+    parts = DecidingParts(
+        store=store, chat=chat, clock=clock, queue=InlineQueue({"bot.jobs.work": lambda _task: None}),
+        grant_key=b"g" * 32, approver_group="oncall", home_team=team, observe_only=False, new_id=lambda: "inc-9",
+    )  # fmt: skip
+    yield Site(shared, store, clock, chat, outbox, parts, poked)
+    await handler.close_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+    recorder.close()
+
+
+def approve_button(message: dict[str, Any]) -> str:
+    text = str(message["blocks"])
+    start_at = text.index("'approve:") + 1
+    return text[start_at : text.index("'", start_at)]
+
+
+async def test_a_bad_incident_from_card_to_approval(site: Site) -> None:
+    site.incident(Severity.SEV1)
+    site.send()
+    plan_hash = site.propose()
+    site.send()
+    (room,) = [c for c in site.double.state()["channels"] if c["name"].startswith("inc-1-")]
+    assert room["pins"] == [room["messages"][0]["ts"]]
+    assert room["topic"] == "SEV1 | Investigating | INC-1"
+    assert {"U0ONCALL1", "U0ONCALL2"} <= set(room["members"])
+    assert len(site.double.messages("alerts")) == 1
+    proposal = site.find("Approve & run")
+    click = {
+        "channel": proposal["channel"],
+        "message_ts": proposal["ts"],
+        "action_id": approve_button(proposal),
+    }
+    for who, words in (("outsider", "approver group"), ("guest", "Guests")):
+        room_members = {
+            "channel": proposal["channel"],
+            "users": "U0OUTSIDER" if who == "outsider" else "U0GUEST",
+        }
+        site.double.call("conversations.invite", **room_members)
+        await site.act(who, "click", **click)
+        assert any(words in text for text in site.whispers(who))
+    await site.act("oncall-1", "click", **click)
+    row = site.store.read(lambda tx: tx.plan(plan_hash))
+    assert row is not None
+    assert row.state is PlanState.GRANTED
+    assert "approved by <@U0ONCALL1>" in str(site.find("approved by")["blocks"])
+    counts = site.double.state()["counts"]
+    assert counts["posts"] <= 10
+    assert (counts["rate_limited"], counts["unknown_methods"], counts["late_acks"], counts["warnings"]) == (
+        0,
+        0,
+        0,
+        0,
+    )
+
+
+async def test_commands_modals_and_mentions(site: Site) -> None:
+    await site.act("oncall-1", "slash", channel="alerts", command="incident", text="new payments are slow")
+    (view,) = site.double.get("views", user="oncall-1")["views"]
+    values = {"title": {"title": "payments are slow"}, "severity": {"severity": "3"}}
+    await site.act("oncall-1", "view_submit", view_id=view["id"], values=values)
+    card = site.find("payments are slow")
+    mention = {"channel": "alerts", "text": "<@U0BOT> status", "thread_ts": card["ts"]}
+    bot = site.chat.identity()[1]
+    await site.act("oncall-2", "message", **{**mention, "text": f"<@{bot}> status"})
+    assert any("INC-1" in text for text in site.whispers("oncall-2"))
+    await site.act("oncall-2", "slash", channel="alerts", command="incident", text="resolve")
+    assert "Resolved" in str(site.find("payments are slow")["blocks"])
+
+
+async def test_slack_trouble_loses_and_doubles_nothing(site: Site) -> None:
+    for kind, method in (
+        ("posted_but_lost", "chat.postMessage"),
+        ("500", "chat.postMessage"),
+        ("429", "chat.update"),
+    ):
+        site.double.post("fault", method=method, kind=kind, seconds=0 if kind != "429" else 2)
+    site.incident(Severity.SEV3)
+    site.send()
+    site.propose()
+    site.send()
+    kinds = [
+        event.body["kind"]
+        for event in site.store.read(lambda tx: tx.events("inc-1"))
+        if event.type is EventType.MESSAGE_POSTED
+    ]
+    assert sorted(kinds) == ["card", "evidence", "proposal"]
+    assert len(site.double.messages("alerts")) == 3
+
+
+async def test_an_alert_of_another_app_is_kept(site: Site) -> None:
+    await asyncio.to_thread(
+        site.double.post,
+        "act",
+        type="app_message",
+        channel="alerts",
+        app="Grafana",
+        text="[FIRING] HighLoad service: db",
+    )
+    raw = await asyncio.to_thread(
+        site.double.until, lambda: site.store.read(lambda tx: tx.pending_raw(limit=3))
+    )
+    assert [item.source for item in raw] == ["grafana"]
