@@ -94,7 +94,7 @@ def _rollouts(deployment: _Obj, replica_sets: Sequence[_Obj]) -> Iterator[Change
 
 def _rolled_at(deployment: _Obj, older: _Obj, newer: _Obj) -> float:
     """A restored revision reuses its old ReplicaSet, so that only the Deployment knows when it came back."""
-    if _created(newer) >= _created(older):
+    if _created(newer) > _created(older):
         return _created(newer)
     for condition in deployment.get("status", {}).get("conditions", []):
         if condition.get("type") == "Progressing" and condition.get("lastUpdateTime"):

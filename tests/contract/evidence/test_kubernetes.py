@@ -1,5 +1,6 @@
 """The Kubernetes reader on the simulated cluster and on the real API server: inventory, rollouts, trouble."""
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -86,8 +87,9 @@ def test_trouble_is_missing_in_evidence_and_a_verdict_in_the_inventory(
     tmp_path: Path, simulated_cluster: Cluster, settings: Callable[..., Settings]
 ) -> None:
     text = simulated_cluster.configs["reader"].read_text()
-    server = next(word for word in text.split() if word.startswith("https://")).strip("\"',")
-    (tmp_path / "gone.kubeconfig").write_text(text.replace(server, "https://127.0.0.1:9"))
+    elsewhere = re.sub(r"https://127\.0\.0\.1:\d+", "https://127.0.0.1:9", text)
+    assert elsewhere != text
+    (tmp_path / "gone.kubeconfig").write_text(elsewhere)
     gone = build(settings, tmp_path / "gone.kubeconfig")
     readings = gone.collect(["basket"], start=0, end=1)
     assert readings.changes == ()

@@ -15,7 +15,7 @@ from bot.local.cluster.controller import Controller
 from bot.local.cluster.identity import write_certificate, write_kubeconfig
 from bot.local.cluster.kinds import Obj
 from bot.local.cluster.store import ObjectStore
-from bot.local.world.hosting import QuietServer, server
+from bot.local.world.hosting import QuietServer, bound, server
 from tests.contract.kube.cluster import NAMESPACE, Cluster, wait_until
 
 
@@ -45,8 +45,10 @@ def simulated(folder: Path) -> Iterator[Cluster]:
     store = ObjectStore()
     build_basics(store, NAMESPACE, time.time() - 3600)
     api = ClusterApi(store, access, time.time, _lines)
-    web = server(api.app, port, certificate.certificate, certificate.key)
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(web, Controller(store, time.time, 0.2))))
+    web = server(api.app, certificate.certificate, certificate.key)
+    thread = threading.Thread(
+        target=lambda: asyncio.run(_serve(web, port, Controller(store, time.time, 0.2)))
+    )
     thread.start()
     try:
         wait_until(lambda: web.started, 10)
@@ -56,14 +58,14 @@ def simulated(folder: Path) -> Iterator[Cluster]:
         thread.join(10)
 
 
-async def _serve(web: QuietServer, controller: Controller) -> None:
+async def _serve(web: QuietServer, port: int, controller: Controller) -> None:
     async def keep() -> None:
         while True:
             controller.step()
             await asyncio.sleep(0.05)
 
     loops = asyncio.create_task(keep())
-    await web.serve()
+    await web.serve(sockets=[bound(port)])
     loops.cancel()
 
 
