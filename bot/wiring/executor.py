@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from bot.adapters import registry
+from bot.adapters.evidence import prometheus
 from bot.adapters.playbooks import yaml_files
 from bot.adapters.store.sql import open_store
 from bot.boundary import guarded
+from bot.domain.errors import Permanent, Retryable
 from bot.pipeline.execute.stage import execute
 from bot.pipeline.execute.terms import Means, Measure
-from bot.ports import EvidenceSource, Executor
+from bot.ports import Executor
 from bot.settings import Settings
 from bot.wiring.parts import SystemClock, holder_name
 
@@ -25,7 +27,7 @@ _log = structlog.get_logger()
 POLL_S = 0.2
 BEAT_S = 2.0
 AT_ONCE = 4
-_NEWEST_S = 12.0
+_NEWEST_S = 10.0
 
 
 class Poller:
@@ -116,14 +118,15 @@ def _executor(name: str, settings: Settings) -> Executor:
 
 
 def _measure(settings: Settings) -> Measure:
-    source: EvidenceSource = registry.module("evidence", "prometheus").build(settings)
+    source = prometheus.build(settings)
 
-    def measure(signal_name: str, service: str, now: float) -> float | None:
-        readings = source.collect([service], start=now - _NEWEST_S, end=now)
-        for series in readings.series:
-            if series.service == service and series.signal.value == signal_name and series.values:
-                return series.values[-1]
-        return None
+    def measure(signal_name: str, service: str, _now: float) -> float | None:
+        try:
+            return source.latest(signal_name, service, _NEWEST_S)
+        except (Retryable, Permanent) as error:
+            # No reading is no proof: the check does not pass, and the next round asks again.
+            _log.warning("check_unreadable", signal=signal_name, service=service, reason=str(error))
+            return None
 
     return measure
 

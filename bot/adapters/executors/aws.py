@@ -136,14 +136,15 @@ def build(settings: Settings) -> Executor:
         )
         raise Permanent(message)
     try:
-        client = _client(path, settings.aws_region, settings.aws_endpoint_url)
+        ecs = client(path, settings.aws_region, settings.aws_endpoint_url)
     except (BotoCoreError, ValueError) as error:
         message = f"the AWS executor cannot be set up from {path}: {error}"
         raise Permanent(message) from error
-    return AwsExecutor(client, settings.ecs_cluster)
+    return AwsExecutor(ecs, settings.ecs_cluster)
 
 
-def _client(credentials: Path, region: str, endpoint: str) -> "ECSClient":
+def client(credentials: Path, region: str, endpoint: str) -> "ECSClient":
+    """An ECS client with the keys of one file, one attempt and bounded waiting."""
     # A named profile takes keys from this file alone: botocore then leaves the environment's keys out.
     session = botocore.session.Session(profile="default")
     session.set_config_variable("credentials_file", str(credentials))

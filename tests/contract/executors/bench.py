@@ -1,0 +1,109 @@
+"""What the executor contract runs on: an executor with one live target and a way to bind a step to it anew."""
+
+import contextlib
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+from bot.adapters.executors import aws
+from bot.adapters.executors.kubectl import KubectlExecutor
+from bot.adapters.executors.scripted import ScriptedExecutor, key_of, save_world
+from bot.domain.actions import ROLLOUT_UNDO, SET_DESIRED_COUNT
+from bot.domain.catalogue import Action, Live, Params, planned_step
+from bot.domain.live_service import live_service
+from bot.domain.plan import PlannedStep, Target
+from bot.ports import Executor
+from tests.contract.kube.cluster import GOOD, NAMESPACE, NEWER, Cluster
+from tests.contract.kube.simulated import free_port
+from tests.unit.pipeline.execution_scene import deployment, live_of, service
+
+REGION = "eu-west-1"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One executor over one target. `wanted` gives the parameters of a change that is not live yet."""
+
+    executor: Executor
+    target: Target
+    action: Action
+    wanted: Callable[[Live], Params]
+
+    def step(self) -> PlannedStep:
+        """Bind the change to what is live now."""
+        live = self.executor.read(self.target)
+        return planned_step(self.action, "change", self.target, live, self.wanted(live))
+
+
+def count_for(live: Live) -> Params:
+    """Half of the tasks."""
+    return {"count": max(1, int(live["desired_count"]) // 2)}
+
+
+def older_revision(live: Live) -> Params:
+    """The revision before the live one."""
+    return {
+        "to_revision": int(live["previous_revision"]),
+        "to_template": live["previous_template_hash"],
+    }
+
+
+def scripted_bench(folder: Path, kind: str) -> Bench:
+    """The shipped fake, as a cluster or as ECS."""
+    target = service("cart") if kind == "ecs" else deployment("shop")
+    save_world(folder, {key_of(target): live_of(target)}, ())
+    if kind == "ecs":
+        return Bench(ScriptedExecutor(folder), target, SET_DESIRED_COUNT, count_for)
+    return Bench(
+        ScriptedExecutor(folder),
+        target,
+        ROLLOUT_UNDO,
+        lambda _live: {"to_revision": 1, "to_template": "older"},
+    )
+
+
+def kubectl_bench(cluster: Cluster) -> Bench:
+    """The real kubectl on one of the clusters."""
+    name = f"shop-{uuid.uuid4().hex[:6]}"
+    cluster.deploy(name, GOOD)
+    cluster.deploy(name, NEWER)
+    uid = cluster.get(f"deployment/{name}")["metadata"]["uid"]
+    target = Target("k8s.deployment", name, NAMESPACE, uid, name)
+    return Bench(KubectlExecutor(cluster.call()), target, ROLLOUT_UNDO, older_revision)
+
+
+@contextlib.contextmanager
+def moto() -> Iterator[str]:
+    """A running AWS test server; yields its URL."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+def write_credentials(path: Path) -> Path:
+    """A shared credentials file with made-up keys."""
+    path.write_text("[default]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = example\n")
+    return path
+
+
+def aws_bench(url: str, folder: Path) -> Bench:
+    """boto3 against the AWS test server with one ECS service of ten tasks."""
+    session = boto3.Session("x", "x", region_name=REGION)
+    ecs = session.client("ecs", endpoint_url=url)
+    cluster, name = f"c-{uuid.uuid4().hex[:6]}", "cart"
+    ecs.create_cluster(clusterName=cluster)
+    ecs.register_task_definition(
+        family="cart", containerDefinitions=[{"name": "app", "image": "cart:1", "memory": 64}]
+    )
+    made = ecs.create_service(cluster=cluster, serviceName=name, taskDefinition="cart", desiredCount=10)
+    client = aws.client(write_credentials(folder / "credentials"), REGION, url)
+    target = Target("ecs.service", name, cluster, live_service(made["service"])["uid"], name)
+    return Bench(aws.AwsExecutor(client, cluster), target, SET_DESIRED_COUNT, count_for)

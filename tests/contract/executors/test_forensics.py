@@ -1,0 +1,42 @@
+"""The forensic package on both clusters: complete or honest about its gaps, private, and nothing changed by it."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from bot.adapters.executors.forensics import MANIFEST, ForensicsExecutor
+from bot.domain.actions import COLLECT
+from bot.domain.catalogue import planned_step
+from tests.contract.executors.bench import kubectl_bench
+from tests.contract.kube.cluster import Cluster
+
+TOKEN = f"{'a' * 64}:collect:do"
+
+
+def test_a_package_with_its_manifest(cluster: Cluster, tmp_path: Path) -> None:
+    target = kubectl_bench(cluster).target
+    executor = ForensicsExecutor(cluster.call(), tmp_path / "forensics")
+    before = cluster.get(f"deployment/{target.name}")
+    step = planned_step(COLLECT, "collect", target, executor.read(target), {"log_lines": 50})
+    executor.dry_run(step)
+    assert not executor.settled(step, token=TOKEN)
+    assert "files kept" in executor.call(step, token=TOKEN)
+    assert executor.settled(step, token=TOKEN)
+    assert not executor.settled(step, token=f"{'b' * 64}:collect:do")
+    folder = executor.package_of(TOKEN)
+    assert folder.parent == tmp_path / "forensics" / ("a" * 12)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    names = {one["name"] for one in manifest["files"]}
+    assert {"deployment.json", "replicasets.json", "pods.json", "events.json", "describe.txt"} <= names
+    missing = [one["name"] for one in manifest["missing"]]
+    # The real control plane of the tests has no kubelet, hence no logs; the manifest has to say so.
+    logs = [name for name in [*names, *missing] if name.startswith("log-")]
+    assert len(logs) == 2
+    assert bool(missing) == (cluster.name == "real")
+    for one in manifest["files"]:
+        data = (folder / one["name"]).read_bytes()
+        assert (hashlib.sha256(data).hexdigest(), len(data)) == (one["sha256"], one["bytes"])
+        assert (folder / one["name"]).stat().st_mode & 0o077 == 0
+    assert cluster.get(f"deployment/{target.name}") == before
+    (folder / "describe.txt").write_text("changed")
+    assert not executor.settled(step, token=TOKEN)
