@@ -135,12 +135,16 @@ class Drive:
         return len(self._outside.private_answers(name)) > before
 
     def _click(self, name: str, channel: str, message: dict[str, Any], action: str) -> None:
+        """Click, and click again while Slack says that the app does not answer, as a person would."""
         button = reading.buttons(message, action)[0]
         where = {"channel": channel, "message_ts": message["ts"], "action_id": button}
-        answer = self._outside.act(**{"as": name, "type": "click", **where})
-        if not answer.get("acked"):
-            message_text = f"a click of {name} was not acked: {answer}"
-            raise Permanent(message_text)
+        self._until(
+            lambda: self._acked({"as": name, "type": "click", **where}), f"an answer to {name}'s click"
+        )
+
+    def _acked(self, act: dict[str, Any]) -> bool:
+        answer = self._outside.act(**act)
+        return bool(answer.get("acked")) or answer.get("error") == "no_such_button"
 
     def _close(self) -> None:
         """See the incident resolved and its post-mortem posted; close it by hand where nothing was fixed."""

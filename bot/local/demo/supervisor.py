@@ -1,6 +1,6 @@
 """Starts the demo's processes, restarts those that die within a second, and ends all of them.
 
-`run.json` in the data directory names every child's pid: tests kill by it, and the next start ends what a killed
+`run.json` in the data directory names every child's pid and every port: tests kill by it, and the next start ends what a killed
 supervisor left behind.
 """
 
@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Self
 
@@ -95,7 +96,8 @@ class Supervisor:
         self._note_pids()
 
     def _note_pids(self) -> None:
-        note = {"supervisor": os.getpid(), "children": self.pids()}
+        ports = asdict(self._layout.ports)
+        note = {"supervisor": os.getpid(), "children": self.pids(), "ports": ports}
         fresh = self._layout.data_dir / "run.json.new"
         fresh.write_text(json.dumps(note))
         fresh.replace(self._layout.data_dir / "run.json")
