@@ -19,7 +19,7 @@ from bot.domain.telemetry import MetricSeries, Missing, Readings, Signal
 from bot.settings import Settings
 
 LEAST_STEP_S = 5.0
-MOST_POINTS = 480  # Per series: 40 minutes at the finest step.
+MOST_POINTS = 240  # Per series: 40 minutes at a step of 10 s.
 MOST_SERIES = 4000  # Per signal; what is beyond is cut and said to be missing.
 PARALLEL = 4
 

@@ -19,7 +19,9 @@ from bot.domain.telemetry import Change, Signal
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What blame looks at. `witnesses` are the services whose trouble somebody noticed: alerting or unwell entries."""
+    """What blame looks at. `witnesses` are the services whose trouble somebody noticed: alerting or unwell
+    entries; `entries` are the unwell services that only users call.
+    """
 
     graph: Graph
     states: Mapping[str, ServiceState]
@@ -28,6 +30,7 @@ class Scene:
     novelty: Mapping[str, Novelty]
     onset_at: float
     witnesses: frozenset[str]
+    entries: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,11 @@ def rank(scene: Scene, demand: Demand | None) -> tuple[Suspect, ...]:
 
 
 def _trouble(scene: Scene) -> dict[str, float]:
-    """Symptom of each unwell service; alerts speak for services that have no telemetry."""
+    """Symptom of each unwell service; alerts speak for services whose errors and latency nobody measured."""
     unwell = {name: state.symptom for name, state in scene.states.items() if state.symptom > 0}
     loudest = max(scene.alerts.values(), default=1.0)
     for name, weight in scene.alerts.items():
-        if name not in scene.states:
+        if name not in unwell and not (name in scene.states and scene.states[name].judged):
             unwell[name] = tuning.ALERT_ONLY * weight / loudest
     return dict(sorted(unwell.items()))
 
@@ -89,6 +92,7 @@ def _suspect(name: str, scene: Scene, unwell: Mapping[str, float], total: float)
     dependants = scene.graph.dependants(name, unwell)
     reach = (unwell[name] + sum(unwell[other] for other in dependants)) / total
     score = own * (tuning.REACH_FLOOR + (1 - tuning.REACH_FLOOR) * reach)
+    score *= _traffic(name, dependants, scene)
     if name in scene.graph.observed:
         score *= tuning.OBSERVED_ONLY
     if not scene.witnesses.intersection((name, *dependants)):
@@ -101,6 +105,8 @@ def _suspect(name: str, scene: Scene, unwell: Mapping[str, float], total: float)
 def _own(name: str, scene: Scene, unwell: Mapping[str, float]) -> tuple[float, str]:
     """What is left of a service's trouble when its unwell callees are taken into account, and the best excuse."""
     state = scene.states.get(name)
+    if state is not None and state.symptom <= 0:
+        state = None
     callees = [c for c in scene.graph.calls.get(name, ()) if c in unwell and _below(c, name, scene.graph)]
     if state is None:
         excuse = max(callees, key=lambda callee: (unwell[callee], callee), default="")
@@ -164,10 +170,28 @@ def _on_route(slowness: float, scene: Scene) -> float:
 def _material(callee: str, caller: str, scene: Scene) -> float:
     """Whether a callee's extra latency is large enough for its caller to notice, 0..1; 1 where nobody knows."""
     slow = scene.states[callee].of(Signal.LATENCY)
-    usual = scene.states[caller].usual.get(Signal.LATENCY) if caller in scene.states else None
-    if slow is None or not usual:
+    above = scene.states.get(caller)
+    usual = above.usual.get(Signal.LATENCY) if above is not None else None
+    if slow is None or above is None or not usual:
         return 1.0
-    return min(1.0, (slow.after - slow.before) / (tuning.MATERIAL * usual))
+    felt = above.of(Signal.LATENCY)
+    noticed = max(usual, felt.after - felt.before if felt is not None else 0.0)
+    return min(1.0, (slow.after - slow.before) / (tuning.MATERIAL * noticed))
+
+
+def _traffic(name: str, dependants: tuple[str, ...], scene: Scene) -> float:
+    """Whether enough requests pass a service for it to explain what users feel, 0..1; 1 where nobody knows."""
+    own = _rate(name, scene)
+    users = [_rate(top, scene) for top in dependants if top in scene.entries]
+    known = [rate for rate in users if rate]
+    if not known or own is None:
+        return 1.0
+    return min(1.0, own / (tuning.TRAFFIC * min(known)))
+
+
+def _rate(name: str, scene: Scene) -> float | None:
+    state = scene.states.get(name)
+    return state.usual.get(Signal.REQUEST_RATE) if state is not None else None
 
 
 def _weight_above(name: str, scene: Scene) -> float:

@@ -28,7 +28,7 @@ def diagnose(telemetry: Telemetry) -> Diagnosis:
     if suspects:
         file_ruled_out(suspects[0], scene, docket)
     return Diagnosis(
-        conclusion=_conclusion(suspects, hypotheses, scene, coverage),
+        conclusion=_conclusion(suspects, hypotheses, scene, coverage, complete=not telemetry.missing),
         hypotheses=hypotheses,
         evidence=tuple(docket.evidence),
         missing=_missing(telemetry, scene),
@@ -41,7 +41,7 @@ def _scene(telemetry: Telemetry, window: Window) -> Scene:
     states = service_states(telemetry.series, window)
     if alerts and not any(states[name].felt > 0 for name in alerts if name in states):
         states = service_states(telemetry.series, window, share=0.0)
-    onset = _onset(states, window)
+    onset, entries = _onset(states, window), _unwell_entries(graph, states)
     changes = sorted(telemetry.changes, key=lambda c: (c.at, c.service, c.kind.value, c.title))
     return Scene(
         graph=graph,
@@ -50,7 +50,8 @@ def _scene(telemetry: Telemetry, window: Window) -> Scene:
         changes=tuple(changes),
         novelty=novelties(telemetry.logs, onset_at=onset),
         onset_at=onset,
-        witnesses=frozenset(alerts) | _unwell_entries(graph, states),
+        witnesses=frozenset(alerts) | entries,
+        entries=entries,
     )
 
 
@@ -84,14 +85,21 @@ def _coverage(scene: Scene) -> float:
     """Share of the alerting services that have telemetry; without alerts, whether there is any at all."""
     if not scene.alerts:
         return 1.0 if scene.states else 0.0
-    return sum(1 for service in scene.alerts if service in scene.states) / len(scene.alerts)
+    judged = [service for service in scene.alerts if service in scene.states and scene.states[service].judged]
+    return len(judged) / len(scene.alerts)
 
 
 def _conclusion(
-    suspects: tuple[Suspect, ...], hypotheses: tuple[Hypothesis, ...], scene: Scene, coverage: float
+    suspects: tuple[Suspect, ...],
+    hypotheses: tuple[Hypothesis, ...],
+    scene: Scene,
+    coverage: float,
+    *,
+    complete: bool,
 ) -> Conclusion:
     if not suspects:
-        return Conclusion.NO_INCIDENT if coverage >= 1.0 and scene.states else Conclusion.NOT_CONFIDENT
+        certain = complete and coverage >= 1.0 and scene.states
+        return Conclusion.NO_INCIDENT if certain else Conclusion.NOT_CONFIDENT
     if hypotheses[0].confidence < tuning.CAUSE_FOUND_AT:
         return Conclusion.NOT_CONFIDENT
     top = suspects[0]

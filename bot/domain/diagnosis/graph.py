@@ -14,7 +14,7 @@ from bot.domain.topology import Topology
 SHARED_KINDS = frozenset({"database", "cache", "queue"})
 OBSERVED_KINDS = frozenset({"external", "client"})
 _ADDRESS = re.compile(
-    r"(\d{1,3}(\.\d{1,3}){3}|[a-z0-9-]+(\.[a-z0-9-]+)+\.(?!svc|local|internal)[a-z]{2,})(:\d+)?",
+    r"(\d{1,3}(\.\d{1,3}){3}|[a-z0-9-]+(\.[a-z0-9-]+)+\.(?!svc|local|internal)[a-z]{2,})([:_]\w+)?",
     re.IGNORECASE,
 )
 

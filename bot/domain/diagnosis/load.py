@@ -63,11 +63,12 @@ def demand_of(
 ) -> Demand | None:
     """More demand with steady errors per request, or None."""
     busiest = max((state.usual.get(Signal.REQUEST_RATE, 0.0) for state in states.values()), default=0.0)
-    risen = {name for name, state in states.items() if _risen(state, tuning.DEMAND_LEAST * busiest)}
-    entries = tuple(
-        sorted(name for name in risen if not any(caller in risen for caller in graph.callers.get(name, ())))
-    )
-    entries = tuple(name for name in entries if not graph.shared(name))
+    risen = {
+        name
+        for name, state in states.items()
+        if name not in graph.observed and _risen(state, tuning.DEMAND_LEAST * busiest)
+    }
+    entries = tuple(name for name in sorted(risen) if _is_entry(name, graph, states))
     if not entries or any(_erring(states[name]) for name in risen):
         return None
     loaded = frozenset(risen).union(*(graph.reachable(entry) for entry in entries))
@@ -81,6 +82,12 @@ def _risen(state: ServiceState, least: float) -> bool:
     if found is None or state.demand < tuning.DEMAND_RATIO - 1.0:
         return False
     return found.after - found.before >= least
+
+
+def _is_entry(name: str, graph: Graph, states: Mapping[str, ServiceState]) -> bool:
+    """Whether the requests come from outside: no caller whose own requests are measured."""
+    callers = [states[caller] for caller in graph.callers.get(name, ()) if caller in states]
+    return not graph.shared(name) and not any(Signal.REQUEST_RATE in caller.usual for caller in callers)
 
 
 def _erring(state: ServiceState) -> bool:

@@ -83,6 +83,11 @@ class ServiceState:
         return found.strength * (tuning.SATURATION_WEIGHT if route is Route.SATURATION else 1.0)
 
     @property
+    def judged(self) -> bool:
+        """Whether anything that its callers feel was measured at all."""
+        return any(ROUTES[signal] in FELT for signal in self.usual)
+
+    @property
     def symptom(self) -> float:
         """How unwell the service is, 0..1."""
         return max(self.strength(route) for route in Route)

@@ -32,7 +32,10 @@ MEASURED_LEAST = 3  # (d) Fewer baseline points than this give no median worth t
 CROSS_ROUTE = 0.8
 TIMEOUT_FROM = 0.5  # (j) ...but slowness brings timeouts only when latency has more than doubled.
 OFF_ROUTE = 0.5  # (j) Weight of slowness where people complain of errors and nothing timed out.
-MATERIAL = 0.05  # (j) A callee's delay matters from 5 % of its caller's usual latency on.
+MATERIAL = (
+    0.05  # (j) A callee's delay matters from 5 % of its caller's latency, or of what was added to it, on.
+)
+TRAFFIC = 0.1  # (j) Fewer requests than a tenth of what users send cannot explain what users feel.
 SILENT_HOPS = 1  # (m) One silent service between two symptomatic ones is bridged.
 REACH_FLOOR = 0.35  # (j) Share of the score that needs no dependants: a leaf's fault may be its own only.
 ALERT_ONLY = 0.5  # (j) Alerts of a service without telemetry count half of what measured symptoms count.

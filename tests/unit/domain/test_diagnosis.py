@@ -148,6 +148,26 @@ def test_calm_metrics_are_no_incident_and_no_metrics_are_no_answer():
     assert "metrics: away" in blind.missing
 
 
+def test_calm_metrics_with_a_gap_are_no_verdict():
+    gap = diagnose(telemetry(series=system({}), missing=(Missing("metrics error_ratio", "timed out"),)))
+    assert gap.conclusion is Conclusion.NOT_CONFIDENT
+
+
+def test_alerts_speak_for_services_whose_errors_and_latency_were_not_read():
+    half = tuple(one for one in system(BAD_CART) if one.signal in (R, C))
+    found = diagnose(bad_deploy(series=half, missing=(Missing("metrics", "timed out"),)))
+    assert found.conclusion is Conclusion.NOT_CONFIDENT
+    assert found.hypotheses[0].service == "cart"
+
+
+def test_more_requests_inside_are_no_demand_from_outside():
+    slow = {(service, L): (0.1, 0.5) for service in ("store", "cart", "api", "front")}
+    faults = {("store", R): (100.0, 400.0), **slow}
+    found = diagnose(telemetry(series=system(faults), alerts=alerts("front")))
+    assert found.hypotheses[0].service == "store"
+    assert found.hypotheses[0].cause is not CauseClass.CAPACITY
+
+
 def test_nothing_at_all_is_answered_too():
     empty = diagnose(Telemetry(opened_at=NOW, now=NOW))
     assert (empty.conclusion, empty.hypotheses, empty.evidence) == (Conclusion.NOT_CONFIDENT, (), ())
