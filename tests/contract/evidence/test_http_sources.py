@@ -163,7 +163,7 @@ def streams(*lines: tuple[float, str]) -> bytes:
 
 
 def test_logs_are_read_before_and_of_the_trouble_and_bounded(endpoint: Endpoint):
-    endpoint.reply = lambda _given: (200, streams((float(given["start"]) / 1e9 + 1, "x" * 5000)))
+    endpoint.reply = lambda given: (200, streams((float(given["start"]) / 1e9 + 1, "x" * 5000)))
     found = LokiLogs(endpoint.url).collect([f"s{n}" for n in range(40)], start=0, end=2400)
     assert len(endpoint.asked) == 20
     assert all(len(line.text) == 1000 for line in found.logs)
