@@ -22,7 +22,7 @@ from bot.pipeline.normalize import Normalized, normalize
 from bot.ports import AlertParser, Clock, Store, TopologySource, Transaction
 
 LEASE = "correlator"
-LEASE_S = 15.0
+LEASE_S = 4.0
 BODIES_PER_PASS = 400
 ROWS_PER_TRANSACTION = 2000
 QUARANTINE_AFTER = 3
@@ -139,10 +139,10 @@ def _fold(
     topology: Topology,
     epoch: int,
 ) -> list[int]:
-    if not tx.holds_lease(LEASE, epoch):
+    now = parts.clock.now()
+    if tx.take_lease(LEASE, holder=parts.holder, now=now, ttl_s=LEASE_S) != epoch:
         message = "the correlator's lease went to another process during a pass"
         raise Conflict(message)
-    now = parts.clock.now()
     raw_of = {alert.fingerprint: raw.id for raw, alerts in batch for alert in alerts}
     stored = tx.alerts(list(raw_of))
     rows = {row.id: row for row in tx.open_incidents()}
