@@ -86,7 +86,7 @@ def _going_on(incident: Incident) -> list[str]:
 
 def _question(incident: Incident) -> str:
     if incident.observe_only:
-        return "*What can I do?* — observe only: Watchkeeper changes nothing and says what it _would propose_"
+        return "*What can I do?* (observe only: Watchkeeper changes nothing)"
     return "*What can I do?*"
 
 
@@ -103,6 +103,8 @@ def _can_do(incident: Incident) -> list[str]:
         return ["Nothing is left to do."]
     if incident.planned_event:
         return ["Nothing needs doing; no restart and no rollback is offered."]
+    if cause.answered(incident) and not incident.investigating and cause.top_cause(incident) is None:
+        return ["Nothing is offered while no cause is sure; the evidence is in the thread."]
     if cause.answered(incident) and not incident.investigating:
         return ["No playbook fits this cause; the evidence is in the thread."]
     return ["_Options follow when the cause is known._"]
@@ -114,8 +116,8 @@ def _option_line(incident: Incident, option: OptionView) -> str:
     name = f"*{letter}*  {'Undo: ' if options.is_undo(option) else ''}{options.title(option)}"
     if option.state.value == "proposed":
         would = "would propose · " if incident.observe_only else ""
-        return f"{name}\n       {would}{facts}"
-    return f"{name}\n       {options.state_words(option)}"
+        return f"{name} — {would}{facts}"
+    return f"{name} — {options.state_words(option)}"
 
 
 def _buttons(incident: Incident) -> list[Block]:

@@ -67,11 +67,11 @@ def review(incident: Incident, option: OptionView, place: ModalPlace) -> View:
         fields(
             [
                 ("Blast radius", safe(options.radius_words(option.plan), 200)),
-                ("Undo", code(undo, 600) if undo else options.reversible_words(option)),
-                ("Must hold afterwards", options.checks_words(option.plan)),
                 ("Expires", day_and_time(int(option.plan["expires_ms"]))),
             ]
         ),
+        section(f"*Must hold afterwards*\n{options.checks_words(option.plan)}"),
+        section(f"*Undo*\n{code(undo, 600) if undo else options.reversible_words(option)}"),
         context(f"plan `{option.plan_hash[:8]}` · exactly this runs, once"),
     ]
     if options.destructive(option):

@@ -114,13 +114,18 @@ def thousandths(milli: int) -> str:
     return f"{milli / 1000:g}"
 
 
-def state_words(option: OptionView) -> str:
+def outcome_words(option: OptionView) -> str:
     """Mark and words for what became of a plan, its verification included."""
-    words = f"{_STATE_MARKS[option.state]} {_STATE_WORDS[option.state]}"
     if option.state is PlanState.DONE and option.verified is not None:
-        words = (
+        return (
             "✅ done and verified" if option.verified else "⚠️ done, but not verified: signals are still bad"
         )
+    return f"{_STATE_MARKS[option.state]} {_STATE_WORDS[option.state]}"
+
+
+def state_words(option: OptionView) -> str:
+    """`outcome_words` and who approved."""
+    words = outcome_words(option)
     if option.approved_by and option.state is not PlanState.PROPOSED:
         words += f" · approved by {mention(option.approved_by)}"
     return words

@@ -85,11 +85,11 @@ def _offer(incident: Incident, option: OptionView, *, collapsed: bool) -> Block:
         fields(
             [
                 ("Blast radius", safe(options.radius_words(option.plan), 200)),
-                ("Undo", code(undo, 400) if undo else options.reversible_words(option)),
-                ("Must hold afterwards", options.checks_words(option.plan)),
                 ("Expires", day_and_time(int(option.plan["expires_ms"]))),
             ]
         ),
+        section(f"*Must hold afterwards*\n{options.checks_words(option.plan)}"),
+        section(f"*Undo*\n{code(undo, 400) if undo else options.reversible_words(option)}"),
         context(_identity(option)),
     ]
     if not incident.observe_only:
@@ -146,7 +146,7 @@ def _run_buttons(incident: Incident, option: OptionView) -> list[Block]:
 
 
 def _outcome(option: OptionView) -> str:
-    said = [options.state_words(option)]
+    said = [f"*{options.outcome_words(option)}*"]
     for check in option.checks:
         value = "no reading" if check.value is None else f"{check.value:g}"
         mark = "✓" if check.passed else "✗"

@@ -33,10 +33,11 @@ class SwitchOutcome:
 
 def switch(store: Store, scope: str, *, on: bool, by: str, now: float) -> SwitchOutcome:
     """Turn the switch of `tenant`, `service:NAME`, `action:ID` or `incident:INC-7`; `now` in unix seconds."""
-    return store.transact(lambda tx: _switch(tx, scope, on=on, by=by, now=now))
+    return store.transact(lambda tx: switch_in(tx, scope, on=on, by=by, now=now))
 
 
-def _switch(tx: Transaction, scope: str, *, on: bool, by: str, now: float) -> SwitchOutcome:
+def switch_in(tx: Transaction, scope: str, *, on: bool, by: str, now: float) -> SwitchOutcome:
+    """The same inside the caller's transaction."""
     kind, _, name = scope.partition(":")
     if scope != TENANT and (kind not in ("service", "action", "incident") or not name):
         return SwitchOutcome(Switched.NO_SUCH_SCOPE)

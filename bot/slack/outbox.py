@@ -210,8 +210,8 @@ class Outbox:
     def _edit(self, job: _Job) -> bool:
         now, message = self.clock.now(), job.message
         content = self._render(job)
-        decision = message.kind is MessageKind.PROPOSAL
-        if not decision and not self._worth_it(job, content, now):
+        decision, news = message.kind is MessageKind.PROPOSAL, self._news(job, content)
+        if not decision and not news and not self._due_again(job, now):
             return False
         if not self.pace.take("chat.update", now, urgent=decision):
             return False
@@ -220,21 +220,26 @@ class Outbox:
         )
         self._calling("chat.update", edit)
         next_at = self.clock.now() + (0.0 if decision else _FIRST_EDIT_S)
-        self.store.transact(
-            lambda tx: tx.sent_message(
-                message.id, ts=message.ts, revision=message.wanted, next_at=next_at, now=now
-            )
-        )
+
+        def work(tx: Transaction) -> None:
+            tx.sent_message(message.id, ts=message.ts, revision=message.wanted, next_at=next_at, now=now)
+            if news and message.kind is MessageKind.CARD and job.incident.channel_wanted:
+                tx.want_message(job.incident.id, MessageKind.ANNOUNCEMENT, now=now)
+
+        self.store.transact(work)
         self._remember(job, content, edited=True)
         if message.kind is MessageKind.CARD:
             self._topic(job, now)
         return True
 
-    def _worth_it(self, job: _Job, content: Rendered, now: float) -> bool:
-        """Counters wait for 3 s, later 10 s; a new headline, state or verdict does not."""
+    def _news(self, job: _Job, content: Rendered) -> bool:
+        """Whether headline, state, verdict or a plan changed; such an edit waits for nothing but Slack's limits."""
         shown = self._shown.get(job.message.id)
-        if shown is None or shown.gist != _gist(job.incident, content):
-            return True
+        return shown is None or shown.gist != _gist(job.incident, content)
+
+    def _due_again(self, job: _Job, now: float) -> bool:
+        """Whether a mere counter may be shown again: 3 s after the last edit, later 10 s."""
+        shown = self._shown[job.message.id]
         if not shown.edited:
             return now - shown.at >= _FIRST_EDIT_S
         young = now - job.message.first_posted_at < _YOUNG_S

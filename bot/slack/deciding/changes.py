@@ -1,5 +1,7 @@
 """What words and forms may change: incidents opened and closed, switches, planned events, notes. Each is one log event."""
 
+from collections.abc import Sequence
+
 from bot.blocks.answers import said
 from bot.blocks.text import channel_link, day_and_time, safe
 from bot.domain.canonical import digest
@@ -10,10 +12,9 @@ from bot.domain.records import MessageKind, TaskKind
 from bot.domain.telemetry import PlannedEvent
 from bot.pipeline.declare import declare_by_hand
 from bot.pipeline.resolve import resolve
+from bot.pipeline.switch import switch_in
 from bot.ports import Transaction
 from bot.slack.deciding.parts import DecidingParts, Decision, refresh
-
-TENANT_SCOPE = "tenant"
 
 
 def open_incident(
@@ -48,21 +49,20 @@ def close_incident(tx: Transaction, incident: str, key: str, *, by: str, now: fl
 
 def stop_incident(tx: Transaction, incident: str, *, by: str, now: float) -> Decision:
     """Stop every run of an incident before its next step, and keep new ones from starting."""
-    found = tx.incident(incident)
-    if found is None:
+    row = tx.incident_row(incident)
+    if row is None:
         return Decision("no such incident", said("This incident does not exist any more."))
-    tx.set_switch(f"incident:{incident}", on=True, by=by, at=now)
-    tx.append(incident, [NewEvent(EventType.STOP_REQUESTED, {"by": by})], at_ms=round(now * 1000))
-    refresh(tx, incident, now=now)
-    text = f"Stopped: no further step of {found.key} starts. `/incident unfreeze` there allows changes again."
-    return Decision("stop", said(text))
+    switch_in(tx, f"incident:{row.number}", on=True, by=by, now=now)
+    key = f"INC-{row.number}"
+    return Decision(
+        "stop", said(f"Stopped: no further step of {key} starts. `unfreeze` there allows changes again.")
+    )
 
 
-def set_freeze(tx: Transaction, scope: str, *, on: bool, by: str, now: float) -> None:
-    """Turn a switch; it is written into the tenant's own chain."""
-    tx.set_switch(scope, on, by=by, at=now)
-    body = {"scope": scope, "on": on, "by": by}
-    tx.append(TENANT_CHAIN, [NewEvent(EventType.SWITCH_SET, body)], at_ms=round(now * 1000))
+def set_freeze(tx: Transaction, scopes: Sequence[str], *, on: bool, by: str, now: float) -> None:
+    """Turn switches, named as `pipeline.switch` names them."""
+    for scope in scopes:
+        switch_in(tx, scope, on=on, by=by, now=now)
 
 
 def add_event(tx: Transaction, words: EventWords, *, by: str, now: float) -> Decision:

@@ -12,6 +12,7 @@ from bot.domain.event_words import USAGE, event_from
 from bot.domain.gate import Verb
 from bot.domain.incident import Incident, OptionView, Severity
 from bot.domain.records import IncidentRow
+from bot.pipeline.switch import TENANT
 from bot.ports import Transaction
 from bot.slack.deciding import changes, reviewing
 from bot.slack.deciding.parts import (
@@ -86,7 +87,7 @@ def _event(parts: DecidingParts, tx: Transaction, request: Request, command: Com
 
 def _freeze(parts: DecidingParts, tx: Transaction, request: Request, command: Command) -> Decision:
     scope = _scope(command.rest)
-    changes.set_freeze(tx, scope, on=True, by=request.person.user, now=parts.clock.now())
+    changes.set_freeze(tx, [scope], on=True, by=request.person.user, now=parts.clock.now())
     return Decision(
         "freeze", said(f"Changes are frozen ({safe(scope, 120)}); nothing new starts, running plans stop.")
     )
@@ -97,9 +98,8 @@ def _unfreeze(parts: DecidingParts, tx: Transaction, request: Request, command: 
     scopes = [_scope(command.rest)]
     row = implied(tx, request.person, command.number)
     if row is not None and not command.rest:
-        scopes.append(f"incident:{row.id}")
-    for scope in scopes:
-        changes.set_freeze(tx, scope, on=False, by=by, now=now)
+        scopes.append(f"incident:{row.number}")
+    changes.set_freeze(tx, scopes, on=False, by=by, now=now)
     return Decision("unfreeze", said("Changes are allowed again; each still needs its own approval."))
 
 
@@ -107,7 +107,7 @@ def _scope(rest: str) -> str:
     kind, _, name = rest.partition(" ")
     if kind.lower() in ("service", "action") and name.strip():
         return f"{kind.lower()}:{name.strip()[:100]}"
-    return changes.TENANT_SCOPE
+    return TENANT
 
 
 def _status(
