@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.store.sql import SqlStore, open_store
-from bot.settings import Settings, load
+from bot.settings import Settings, environment_name, load
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,12 +43,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., S
             **given,
         }
         for name, value in values.items():
-            key = (
-                name.upper()
-                if name.startswith("slack_") and name != "slack_alert_apps"
-                else f"WATCHKEEPER_{name.upper()}"
-            )
-            monkeypatch.setenv(key, value)
+            monkeypatch.setenv(environment_name(name), value)
         for name in [name for name in os.environ if name.startswith("WATCHKEEPER_TEST_")]:
             monkeypatch.delenv(name)
         return load()
