@@ -7,7 +7,7 @@ from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.blame import Scene, Suspect
 from bot.domain.diagnosis.changes import CLASS_OF
 from bot.domain.diagnosis.docket import Docket, cite, clock
-from bot.domain.diagnosis.symptoms import Anomaly, Route, ServiceState
+from bot.domain.diagnosis.symptoms import FELT, Anomaly, Route, ServiceState
 from bot.domain.evidence import CauseClass, EvidenceKind, EvidenceRole, Hypothesis
 from bot.domain.topology import Topology
 from bot.domain.trust import Trust
@@ -45,7 +45,7 @@ def hypothesis(
         _argue_alerts(suspect, scene, docket, argument)
     if suspect.explained_by:
         excuse = scene.states.get(suspect.explained_by)
-        worst = excuse.anomalies[0] if excuse and excuse.anomalies else None
+        worst = next((found for found in excuse.anomalies if found.route in FELT), None) if excuse else None
         number = docket.metric(worst, EvidenceRole.MECHANISM) if worst else ""
         argument.say(f"Against it: {suspect.explained_by} explains part of its trouble", number)
     return Hypothesis(
@@ -80,7 +80,8 @@ def path_of(suspect: Suspect, scene: Scene) -> tuple[str, ...]:
     below = suspect.driven.resource if suspect.driven else suspect.service
     tops = [name for name in suspect.dependants if not _unwell_callers(name, suspect, scene)]
     graph = Topology(calls=scene.graph.calls)
-    walks = [walk for walk in (graph.path(top, [below]) for top in tops or suspect.dependants) if walk]
+    farthest = (tops or list(suspect.dependants))[-tuning.MOST_PATHS :]
+    walks = [walk for walk in (graph.path(top, [below]) for top in farthest) if walk]
     walk = max(walks, key=lambda found: (len(found), found), default=(below,))
     upward = tuple(reversed(walk))
     return (

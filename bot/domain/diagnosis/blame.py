@@ -20,7 +20,8 @@ from bot.domain.telemetry import Change, Signal
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What blame looks at. `witnesses` are the services whose trouble somebody noticed: alerting or unwell
-    entries; `entries` are the unwell services that only users call.
+    entries; `entries` are the unwell services that only users call; `errors_felt` says that witnesses complain of
+    errors rather than of delay.
     """
 
     graph: Graph
@@ -31,6 +32,7 @@ class Scene:
     onset_at: float
     witnesses: frozenset[str]
     entries: frozenset[str]
+    errors_felt: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,9 @@ def rank(scene: Scene, demand: Demand | None) -> tuple[Suspect, ...]:
         return ()
     unwell = _trouble(scene)
     total = sum(unwell.values())
-    suspects = {name: _suspect(name, scene, unwell, total) for name in unwell}
-    _hand_over(suspects, scene, unwell, total)
+    worst = sorted(unwell, key=lambda name: (-_own(name, scene, unwell)[0], name))[: tuning.MOST_EXAMINED]
+    suspects = {name: _suspect(name, scene, unwell, total) for name in sorted(worst)}
+    _hand_over(suspects, scene)
     if demand is not None:
         _excuse(suspects, demand)
     lifted = [_lifted(suspect, scene) for suspect in suspects.values()]
@@ -107,7 +110,10 @@ def _own(name: str, scene: Scene, unwell: Mapping[str, float]) -> tuple[float, s
     state = scene.states.get(name)
     if state is not None and state.symptom <= 0:
         state = None
-    callees = [c for c in scene.graph.calls.get(name, ()) if c in unwell and _below(c, name, scene.graph)]
+    # Callees in a cycle with their caller explain nothing: each would excuse the other.
+    callees = [
+        c for c in scene.graph.calls.get(name, ()) if c in unwell and not scene.graph.in_cycle(c, name)
+    ]
     if state is None:
         excuse = max(callees, key=lambda callee: (unwell[callee], callee), default="")
         return max(0.0, unwell[name] - (unwell[excuse] if excuse else 0.0)), excuse
@@ -124,11 +130,6 @@ def _own(name: str, scene: Scene, unwell: Mapping[str, float]) -> tuple[float, s
         if share > best_share:
             best_excuse, best_share = excuse, share
     return own, best_excuse
-
-
-def _below(callee: str, caller: str, graph: Graph) -> bool:
-    """Callees in a cycle with their caller explain nothing: each would excuse the other."""
-    return caller not in graph.reachable(callee)
 
 
 def _excuse_for(
@@ -161,10 +162,7 @@ def _timeouts(slowness: float) -> float:
 
 def _on_route(slowness: float, scene: Scene) -> float:
     """Weight of slowness as a cause: less where people complain of errors and it is too small for timeouts."""
-    witnesses = [scene.states[name] for name in sorted(scene.witnesses) if name in scene.states]
-    errors = sum(state.strength(Route.ERROR) for state in witnesses)
-    delays = sum(state.strength(Route.LATENCY) for state in witnesses)
-    return max(tuning.OFF_ROUTE, _timeouts(slowness)) if errors > delays else 1.0
+    return max(tuning.OFF_ROUTE, _timeouts(slowness)) if scene.errors_felt else 1.0
 
 
 def _material(callee: str, caller: str, scene: Scene) -> float:
@@ -199,7 +197,7 @@ def _weight_above(name: str, scene: Scene) -> float:
     return max((_material(name, caller, scene) for caller in scene.graph.callers.get(name, ())), default=1.0)
 
 
-def _hand_over(suspects: dict[str, Suspect], scene: Scene, unwell: Mapping[str, float], total: float) -> None:
+def _hand_over(suspects: dict[str, Suspect], scene: Scene) -> None:
     """Blame of a flooded shared resource goes to the client that flooded it."""
     for resource in [name for name in suspects if scene.graph.shared(name)]:
         driven = driver_of(resource, scene.graph, scene.states)

@@ -9,7 +9,7 @@ from bot.domain.diagnosis.graph import Graph, cleaned
 from bot.domain.diagnosis.load import demand_of
 from bot.domain.diagnosis.novelty import novelties
 from bot.domain.diagnosis.ruled_out import file_ruled_out
-from bot.domain.diagnosis.symptoms import ServiceState, service_states
+from bot.domain.diagnosis.symptoms import Route, ServiceState, service_states
 from bot.domain.diagnosis.window import Window, window_of
 from bot.domain.evidence import Conclusion, Diagnosis, Hypothesis
 from bot.domain.telemetry import Telemetry
@@ -42,6 +42,7 @@ def _scene(telemetry: Telemetry, window: Window) -> Scene:
     if alerts and not any(states[name].felt > 0 for name in alerts if name in states):
         states = service_states(telemetry.series, window, share=0.0)
     onset, entries = _onset(states, window), _unwell_entries(graph, states)
+    witnesses = frozenset(alerts) | entries
     changes = sorted(telemetry.changes, key=lambda c: (c.at, c.service, c.kind.value, c.title))
     return Scene(
         graph=graph,
@@ -50,9 +51,16 @@ def _scene(telemetry: Telemetry, window: Window) -> Scene:
         changes=tuple(changes),
         novelty=novelties(telemetry.logs, onset_at=onset),
         onset_at=onset,
-        witnesses=frozenset(alerts) | entries,
+        witnesses=witnesses,
         entries=entries,
+        errors_felt=_errors_felt(states, witnesses),
     )
+
+
+def _errors_felt(states: dict[str, ServiceState], witnesses: frozenset[str]) -> bool:
+    """Whether the witnesses complain of errors rather than of delay."""
+    heard = [states[name] for name in sorted(witnesses) if name in states]
+    return sum(one.strength(Route.ERROR) for one in heard) > sum(one.strength(Route.LATENCY) for one in heard)
 
 
 def _unwell_entries(graph: Graph, states: dict[str, ServiceState]) -> frozenset[str]:

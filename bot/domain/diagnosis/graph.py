@@ -6,7 +6,7 @@ it repeats its caller's view and has no view of its own, so blame must not end t
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.domain.diagnosis import tuning
 from bot.domain.topology import Topology
@@ -21,12 +21,20 @@ _ADDRESS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """`calls` and `callers` between real nodes; `observed` are the observer-side ones, judged only as a last resort."""
+    """`calls` and `callers` between real nodes; `observed` are the observer-side ones, judged only as a last resort.
+
+    `cycle` numbers the strongly connected parts.
+    """
 
     calls: Mapping[str, tuple[str, ...]]
     callers: Mapping[str, tuple[str, ...]]
     kinds: Mapping[str, str]
     observed: frozenset[str]
+    cycle: Mapping[str, int] = field(default_factory=dict)
+
+    def in_cycle(self, one: str, other: str) -> bool:
+        """Whether each of two nodes calls the other, directly or not."""
+        return one in self.cycle and self.cycle[one] == self.cycle.get(other)
 
     def kind(self, service: str) -> str:
         """Kind of a node; service where nobody said otherwise."""
@@ -39,14 +47,15 @@ class Graph:
     def dependants(self, service: str, unwell: Collection[str]) -> tuple[str, ...]:
         """Unwell direct and indirect callers, over at most SILENT_HOPS silent ones in a row, nearest first."""
         silent = {service: 0}
-        todo, found = [service], []
+        todo = [service]
+        found: dict[str, None] = {}
         for node in todo:
             for caller in self.callers.get(node, ()):
                 hops = 0 if caller in unwell else silent[node] + 1
                 if hops > tuning.SILENT_HOPS or silent.get(caller, tuning.SILENT_HOPS + 1) <= hops:
                     continue
-                if caller in unwell and caller not in found and caller != service:
-                    found.append(caller)
+                if caller in unwell and caller != service:
+                    found[caller] = None
                 silent[caller] = hops
                 todo.append(caller)
         return tuple(found)
@@ -78,7 +87,35 @@ def cleaned(topology: Topology) -> Graph:
     for node, found in topology.callers().items():
         if node in observed:
             callers[node] = [caller for caller in found if caller not in observed]
-    return Graph(calls, {node: tuple(found) for node, found in callers.items()}, topology.kinds, observed)
+    upward = {node: tuple(found) for node, found in callers.items()}
+    return Graph(calls, upward, topology.kinds, observed, _strong_parts(calls, upward))
+
+
+def _strong_parts(
+    calls: Mapping[str, tuple[str, ...]], callers: Mapping[str, tuple[str, ...]]
+) -> dict[str, int]:
+    """Number of the strongly connected part of each node (Kosaraju: finish order down, then collect upwards)."""
+    order: list[str] = []
+    seen: set[str] = set()
+    for root in calls:
+        todo = [(root, False)]
+        while todo:
+            node, finished = todo.pop()
+            if finished:
+                order.append(node)
+            elif node not in seen:
+                seen.add(node)
+                todo.append((node, True))
+                todo.extend((callee, False) for callee in calls.get(node, ()))
+    parts: dict[str, int] = {}
+    for number, root in enumerate(reversed(order)):
+        upwards = [root]
+        while upwards:
+            node = upwards.pop()
+            if node in seen and node not in parts:
+                parts[node] = number
+                upwards.extend(callers.get(node, ()))
+    return parts
 
 
 def _observer_side(node: str, topology: Topology) -> bool:

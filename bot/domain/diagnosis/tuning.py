@@ -43,6 +43,9 @@ OBSERVED_ONLY = (
     0.25  # (m) Nodes seen only through their callers: setting them apart raised right answers by half.
 )
 NO_WITNESS = 0.2  # (j) A suspect on whom no alert and no unwell entry depends.
+MOST_EXAMINED = (
+    128  # (d) Bounds the walk where hundreds of services are unwell: those with most trouble of their own.
+)
 SUSPECT_LEAST = 0.05  # (j) Scores below this share of the best are not worth a reader's time.
 MOST_HYPOTHESES = 5  # (d) As many as a reader will look at.
 
@@ -85,4 +88,5 @@ CAUSE_FOUND_AT = 0.70  # (j) The line; calibration on held-out systems decides i
 MOST_EVIDENCE = 20  # (d) What fits a message.
 MOST_SYMPTOMS = 4
 MOST_RULED_OUT = 5
+MOST_PATHS = 20  # (d) Bounds the search for the longest way to a symptom.
 QUOTE_CHARS = 200

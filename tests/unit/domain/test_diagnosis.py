@@ -285,6 +285,29 @@ def test_it_takes_less_than_300_ms_for_25_services():
     assert best < 0.3
 
 
+def test_a_thousand_unwell_services_take_a_second_at_most():
+    draw = random.Random(9)
+    names = [f"s{n:04d}" for n in range(1000)]
+    calls = {name: tuple(draw.sample(names[at + 1 :], min(3, 999 - at))) for at, name in enumerate(names)}
+    calls[names[-1]] = (names[0],)
+    times = tuple(NOW - 2400 + 60 * n for n in range(41))
+    rows = []
+    for name in names:
+        for signal in (E, L):
+            values = tuple(
+                0.01 + draw.random() * 0.001 + (draw.random() if at > ONSET else 0) for at in times
+            )
+            rows.append(replace(series(name, signal, 0.1), times=times, values=values))
+    told = telemetry(series=tuple(rows), topology=Topology(calls=calls), alerts=alerts(*names, each=2))
+    assert min(_seconds(told) for _ in range(2)) < 1.0
+
+
+def test_a_ring_of_calls_does_not_excuse_everybody():
+    ring = Topology(calls={"front": ("api",), "api": ("cart",), "cart": ("api", "store")})
+    found = diagnose(bad_deploy(topology=ring))
+    assert found.hypotheses[0].service == "cart"
+
+
 def _seconds(told: Telemetry) -> float:
     started = time.perf_counter()
     diagnose(told)
