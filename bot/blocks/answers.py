@@ -87,7 +87,7 @@ def offered(incident: Incident, *, deciding: bool) -> Rendered:
     if deciding:
         lines.append("Words never approve: review the plan, its button does.")
     blocks = [section("\n".join(lines))]
-    waiting = [] if incident.observe_only else options.open_options(shown)
+    waiting = [] if incident.observe_only else options.reviewable(shown)
     if waiting:
         blocks.append(
             actions(

@@ -133,7 +133,7 @@ def _buttons(incident: Incident) -> list[Block]:
                 style="primary" if at == 0 else "",
                 label=f"Review option {option.letter}",
             )
-            for at, option in enumerate(options.open_options(incident.options)[:3])
+            for at, option in enumerate(options.reviewable(incident.options)[:3])
         ]
     return [actions(*elements, _menu(incident))]
 

@@ -40,6 +40,7 @@ _STATE_MARKS = {
     PlanState.REJECTED: "🚫",
     PlanState.EXPIRED: "⌛",
 }
+_MOST_SHOWN = 3500
 ENDED = (PlanState.DONE, PlanState.FAILED, PlanState.STOPPED)
 ACTIVE = (PlanState.GRANTED, PlanState.RUNNING)
 
@@ -93,6 +94,13 @@ def commands(plan: Mapping[str, Any]) -> str:
     return "\n".join(shlex.join(step["command"]) for step in plan["steps"])
 
 
+def showable(option: OptionView) -> bool:
+    """Whether people can see exactly what would run: all of it, in visible ASCII. Nothing else may be approved."""
+    text = commands(option.plan)
+    visible = text.isascii() and text.replace("\n", "").isprintable()
+    return visible and 0 < len(text) <= _MOST_SHOWN
+
+
 def undo_commands(plan: Mapping[str, Any]) -> str:
     """The commands that undo the plan, in the order in which they would run; empty where there are none."""
     undone = [step["undo_command"] for step in reversed(plan["steps"]) if step["undo_command"]]
@@ -140,6 +148,11 @@ def current(incident: Incident) -> list[OptionView]:
 def open_options(options: Iterable[OptionView]) -> list[OptionView]:
     """Those that still wait for a decision."""
     return [option for option in options if option.state is PlanState.PROPOSED]
+
+
+def reviewable(options: Iterable[OptionView]) -> list[OptionView]:
+    """Open options that can be shown exactly, and so be approved."""
+    return [option for option in open_options(options) if showable(option)]
 
 
 def is_undo(option: OptionView) -> bool:

@@ -92,7 +92,9 @@ def _offer(incident: Incident, option: OptionView, *, collapsed: bool) -> Block:
         section(f"*Undo*\n{code(undo, 400) if undo else options.reversible_words(option)}"),
         context(_identity(option)),
     ]
-    if not incident.observe_only:
+    if not options.showable(option):
+        children.append(section("⛔ *This cannot be approved:* its commands cannot be shown exactly."))
+    elif not incident.observe_only:
         children.append(actions(*_decision_buttons(incident, option)))
     facts = f"{options.class_words(option)} · {options.reversible_words(option)} · {options.radius_words(option.plan)}"
     title = f"Option {option.letter} · {option.plan['title']}"

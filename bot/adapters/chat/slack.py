@@ -176,14 +176,16 @@ class SlackChat:
     def _with_blocks(
         self, method: str, fields: Mapping[str, Any], blocks: _Blocks, *, effect: bool
     ) -> Mapping[str, Any]:
-        shown = render_for(blocks, self._refused)
-        try:
-            return self._call(method, {**fields, "blocks": json.dumps(shown)}, effect=effect)
-        except _BlocksRefused as refusal:
-            fewer = self._learn(shown, refusal.pointers)
-            if not fewer:
-                raise
-        return self._call(method, {**fields, "blocks": json.dumps(render_for(blocks, fewer))}, effect=effect)
+        refused = self._refused
+        while True:
+            shown = render_for(blocks, refused)
+            try:
+                return self._call(method, {**fields, "blocks": json.dumps(shown)}, effect=effect)
+            except _BlocksRefused as refusal:
+                learned = self._learn(shown, refusal.pointers)
+                if not learned - refused:
+                    raise
+                refused = learned
 
     def _learn(self, shown: _Blocks, pointers: Sequence[int]) -> frozenset[str]:
         """Remember the refused types; where Slack names no block, every younger one counts as refused."""
@@ -191,7 +193,7 @@ class SlackChat:
         found = droppable(named) or droppable(shown)
         with self._lock:
             self._refused |= found
-            return self._refused if found else frozenset()
+            return self._refused
 
     def _call(self, method: str, fields: Mapping[str, Any], *, effect: bool = False) -> Mapping[str, Any]:
         try:

@@ -3,7 +3,7 @@
 from bot.blocks import modals
 from bot.blocks.answers import said
 from bot.blocks.ids import ModalPlace, Reference
-from bot.blocks.options import state_words
+from bot.blocks.options import showable, state_words
 from bot.domain.incident_fold import option_of
 from bot.domain.plan import PlanState
 from bot.ports import Transaction
@@ -22,6 +22,8 @@ def review(tx: Transaction, reference: Reference, request: Request) -> Decision:
         return Decision(
             "already decided", said(f"Option {option.letter} is no longer open: {state_words(option)}.")
         )
+    if not showable(option):
+        return Decision("not showable", said("This plan cannot be shown exactly, so it cannot be approved."))
     channel, ts = card_place(tx, incident.id)
     place = ModalPlace(reference.value(), channel, ts, request.person.thread_ts)
     return Decision("review opened", view=modals.review(incident, option, place))

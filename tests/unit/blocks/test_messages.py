@@ -1,6 +1,7 @@
 """Every message of every synthetic incident: inside the limits, in the right words, with opaque buttons."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -182,3 +183,34 @@ def test_block_ids_change_with_each_revision() -> None:
     before = card.render(samples.FOUND, PLACE).blocks
     after = card.render(replace(samples.FOUND, seq=8), PLACE).blocks
     assert not {b["block_id"] for b in before} & {b["block_id"] for b in after}
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["a" * 4000, "orders\u200b-api", "orders\u202eipa-", "оrders-api", "one\x00two", "one\ttwo"],
+    ids=["too long", "zero width", "right to left", "homoglyph", "null", "tab"],
+)
+def test_what_cannot_be_shown_exactly_cannot_be_approved(argument: str) -> None:
+    made = samples.plan()
+    step = replace(made.steps[0], command=("kubectl", argument))
+    unseen = replace(made, steps=(step,))
+    option = replace(samples.option(), plan_hash=unseen.hash, plan=unseen.to_json())
+    incident = replace(samples.FOUND, options=(option,))
+    for render in (card.render, proposal.render):
+        assert buttons(render(incident, PLACE)) == []
+    assert "cannot be approved" in texts(proposal.render(incident, PLACE).blocks)
+
+
+def test_the_command_stands_in_the_message_byte_by_byte() -> None:
+    for name, incident in samples.every():
+        for option in incident.options:
+            if option.state.value == "proposed" and name != "much":
+                shown = [
+                    part["text"]
+                    for block in proposal.render(incident, PLACE).blocks
+                    for child in block.get("child_blocks", [])
+                    if child["type"] == "rich_text"
+                    for part in child["elements"][0]["elements"]
+                ]
+                expected = "\n".join(shlex.join(step["command"]) for step in option.plan["steps"])
+                assert expected in shown, name
