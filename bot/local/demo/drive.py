@@ -43,6 +43,15 @@ class Played:
     postmortem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The workspace before a run: incidents that have a card, posts and edits so far."""
+
+    incidents: frozenset[str] = frozenset()
+    posts: int = 0
+    edits: int = 0
+
+
 class Drive:
     """One run. `deadline_s` bounds each wait, so that a product that hangs is a failed run and no hung driver."""
 
@@ -50,11 +59,13 @@ class Drive:
         self._outside = outside
         self._orders = orders
         self._deadline_s = deadline_s
+        self._before = Before()
         self.played = Played()
 
     def play(self) -> dict[str, Any]:
         """Play to the end and return the result line."""
         self._until(self._outside.ready, "the product to be ready")
+        self._before = self._look_around()
         if self._orders.scenario == "planned-event":
             self._announce()
         run = self._outside.start(self._orders.scenario, self._orders.seed)
@@ -63,7 +74,14 @@ class Drive:
         self._watch_card(first_byte)
         self._decide()
         self._close()
-        return self._result(run["seed"])
+        return self._result(run["seed"], first_byte)
+
+    def _look_around(self) -> "Before":
+        """What stands in the workspace already, so that several runs on one workspace are told apart."""
+        state = self._outside.slack()
+        counts = state["counts"]
+        known = frozenset(card.incident for card in reading.cards(state))
+        return Before(known, counts["posts"], counts["edits"])
 
     def _announce(self) -> None:
         """Enter the planned event as a person would, before it begins."""
@@ -98,8 +116,11 @@ class Drive:
         return card if card and card.answered else None
 
     def _main_card(self) -> Card | None:
-        found = reading.cards(self._outside.slack())
+        found = self._new_cards(self._outside.slack())
         return found[0] if found else None
+
+    def _new_cards(self, state: dict[str, Any]) -> list[Card]:
+        return [card for card in reading.cards(state) if card.incident not in self._before.incidents]
 
     def _decide(self) -> None:
         ends = self._outside.scenario()["ends"]
@@ -206,7 +227,7 @@ class Drive:
         message = f"waited {self._deadline_s:.0f} s for {what} in vain"
         raise Permanent(message)
 
-    def _result(self, seed: int) -> dict[str, Any]:
+    def _result(self, seed: int, first_byte: float) -> dict[str, Any]:
         state, facts, truth = self._outside.slack(), self._outside.scenario(), self._outside.truth()
         events, chain_ok = self._outside.verify_log()
         card = self._current()
@@ -214,10 +235,10 @@ class Drive:
             "scenario": self._orders.scenario,
             "seed": seed,
             "alerts_sent": facts["alerts_sent"],
-            "alerts_stored": self._outside.stored_alerts(),
-            "incidents": len({one.incident for one in reading.cards(state)}),
-            "posts": state["counts"]["posts"],
-            "edits": state["counts"]["edits"],
+            "alerts_stored": self._outside.stored_alerts(since=first_byte),
+            "incidents": len({one.incident for one in self._new_cards(state)}),
+            "posts": state["counts"]["posts"] - self._before.posts,
+            "edits": state["counts"]["edits"] - self._before.edits,
             "seconds_to_card": self.played.seconds_to_card,
             "seconds_to_cause": self.played.seconds_to_cause,
             "root_cause": self.played.card.cause or None if self.played.card else None,

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
 from bot.domain.errors import Permanent
 from bot.local.demo.layout import Layout, environment
@@ -72,13 +73,16 @@ class Outside:
         cluster = sum(1 for row in records["cluster"] if not row["dry_run"] and row["code"] < 300)
         return cluster + sum(1 for row in records["aws"] if row["status"] < 300)
 
-    def stored_alerts(self) -> int:
-        """Rows in the alert table, counted over a connection of our own."""
-        url = environment("web", self._layout)["WATCHKEEPER_DATABASE_URL"]
-        engine = create_engine(url)
+    def stored_alerts(self, *, since: float) -> int:
+        """Alerts received since then (unix seconds), counted over a connection of our own."""
+        url = make_url(environment("web", self._layout)["WATCHKEEPER_DATABASE_URL"])
+        engine = create_engine(
+            url if url.get_backend_name() == "sqlite" else url.set(drivername="postgresql+psycopg")
+        )
         try:
             with engine.connect() as connection:
-                return int(connection.execute(text("SELECT count(*) FROM alerts")).scalar_one())
+                counted = text("SELECT count(*) FROM alerts WHERE received_at >= :since")
+                return int(connection.execute(counted, {"since": since}).scalar_one())
         finally:
             engine.dispose()
 

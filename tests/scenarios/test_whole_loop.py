@@ -1,0 +1,74 @@
+"""Each scenario, from the first alert to the post-mortem, through the whole product, on seeds drawn anew each time.
+
+`--scenario-seeds N` says how many; `--seeds 7,8` repeats some. One product tree plays all seeds of a scenario.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.local.demo.drive import Drive, Orders, failures
+from bot.local.demo.layout import new_layout, processes
+from bot.local.demo.outside import Outside
+from bot.local.demo.supervisor import Supervisor
+
+SCENARIOS = ("bad-deploy", "db-cascade", "recorded", "unannounced-launch", "planned-event")
+
+
+@pytest.fixture(scope="module", params=SCENARIOS)
+def playing(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Outside]]:
+    layout = new_layout(tmp_path_factory.mktemp("demo") / "data", 0)
+    with Supervisor(layout, processes(layout), quiet=True):
+        outside = Outside(layout)
+        yield request.param, outside
+        outside.close()
+
+
+@pytest.mark.timeout(150)
+def test_ends_as_it_should(playing: tuple[str, Outside], scenario_seed: int) -> None:
+    scenario, outside = playing
+    orders = Orders(scenario, scenario_seed, "oncall-1", "")
+    result = Drive(outside, orders).play()
+    assert failures(result, str(outside.scenario()["ends"]), orders) == [], result
+    if scenario == "bad-deploy":
+        assert (result["alerts_sent"], result["incidents"]) == (1000, 1)
+        assert result["posts"] <= 10
+
+
+def headless(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "bot",
+        "demo",
+        "--headless",
+        "--json",
+        "--data-dir",
+        str(folder),
+        *arguments,
+    ]
+    return subprocess.run(command, capture_output=True, text=True, timeout=140, env=os.environ, check=False)
+
+
+@pytest.mark.timeout(150)
+def test_a_rejected_plan_changes_nothing(tmp_path: Path) -> None:
+    done = headless(tmp_path / "demo", "--scenario", "db-cascade", "--seed", "11", "--reject-as", "oncall-2")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert '"executed_steps": 0' in done.stdout
+    assert '"approved_by": null' in done.stdout
+
+
+@pytest.mark.timeout(150)
+def test_with_the_truth_swapped_the_run_fails(tmp_path: Path) -> None:
+    done = headless(
+        tmp_path / "demo", "--scenario", "recorded", "--seed", "3", "--expect-cause", "somebody-else"
+    )
+    assert done.returncode == 1, done.stderr[-2000:]
+    assert "the named cause is the true one" in done.stderr
+    assert len(done.stdout.strip().splitlines()) == 1
