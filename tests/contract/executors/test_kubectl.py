@@ -1,12 +1,18 @@
 """What is particular to the kubectl executor: moved revisions, permissions, namespaces, and each error it can meet."""
 
 import dataclasses
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from bot.adapters.executors._kubectl_call import failure
+from bot.adapters.executors import _kubectl_call, kubectl
+from bot.adapters.executors._kubectl_call import KubectlCall, failure
 from bot.adapters.executors.kubectl import KubectlExecutor
+from bot.domain.actions import ROLLOUT_UNDO
 from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided
+from bot.domain.plan import Target
+from bot.settings import Settings
 from tests.contract.executors.bench import Bench, kubectl_bench
 from tests.contract.kube.cluster import Cluster, wait_until
 from tests.contract.kube.simulated import free_port
@@ -73,3 +79,43 @@ def test_an_unreachable_server_was_never_reached(cluster: Cluster, bench: Bench)
 def test_each_error_in_our_own_words(stderr: str, written: type, read: type) -> None:
     assert type(failure(stderr, writes=True)) is written
     assert type(failure(stderr, writes=False)) is read
+
+
+def test_what_is_missing_is_named(settings: Callable[..., Settings], tmp_path: Path) -> None:
+    with pytest.raises(Permanent, match="WATCHKEEPER_KUBE_EXECUTOR_CONFIG"):
+        kubectl.build(settings())
+    config = tmp_path / "executor.kubeconfig"
+    with pytest.raises(Permanent, match="cannot be read"):
+        kubectl.build(settings(kube_executor_config=str(config)))
+    config.write_text("{}")
+    with pytest.raises(Permanent, match="WATCHKEEPER_KUBECTL"):
+        kubectl.build(settings(kube_executor_config=str(config), kubectl="no-such-kubectl"))
+
+
+def test_kubectl_gets_no_environment_but_path_and_home(tmp_path: Path) -> None:
+    script = tmp_path / "kubectl"
+    script.write_text('#!/bin/sh\nenv\necho "$@"\n')
+    script.chmod(0o755)
+    call = KubectlCall(str(script), tmp_path / "config", "production", "shop", tmp_path, "/usr/bin:/bin")
+    command = ROLLOUT_UNDO.command(Target("k8s.deployment", "cart", "shop", "u", "cart"), {"to_revision": 3})
+    seen = call.run(command, "--dry-run=server").splitlines()
+    names = {line.partition("=")[0] for line in seen[:-1]}
+    assert names <= {"PATH", "HOME", "PWD", "SHLVL", "_", "OLDPWD"}
+    assert seen[-1] == (
+        f"--kubeconfig={tmp_path}/config --request-timeout=4s --context=production --namespace=shop "
+        "rollout undo --to-revision=3 --dry-run=server -- deployment/cart"
+    )
+
+
+def test_a_kubectl_that_hangs_is_undecided_only_when_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_kubectl_call, "PROCESS_TIMEOUT_S", 0.2)
+    script = tmp_path / "kubectl"
+    script.write_text("#!/bin/sh\nexec sleep 30\n")
+    script.chmod(0o755)
+    call = KubectlCall(str(script), tmp_path / "config", "", "shop", tmp_path, "/usr/bin:/bin")
+    with pytest.raises(Undecided):
+        call.run(("kubectl", "rollout"), writes=True)
+    with pytest.raises(Retryable):
+        call.run(("kubectl", "get"))
