@@ -13,6 +13,9 @@ from bot.domain.topology import Topology
 CRITICAL_WEIGHT = 2.0  # A critical service speaks as loudly as one with twice its alerts.
 SILENT_HOPS = 1  # A caller that stays silent between two alerting ones is bridged; two are not.
 OWN_SHARE = 0.5  # A cause should alert at least half as much as the median service that it would explain.
+BACKGROUND = (
+    0.5  # Services below this share of the mean are the everyday noise that goes on beside an incident.
+)
 MOST_EXAMINED = 128  # Bounds the walk where thousands of services alert at once.
 
 
@@ -42,7 +45,10 @@ def first_candidate(summaries: Sequence[ServiceSummary], topology: Topology) -> 
 
 
 def rank_candidates(summaries: Sequence[ServiceSummary], topology: Topology) -> tuple[Candidate, ...]:
-    """Every examined service, best first; the order of `summaries` does not matter."""
+    """Every examined service, best first; the order of `summaries` does not matter.
+
+    Services that are quiet beside the others are taken for background and are not named.
+    """
     weights: dict[str, float] = {}
     earliest: dict[str, float] = {}
     for summary in summaries:
@@ -51,6 +57,7 @@ def rank_candidates(summaries: Sequence[ServiceSummary], topology: Topology) -> 
             weights[summary.service] = weights.get(summary.service, 0.0) + weight
             known = earliest.get(summary.service, summary.earliest_at)
             earliest[summary.service] = min(known, summary.earliest_at)
+    weights = _above_background(weights)
     callers = topology.callers()
     total = sum(weights.values())
     scored = [
@@ -58,6 +65,13 @@ def rank_candidates(summaries: Sequence[ServiceSummary], topology: Topology) -> 
     ]
     scored.sort(key=lambda item: (-item.score, earliest[item.service], item.service))
     return tuple(scored)
+
+
+def _above_background(weights: Mapping[str, float]) -> dict[str, float]:
+    if not weights:
+        return {}
+    least = BACKGROUND * sum(weights.values()) / len(weights)
+    return {service: weight for service, weight in weights.items() if weight >= least}
 
 
 def _worth_examining(

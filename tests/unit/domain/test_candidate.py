@@ -28,6 +28,15 @@ def test_a_dependency_that_barely_alerts_does_not_take_the_blame():
     assert first_candidate(seen(front=40, api=40, cart=40, store=1), CHAIN).service == "cart"
 
 
+def test_everyday_noise_beside_the_incident_names_nobody_and_covers_nothing():
+    noise = [ServiceSummary(f"other-{n}", 1, 1.0) for n in range(50)]
+    calls = {**CHAIN.calls, **{f"other-{n}": ("hub",) for n in range(50)}}
+    summaries = [*noise, ServiceSummary("hub", 2, 1.0), *seen(front=30, api=30, cart=28)]
+    ranked = rank_candidates(summaries, Topology(calls=calls))
+    assert ranked[0].service == "cart"
+    assert {one.service for one in ranked} == {"front", "api", "cart"}
+
+
 def test_earliest_alert_does_not_win_by_itself():
     summaries = [ServiceSummary("front", 10, 100.0), ServiceSummary("cart", 10, 159.0)]
     assert first_candidate(summaries, CHAIN).service == "cart"
