@@ -62,8 +62,8 @@ class EvidenceSource(Protocol):
 class TopologySource(Protocol):
     """Where the dependency graph comes from."""
 
-    def topology(self, *, now: float) -> Topology:
-        """The newest graph; raises Retryable or Permanent when it cannot be read."""
+    def topology(self, *, now: float, fresh: bool = False) -> Topology:
+        """The newest graph; `fresh` asks for one that is not kept from before. Raises Retryable or Permanent."""
         ...
 
 

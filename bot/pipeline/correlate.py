@@ -69,8 +69,8 @@ def correlate(parts: Correlation) -> CorrelateOutcome:
     pending = parts.store.read(lambda tx: tx.pending_raw(limit=BODIES_PER_PASS))
     if not pending:
         return CorrelateOutcome(Correlated.NOTHING_PENDING)
-    topology = _topology(parts, now)
     readable = _read_payloads(parts, pending, now)
+    topology = _topology(parts, {alert.service for _, alerts in readable for alert in alerts}, now)
     tasks: list[int] = []
     alerts = 0
     for batch in _batches(readable):
@@ -82,12 +82,17 @@ def correlate(parts: Correlation) -> CorrelateOutcome:
     return CorrelateOutcome(Correlated.FOLDED, len(pending), alerts, tuple(tasks), more)
 
 
-def _topology(parts: Correlation, now: float) -> Topology:
-    """The newest graph; the stored one where the source is away, which degrades grouping but never stops it."""
+def _topology(parts: Correlation, services: set[str], now: float) -> Topology:
+    """The newest graph; the stored one where the source is away, which degrades grouping but never stops it.
+
+    A graph that does not know an alerting service is read again, since services come and go.
+    """
     if parts.topology is None:
         return parts.store.read(lambda tx: tx.topology())
     try:
         fresh = parts.topology.topology(now=now)
+        if not services <= fresh.nodes():
+            fresh = parts.topology.topology(now=now, fresh=True)
     except WatchkeeperError:
         return parts.store.read(lambda tx: tx.topology())
     known = parts.store.read(lambda tx: tx.topology())

@@ -12,10 +12,12 @@ from bot.adapters.queue.rq_workers import InProcessWorker, run_worker
 from bot.adapters.store.sql import open_store
 from bot.domain.errors import Retryable
 from bot.pipeline.correlate import Correlated, Correlation, correlate
-from bot.ports import JobQueue
+from bot.ports import JobQueue, TopologySource
 from bot.settings import Settings, load
 from bot.wiring.parts import SystemClock, holder_name, new_id, parsers
 from bot.wiring.sweeper import Sweeper
+
+TOPOLOGY_TIMEOUT_S = 0.8
 
 _log = structlog.get_logger()
 
@@ -40,13 +42,22 @@ def build(settings: Settings) -> Runtime:
     parts = Correlation(
         store=open_store(settings),
         parsers=parsers(settings),
-        topology=service_graph.build(settings) if settings.prometheus_url else None,
+        topology=_topology(settings),
         clock=SystemClock(),
         holder=holder_name("correlator"),
         new_id=new_id,
         observe_only=settings.mode == "observe",
     )
     return Runtime(parts, rq_queue.build(settings.redis_url))
+
+
+def _topology(settings: Settings) -> TopologySource | None:
+    """Correlation waits for the graph less long than an investigation may."""
+    if not settings.prometheus_url:
+        return None
+    return service_graph.ServiceGraph(
+        settings.prometheus_url, settings.topology_query, timeout_s=TOPOLOGY_TIMEOUT_S
+    )
 
 
 def pass_over_pending() -> None:

@@ -11,6 +11,7 @@ from bot.domain.topology import Topology
 from bot.settings import Settings
 
 TTL_S = 30.0
+FRESH_S = 2.0
 KINDS = {"database": "database", "messaging_system": "queue", "virtual_node": "external"}
 CLIENT_SIDE = "user"  # The name that tracing back ends give to callers which are not traced.
 
@@ -37,9 +38,10 @@ class ServiceGraph:
         self._kept: Topology | None = None
         self._kept_at = 0.0
 
-    def topology(self, *, now: float) -> Topology:
-        """The newest graph; raises Retryable or Permanent when it cannot be read."""
-        if self._kept is not None and self._monotonic() - self._kept_at < self._ttl_s:
+    def topology(self, *, now: float, fresh: bool = False) -> Topology:
+        """The newest graph; raises Retryable or Permanent when it cannot be read. `fresh` reads again sooner."""
+        keep_s = min(FRESH_S, self._ttl_s) if fresh else self._ttl_s
+        if self._kept is not None and self._monotonic() - self._kept_at < keep_s:
             return self._kept
         data = asked(self._client, f"{self._url}/api/v1/query", {"query": self._query})
         found = read_edges([row.get("metric", {}) for row in data.get("result", ())], as_of=now)

@@ -36,7 +36,7 @@ class FixedTopology:
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
 
-    def topology(self, *, now: float) -> Topology:
+    def topology(self, *, now: float, fresh: bool = False) -> Topology:
         return self._topology
 
 

@@ -76,7 +76,7 @@ class Graph:
     found: Topology = SHOP
     away: bool = False
 
-    def topology(self, *, now: float) -> Topology:
+    def topology(self, *, now: float, fresh: bool = False) -> Topology:
         if self.away:
             raise Retryable("the graph is away")
         return self.found
