@@ -11,9 +11,20 @@ from tests.contract.kube.cluster import BAD, GOOD, NEWER, Cluster, wait_until
 Live = dict[str, str]
 
 
+@pytest.fixture(scope="module")
+def shared(cluster: Cluster) -> str:
+    """A Deployment for tests that leave it as it is."""
+    return two_revisions(cluster)
+
+
 @pytest.fixture
 def name(cluster: Cluster) -> str:
-    """A Deployment of its own with two revisions, the newer one live."""
+    """A Deployment of the test's own."""
+    return two_revisions(cluster)
+
+
+def two_revisions(cluster: Cluster) -> str:
+    """A Deployment with two revisions, the newer one live."""
     chosen = f"shop-{uuid.uuid4().hex[:6]}"
     cluster.deploy(chosen, GOOD)
     cluster.deploy(chosen, NEWER)
@@ -30,8 +41,8 @@ def complete(fields: Live) -> bool:
     return seen and fields["updated"] == fields["total"] == fields["ready"] == fields["replicas"]
 
 
-def test_live_fields(cluster: Cluster, name: str) -> None:
-    fields = live(cluster, name)
+def test_live_fields(cluster: Cluster, shared: str) -> None:
+    fields = live(cluster, shared)
     assert fields["revision"] == "2"
     assert fields["previous_revision"] == "1"
     assert (fields["image"], fields["previous_image"]) == (NEWER, GOOD)
@@ -39,15 +50,21 @@ def test_live_fields(cluster: Cluster, name: str) -> None:
     assert complete(fields)
 
 
-def test_undo_by_a_dry_run_changes_nothing(cluster: Cluster, name: str) -> None:
-    before = cluster.get(f"deployment/{name}")
+def test_undo_by_a_dry_run_changes_nothing(cluster: Cluster, shared: str) -> None:
+    before = cluster.get(f"deployment/{shared}")
     done = cluster.kubectl(
-        "rollout", "undo", "--to-revision=1", "--dry-run=server", "--", f"deployment/{name}", user="executor"
+        "rollout",
+        "undo",
+        "--to-revision=1",
+        "--dry-run=server",
+        "--",
+        f"deployment/{shared}",
+        user="executor",
     )
     assert done.returncode == 0, done.stderr
     assert "(server dry run)" in done.stdout
-    assert cluster.get(f"deployment/{name}")["spec"] == before["spec"]
-    assert live(cluster, name)["generation"] == str(before["metadata"]["generation"])
+    assert cluster.get(f"deployment/{shared}")["spec"] == before["spec"]
+    assert live(cluster, shared)["generation"] == str(before["metadata"]["generation"])
 
 
 def test_undo_restores_the_template_and_renumbers_it(cluster: Cluster, name: str) -> None:
@@ -63,8 +80,10 @@ def test_undo_restores_the_template_and_renumbers_it(cluster: Cluster, name: str
     assert [line.split()[0] for line in history.stdout.splitlines()[2:] if line.strip()] == ["2", "3"]
 
 
-def test_a_revision_that_does_not_exist(cluster: Cluster, name: str) -> None:
-    done = cluster.kubectl("rollout", "undo", "--to-revision=99", "--", f"deployment/{name}", user="executor")
+def test_a_revision_that_does_not_exist(cluster: Cluster, shared: str) -> None:
+    done = cluster.kubectl(
+        "rollout", "undo", "--to-revision=99", "--", f"deployment/{shared}", user="executor"
+    )
     assert done.returncode == 1
     assert "unable to find specified revision 99" in done.stderr
 
@@ -75,18 +94,18 @@ def test_a_name_that_does_not_exist(cluster: Cluster) -> None:
     assert 'Error from server (NotFound): deployments.apps "nothing" not found' in done.stderr
 
 
-def test_the_reader_is_refused(cluster: Cluster, name: str) -> None:
-    done = cluster.kubectl("rollout", "undo", "--to-revision=1", "--", f"deployment/{name}", user="reader")
+def test_the_reader_is_refused(cluster: Cluster, shared: str) -> None:
+    done = cluster.kubectl("rollout", "undo", "--to-revision=1", "--", f"deployment/{shared}", user="reader")
     assert done.returncode == 1
-    assert f'deployments.apps "{name}" is forbidden: User "' in done.stderr
-    assert live(cluster, name)["image"] == NEWER
+    assert f'deployments.apps "{shared}" is forbidden: User "' in done.stderr
+    assert live(cluster, shared)["image"] == NEWER
 
 
-def test_the_executor_may_not_delete(cluster: Cluster, name: str) -> None:
-    done = cluster.kubectl("delete", f"deployment/{name}", user="executor")
+def test_the_executor_may_not_delete(cluster: Cluster, shared: str) -> None:
+    done = cluster.kubectl("delete", f"deployment/{shared}", user="executor")
     assert done.returncode == 1
     assert "(Forbidden)" in done.stderr
-    assert live(cluster, name)["image"] == NEWER
+    assert live(cluster, shared)["image"] == NEWER
 
 
 def test_a_stale_resource_version_conflicts(cluster: Cluster, name: str) -> None:
