@@ -18,7 +18,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from bot.domain.errors import Permanent
 
@@ -141,6 +141,8 @@ def load() -> Settings:
         return Settings()
     except ValidationError as error:
         raise Permanent(_one_line(error)) from None
+    except SettingsError as error:
+        raise Permanent(_not_json(str(error))) from None
     except ValueError as error:
         message = f"settings cannot be read: {error}"
         raise Permanent(message) from None
@@ -152,10 +154,17 @@ def _given(value: Any) -> bool:
     return bool(value)
 
 
+def _not_json(reason: str) -> str:
+    """The library names the field in quotation marks; we name the variable."""
+    field = next((name for name in reason.split('"')[1::2] if name in Settings.model_fields), "")
+    return f"bad settings: {environment_name(field)} is not JSON" if field else f"bad settings: {reason}"
+
+
 def _one_line(error: ValidationError) -> str:
     parts = []
     for problem in error.errors(include_input=False, include_url=False):
         name = str(problem["loc"][0]) if problem["loc"] else ""
-        shown = environment_name(name) if name in Settings.model_fields else name or "settings"
+        inside = "".join(f"[{part}]" for part in problem["loc"][1:])
+        shown = (environment_name(name) if name in Settings.model_fields else name or "settings") + inside
         parts.append(f"{shown}: {problem['msg']}")
     return "bad settings: " + "; ".join(parts)

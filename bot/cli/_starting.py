@@ -7,6 +7,7 @@ from typing import Annotated
 import structlog
 import typer
 
+from bot.cli._places import made
 from bot.domain.errors import WatchkeeperError
 from bot.settings import Settings, load
 from bot.wiring.logs import configure
@@ -23,6 +24,7 @@ def start(process: str, run: Callable[[Settings], None], *, wait_s: float) -> No
     """Run until told to stop; raises the last refusal when the process could not start within `wait_s`."""
     configure(process)
     settings = load()
+    made(settings.data_dir, "WATCHKEEPER_DATA_DIR")
     end = time.monotonic() + wait_s
     while True:
         try:

@@ -8,14 +8,15 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from bot.domain.errors import WatchkeeperError
+from bot.domain.errors import Retryable, WatchkeeperError
 
 EXIT_REFUSED = 2
+EXIT_AGAIN = 1
 _HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """Run a command; an error of ours is one clear line and exit code 2."""
+    """Run a command; an error of ours is one clear line and exit code 2, or 1 where trying again may help."""
     known = commands()
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("--help", "-h", "help"):
@@ -30,7 +31,7 @@ def main() -> None:
         module.app()
     except WatchkeeperError as error:
         print(f"watchkeeper: {error}", file=sys.stderr)
-        sys.exit(EXIT_REFUSED)
+        sys.exit(EXIT_AGAIN if isinstance(error, Retryable) else EXIT_REFUSED)
 
 
 def commands() -> dict[str, Path]:

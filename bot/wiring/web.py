@@ -73,6 +73,7 @@ def run(settings: Settings) -> None:
     settings.require(
         "web", ["slack_app_token"] if settings.slack_mode == "socket" else ["slack_signing_secret"]
     )
+    parsers(settings)  # An unknown source is said before anything is asked of Slack.
     listening = _listen(settings)
     app = _http(build(settings))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)

@@ -5,7 +5,7 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from bot.domain.errors import Retryable
+from bot.domain.errors import Permanent, Retryable
 from bot.ports import JobQueue
 
 JOB_TIMEOUT_S = 180
@@ -35,10 +35,18 @@ class RqQueue:
 
 
 def connect(url: str) -> Redis:
-    """A connection with timeouts, so that an absent server is an error and not a hang."""
-    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=30, health_check_interval=15)
+    """A connection with timeouts, so that an absent server is an error and not a hang; Permanent for a bad URL."""
+    return _client(url, socket_connect_timeout=2, socket_timeout=30, health_check_interval=15)
 
 
 def build(url: str) -> JobQueue:
     """The queue at `url`."""
-    return RqQueue(Redis.from_url(url, socket_connect_timeout=1, socket_timeout=2))
+    return RqQueue(_client(url, socket_connect_timeout=1, socket_timeout=2))
+
+
+def _client(url: str, **options: int) -> Redis:
+    try:
+        return Redis.from_url(url, **options)
+    except ValueError as error:
+        message = f"WATCHKEEPER_REDIS_URL is no Redis URL: {error}"
+        raise Permanent(message) from error

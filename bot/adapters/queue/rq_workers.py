@@ -38,22 +38,22 @@ class ForkingWorker(_OnlyOurs, Worker):
 
 
 def run_worker(connection: Redis, queue: str, worker: type[BaseWorker], started: Callable[[], None]) -> None:
-    """Serve one queue until told to stop; raises Retryable when the server stays away.
+    """Serve one queue until told to stop; raises Retryable when the server is away at the start or stays away.
 
     One queue per process, so that a crash loses no popped job silently.
     """
-    made = worker(
-        [Queue(queue, connection=connection, serializer=JSONSerializer)],
-        connection=connection,
-        serializer=JSONSerializer,
-        worker_ttl=WORKER_TTL_S,
-        job_monitoring_interval=MONITORING_S,
-        maintenance_interval=int(timedelta(seconds=30).total_seconds()),
-        log_job_description=False,
-    )
-    started()
     try:
+        made = worker(
+            [Queue(queue, connection=connection, serializer=JSONSerializer)],
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=WORKER_TTL_S,
+            job_monitoring_interval=MONITORING_S,
+            maintenance_interval=int(timedelta(seconds=30).total_seconds()),
+            log_job_description=False,
+        )
+        started()
         made.work(logging_level="WARNING")
     except RedisError as error:
-        message = f"the job queue is away: {error}"
+        message = f"the job queue is not available, see WATCHKEEPER_REDIS_URL: {error}"
         raise Retryable(message) from error

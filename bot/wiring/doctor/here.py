@@ -99,10 +99,10 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 def check_redis(settings: Settings) -> Iterator[Finding]:
     """Redis answers, keeps what it is given, and never evicts."""
-    server = rq_queue.connect(settings.redis_url)
     try:
+        server = rq_queue.connect(settings.redis_url)
         server.ping()
-    except (RedisError, ValueError) as error:
+    except (RedisError, Permanent) as error:
         fix = "start Redis or Valkey (`watchkeeper valkey` runs one), or correct WATCHKEEPER_REDIS_URL"
         yield failed("redis", f"no answer: {error}", fix)
         return
