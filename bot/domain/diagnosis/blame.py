@@ -37,7 +37,10 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """One candidate. `own` is its unexplained trouble (0..1), `reach` the share of all trouble that it accounts for."""
+    """One candidate. `own` is its unexplained trouble (0..1), `reach` the share of all trouble that it accounts for.
+
+    `measured` is False where only alerts say that it is unwell.
+    """
 
     service: str
     score: float
@@ -50,6 +53,7 @@ class Suspect:
     driven: Driven | None = None
     demand: Demand | None = None
     explained_by: str = ""
+    measured: bool = True
 
 
 def alert_weights(alerts: Iterable[Alert]) -> dict[str, float]:
@@ -81,11 +85,18 @@ def rank(scene: Scene, demand: Demand | None) -> tuple[Suspect, ...]:
 
 
 def _trouble(scene: Scene) -> dict[str, float]:
-    """Symptom of each unwell service; alerts speak for services whose errors and latency nobody measured."""
+    """Symptom of each unwell service; alerts speak where metrics are silent.
+
+    That is for services whose errors and latency nobody measured, and for those that move in load alone while no
+    other service is unwell (requests that no longer arrive make no errors).
+    """
     unwell = {name: state.symptom for name, state in scene.states.items() if state.symptom > 0}
     loudest = max(scene.alerts.values(), default=1.0)
+    nobody = not unwell
     for name, weight in scene.alerts.items():
-        if name not in unwell and not (name in scene.states and scene.states[name].judged):
+        state = scene.states.get(name)
+        silent = state is None or not state.judged or (nobody and bool(state.anomalies))
+        if name not in unwell and silent:
             unwell[name] = tuning.ALERT_ONLY * weight / loudest
     return dict(sorted(unwell.items()))
 
@@ -101,7 +112,14 @@ def _suspect(name: str, scene: Scene, unwell: Mapping[str, float], total: float)
     if not scene.witnesses.intersection((name, *dependants)):
         score *= tuning.NO_WITNESS
     return Suspect(
-        name, score, own, reach, dependants, alerts=scene.alerts.get(name, 0.0), explained_by=explained_by
+        name,
+        score,
+        own,
+        reach,
+        dependants,
+        alerts=scene.alerts.get(name, 0.0),
+        explained_by=explained_by,
+        measured=name in scene.states and scene.states[name].symptom > 0,
     )
 
 
@@ -216,6 +234,7 @@ def _hand_over(suspects: dict[str, Suspect], scene: Scene) -> None:
             dependants=dependants,
             driven=driven,
             explained_by="",
+            measured=True,
             alerts=scene.alerts.get(driven.client, 0.0),
         )
         suspects[resource] = replace(

@@ -14,7 +14,7 @@ from bot.domain.diagnosis.blame import Suspect
 def signals_of(suspect: Suspect) -> dict[str, float]:
     """Strength 0..1 of each independent signal that points at the suspect."""
     signals = {
-        "metric": min(1.0, suspect.own / tuning.METRIC_FULL),
+        "metric": min(1.0, suspect.own / tuning.METRIC_FULL) if suspect.measured else 0.0,
         "topology": suspect.reach if suspect.dependants else 0.0,
         "alert": 1.0 if suspect.alerts > 0 else 0.0,
         "change": suspect.change.proximity if suspect.change else 0.0,

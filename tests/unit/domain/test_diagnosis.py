@@ -168,6 +168,13 @@ def test_more_requests_inside_are_no_demand_from_outside():
     assert found.hypotheses[0].cause is not CauseClass.CAPACITY
 
 
+def test_requests_that_no_longer_arrive_are_no_calm():
+    faults = {("front", R): (100.0, 3.0), ("api", R): (100.0, 3.0)}
+    found = diagnose(telemetry(series=system(faults), alerts=alerts("front")))
+    assert found.conclusion is Conclusion.NOT_CONFIDENT
+    assert found.hypotheses[0].service == "front"
+
+
 def test_nothing_at_all_is_answered_too():
     empty = diagnose(Telemetry(opened_at=NOW, now=NOW))
     assert (empty.conclusion, empty.hypotheses, empty.evidence) == (Conclusion.NOT_CONFIDENT, (), ())
