@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bot.blocks import cause, options
 from bot.blocks.card import lock_screen, state_words
 from bot.blocks.ids import REVIEW, Reference, action_id
-from bot.blocks.postmortem import inert_markdown
+from bot.blocks.postmortem import actors_of, inert_markdown
 from bot.blocks.shape import Block, Rendered, actions, button, context, mrkdwn, rendered, section
 from bot.blocks.text import channel_link, clip, clock_utc, mention, moment, safe, severity_word
 from bot.domain.command import HELP_LINES, CommandVerb
@@ -87,7 +87,7 @@ def offered(incident: Incident, *, deciding: bool) -> Rendered:
     if deciding:
         lines.append("Words never approve: review the plan, its button does.")
     blocks = [section("\n".join(lines))]
-    waiting = [] if incident.observe_only else options.reviewable(shown)
+    waiting = options.reviewable(incident)
     if waiting:
         blocks.append(
             actions(
@@ -110,7 +110,10 @@ def draft(incident: Incident, markdown: str) -> Rendered:
         return said(
             f"{incident.key} has no post-mortem draft yet; it is written when the incident is resolved."
         )
-    block: Block = {"type": "markdown", "text": clip(inert_markdown(markdown), 11_500)}
+    block: Block = {
+        "type": "markdown",
+        "text": clip(inert_markdown(markdown, actors=actors_of(incident)), 11_500),
+    }
     return _answer(f"{incident.key}: post-mortem draft", [block], incident)
 
 

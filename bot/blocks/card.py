@@ -17,8 +17,9 @@ from bot.blocks.shape import (
     rendered,
     section,
 )
-from bot.blocks.text import channel_link, code, group_mention, line, moment, number, safe, severity_word
+from bot.blocks.text import code, group_mention, line, moment, number, safe, severity_word
 from bot.domain.incident import Incident, IncidentState, OptionView
+from bot.domain.plan import PlanState
 
 _STATE_WORDS = {
     IncidentState.INVESTIGATING: "🔎 Investigating",
@@ -51,7 +52,7 @@ def render(incident: Incident, place: Place) -> Rendered:
 
 def lock_screen(incident: Incident) -> str:
     """One line for phones: severity, number, title, and whether somebody is needed."""
-    waiting = len(options.open_options(incident.options))
+    waiting = len(options.decidable(incident))
     need = (
         f" · {waiting} option{'s' if waiting > 1 else ''} need you"
         if waiting and not incident.observe_only
@@ -111,10 +112,12 @@ def _can_do(incident: Incident) -> list[str]:
 
 
 def _option_line(incident: Incident, option: OptionView) -> str:
-    facts = f"{options.class_words(option)} · {options.reversible_words(option)} · {options.radius_words(option.plan)}"
+    facts = options.facts_words(option)
     letter = safe(option.letter, 3)
     name = f"*{letter}*  {'Undo: ' if options.is_undo(option) else ''}{options.title(option)}"
-    if option.state.value == "proposed":
+    if option.state is PlanState.PROPOSED and not incident.state.open:
+        return f"{name} — not decided; the incident is closed"
+    if option.state is PlanState.PROPOSED:
         would = "would propose · " if incident.observe_only else ""
         return f"{name} — {would}{facts}"
     return f"{name} — {options.state_words(option)}"
@@ -133,7 +136,7 @@ def _buttons(incident: Incident) -> list[Block]:
                 style="primary" if at == 0 else "",
                 label=f"Review option {option.letter}",
             )
-            for at, option in enumerate(options.reviewable(incident.options)[:3])
+            for at, option in enumerate(options.reviewable(incident)[:3])
         ]
     return [actions(*elements, _menu(incident))]
 
@@ -157,6 +160,4 @@ def _context(incident: Incident, place: Place) -> str:
         f"log {incident.seq}·{incident.head[:8]}",
         f"updated {moment(last_ms)}",
     ]
-    if place.own_channel and place.channel:
-        parts.insert(1, channel_link(place.channel))
     return " · ".join(parts)

@@ -140,7 +140,7 @@ def _rivals(diagnosis: Diagnosis) -> bool:
 def _path(top: Hypothesis) -> list[str]:
     if len(top.path) < 2:
         return []
-    return ["Call path to it: " + " → ".join(code(name, 40) for name in top.path[-5:])]
+    return ["Spread: " + " → ".join(code(name, 40) for name in top.path[:5])]
 
 
 def _again(incident: Incident) -> list[str]:

@@ -108,13 +108,22 @@ def undo_commands(plan: Mapping[str, Any]) -> str:
 
 
 def checks_words(plan: Mapping[str, Any]) -> str:
-    """What must hold afterwards for the plan to count as a success."""
+    """What must hold afterwards for the plan to count as a success; services with the same bound stand together."""
+    services: dict[tuple[str, int, int], list[str]] = {}
+    for check in plan["checks"]:
+        bound = (str(check["signal"]), int(check["below_milli"]), int(check["within_s"]))
+        services.setdefault(bound, []).append(safe(check["service"], 50))
     said = [
-        f"{safe(check['signal'], 40)} of {safe(check['service'], 50)} below {thousandths(check['below_milli'])} "
-        f"within {check['within_s']} s"
-        for check in plan["checks"]
+        f"{safe(signal, 40)} of {', '.join(names)} below {thousandths(below)} within {within} s"
+        for (signal, below, within), names in services.items()
     ]
     return "; ".join(said) or "none declared"
+
+
+def facts_words(option: OptionView) -> str:
+    """Class, reversibility and blast radius in one line."""
+    said = [class_words(option), reversible_words(option)]
+    return " · ".join([*said, radius_words(option.plan)] if option.plan["blast_radius"] else said)
 
 
 def thousandths(milli: int) -> str:
@@ -150,9 +159,14 @@ def open_options(options: Iterable[OptionView]) -> list[OptionView]:
     return [option for option in options if option.state is PlanState.PROPOSED]
 
 
-def reviewable(options: Iterable[OptionView]) -> list[OptionView]:
-    """Open options that can be shown exactly, and so be approved."""
-    return [option for option in open_options(options) if showable(option)]
+def decidable(incident: Incident) -> list[OptionView]:
+    """Options that still wait for a decision, in an incident that is still open."""
+    return open_options(incident.options) if incident.state.open else []
+
+
+def reviewable(incident: Incident) -> list[OptionView]:
+    """Options that may be approved here: waiting, exactly showable, and not in observe mode."""
+    return [option for option in decidable(incident) if showable(option) and not incident.observe_only]
 
 
 def is_undo(option: OptionView) -> bool:

@@ -38,7 +38,7 @@ def render(incident: Incident, place: Place) -> Rendered:
 
 def _news(incident: Incident, shown: list[OptionView]) -> str:
     active = [option for option in shown if option.state in options.ACTIVE]
-    waiting = options.open_options(shown)
+    waiting = options.decidable(incident)
     if active:
         return f"running {options.title(active[-1])}"
     if waiting and not incident.observe_only:
@@ -55,7 +55,7 @@ def _intro(incident: Incident, shown: list[OptionView]) -> str:
         return "No option is open."
     if any(option.state in options.ACTIVE for option in shown):
         return "🛠️ *A plan is running.* Stop ends it before its next step; nothing is undone without asking."
-    if options.open_options(shown):
+    if options.decidable(incident):
         if incident.observe_only:
             return "👁️ *Observe only.* Watchkeeper would propose this; run the command yourself if you agree."
         return "🔐 *A human must decide.* Nothing runs before one of you approves exactly what stands here."
@@ -63,6 +63,9 @@ def _intro(incident: Incident, shown: list[OptionView]) -> str:
 
 
 def _option(incident: Incident, option: OptionView, *, collapsed: bool) -> list[Block]:
+    if option.state is PlanState.PROPOSED and not incident.state.open:
+        words = f"*Option {safe(option.letter, 20)} · {options.title(option)}*\n⌛ not decided; the incident is closed"
+        return [section(words), context(_identity(option))]
     if option.state is PlanState.PROPOSED:
         return [_offer(incident, option, collapsed=collapsed)]
     name = f"Option {safe(option.letter, 20)} · {options.title(option)}"
@@ -96,7 +99,7 @@ def _offer(incident: Incident, option: OptionView, *, collapsed: bool) -> Block:
         children.append(section("⛔ *This cannot be approved:* its commands cannot be shown exactly."))
     elif not incident.observe_only:
         children.append(actions(*_decision_buttons(incident, option)))
-    facts = f"{options.class_words(option)} · {options.reversible_words(option)} · {options.radius_words(option.plan)}"
+    facts = options.facts_words(option)
     title = f"Option {option.letter} · {option.plan['title']}"
     return container(title, children, subtitle=facts, collapsed=collapsed)
 
@@ -150,7 +153,7 @@ def _run_buttons(incident: Incident, option: OptionView) -> list[Block]:
 def _outcome(option: OptionView) -> str:
     said = [f"*{options.outcome_words(option)}*"]
     for check in option.checks:
-        value = "no reading" if check.value is None else f"{check.value:g}"
+        value = "no reading" if check.value is None else f"{check.value:.3g}"
         mark = "✓" if check.passed else "✗"
         said.append(
             f"{mark} {safe(check.signal, 40)} of {code(check.service, 50)}: {value}, wanted below {check.bound:g}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from bot.blocks import answers, modals
 from bot.blocks.answers import said
 from bot.blocks.ids import ModalPlace, Reference
-from bot.blocks.options import open_options
+from bot.blocks.options import decidable
 from bot.blocks.text import safe
 from bot.domain.command import Command, CommandVerb, Unknown, parse
 from bot.domain.event_words import USAGE, event_from
@@ -161,7 +161,7 @@ def _reject(
 
 
 def _chosen(incident: Incident, rest: str) -> OptionView | None:
-    waiting = open_options(incident.options)
+    waiting = decidable(incident)
     letter = rest.split(maxsplit=1)[0].upper() if rest else ""
     named = next((option for option in waiting if option.letter.upper() == letter), None)
     return named or (waiting[0] if len(waiting) == 1 else None)

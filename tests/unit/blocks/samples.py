@@ -107,7 +107,7 @@ def diagnosis(conclusion: Conclusion = Conclusion.CAUSE_FOUND, *confidences: flo
             confidence,
             (f"A deploy of {names[at % 4]} came just before the first signal [E1][E3].",),
             ("E1", "E3"),
-            ("checkout", "orders-api"),
+            ("orders-api", "checkout"),
         )
         for at, confidence in enumerate(confidences)
     )

@@ -214,3 +214,18 @@ def test_the_command_stands_in_the_message_byte_by_byte() -> None:
                 ]
                 expected = "\n".join(shlex.join(step["command"]) for step in option.plan["steps"])
                 assert expected in shown, name
+
+
+def test_a_closed_incident_offers_nothing_any_more() -> None:
+    incident = replace(samples.RESOLVED, options=samples.FOUND.options)
+    assert buttons(proposal.render(incident, PLACE)) == []
+    assert "A human must decide" not in texts(proposal.render(incident, PLACE).blocks)
+    assert buttons(card.render(incident, PLACE)) == []
+
+
+def test_the_post_mortem_mentions_those_who_acted_and_nobody_else() -> None:
+    text = "- approved by <@U0ONCALL1> [3]\n- said <@U0SOMEBODY> <!channel>"
+    shown = postmortem.render(samples.DONE, PLACE, text).blocks[0]["text"]
+    assert shown.startswith("- approved by <@U0ONCALL1> [3]")
+    assert "<@U0SOMEBODY>" not in shown
+    assert "<!" not in shown
