@@ -1,0 +1,94 @@
+"""Promise 10: no Slack post lost, none doubled unrepaired, whatever Slack does to the calls."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bot.adapters.chat.memory import MemoryChat
+from bot.adapters.store.sql import SqlStore
+from bot.domain.errors import Retryable, Undecided
+from bot.domain.incident import Severity
+from bot.domain.records import MessageKind
+from bot.pipeline.declare import declare_by_hand
+from bot.ports import Transaction
+from bot.slack.outbox import Outbox
+from tests.promises.conftest import Tally
+from tests.slack.clock import HandClock
+
+FULL = 1000
+KINDS = (MessageKind.CARD, MessageKind.EVIDENCE, MessageKind.PROPOSAL)
+
+
+class Killed(BaseException):
+    """The process ends between Slack's answer and our commit."""
+
+
+class UnwellChat(MemoryChat):
+    """Posts fail at random: refused with a wait, lost before, lost after, or the process is killed after."""
+
+    def __init__(self, clock: HandClock, seeded: random.Random) -> None:
+        super().__init__(clock, groups={"oncall": ("U0ONCALL1",)})
+        self.seeded = seeded
+
+    def post(self, **given: Any) -> str:
+        trouble = self.seeded.choice(("wait", "before", "after", "killed", "", "", ""))
+        if trouble == "wait":
+            reason = "ratelimited"
+            raise Retryable(reason, delay_s=3.0)
+        if trouble == "before":
+            raise Undecided(trouble)
+        ts = super().post(**given)
+        if trouble == "after":
+            raise Undecided(trouble)
+        if trouble == "killed":
+            raise Killed
+        return ts
+
+
+def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender that never looks before it posts again."""
+    monkeypatch.setattr(Outbox, "_read_back", lambda _self, _job: None)
+
+
+def test_every_message_is_there_once(promise: Callable[[int], Tally], store: SqlStore) -> None:
+    tally, clock = promise(10), HandClock()
+    chat = UnwellChat(clock, random.Random(10))
+    incidents = [f"i{at}" for at in range(tally.size(FULL // len(KINDS), least=8))]
+    for incident in incidents:
+        store.transact(lambda tx, incident=incident: _want(tx, incident, clock.now()))  # type: ignore[misc]
+    holder, outbox = 0, _sender(store, chat, clock, 0)
+    for _ in range(40 * len(incidents) + 400):
+        try:
+            outbox.send_due()
+        except Killed:
+            holder += 1
+            outbox = _sender(store, chat, clock, holder)
+            clock.forward(11)
+        clock.forward(1)
+        if not store.read(lambda tx: tx.due_messages(now=clock.now() + 1e6, limit=1)):
+            break
+    for incident in incidents:
+        for kind in KINDS:
+            message = store.read(lambda tx, incident=incident, kind=kind: tx.message(incident, kind))  # type: ignore[misc]
+            assert message is not None
+            shown = [post for post in chat.posts if post.dedupe == f"{store.tenant}:{incident}:{message.id}"]
+            tally.check(
+                len(shown) == 1 and message.ts == shown[0].ts, f"{incident} {kind.value}: {len(shown)} posts"
+            )
+        root, *replies = [post for post in chat.posts if f":{incident}:" in post.dedupe]
+        ordered = root.thread_ts == "" and all(reply.thread_ts == root.ts for reply in replies)
+        tally.check(ordered, f"{incident}: the card is not first")
+
+
+def _sender(store: SqlStore, chat: MemoryChat, clock: HandClock, number: int) -> Outbox:
+    return Outbox(store, chat, clock, "C0ALERTS", "oncall", "S0ONCALL", f"web-{number}")
+
+
+def _want(tx: Transaction, incident: str, now: float) -> None:
+    declare_by_hand(
+        tx, incident=incident, title="x", severity=Severity.SEV3, by="U0ONCALL1", now=now, observe_only=False
+    )
+    for kind in KINDS:
+        tx.want_message(incident, kind, now=now)
