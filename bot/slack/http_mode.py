@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from bot.slack.listening import SlackPorts
+from bot.slack.recording import DELIVERY
 
 MAX_BYTES = 1024 * 1024
 PAST_S = 300
@@ -43,13 +44,9 @@ def _only(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
 
 
 def door(
-    app: AsyncApp,
-    ports: SlackPorts,
-    *,
-    now: Callable[[], float],
-    record_delivery: Callable[[str], Awaitable[bool]],
+    app: AsyncApp, ports: SlackPorts, *, now: Callable[[], float]
 ) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint for Slack's request URL; `record_delivery` commits a signature and says whether it was new."""
+    """The endpoint for Slack's request URL; `now` gives unix seconds."""
     secret = ports.signing_secret.encode()
 
     async def take(request: Request) -> Response:
@@ -57,7 +54,7 @@ def door(
         if body is None:
             return Response(status_code=401)
         signature = verified(request.headers.raw, body, secret=secret, now=now())
-        if signature is None or not await record_delivery(signature):
+        if signature is None or not await ports.record(f"signature:{signature}", DELIVERY, {}):
             return Response(status_code=401)
         try:
             headers: dict[str, str | Sequence[str]] = dict(request.headers.items())

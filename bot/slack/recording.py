@@ -40,11 +40,6 @@ class Recorder:
             self._on_alert()
         return new
 
-    async def record_delivery(self, signature: str) -> bool:
-        """Commit a request's signature; False when the same signed request was taken before."""
-        now = self._clock.now()
-        return await self._run(lambda tx: tx.record_inbox(f"signature:{signature}", DELIVERY, {}, at=now))
-
     def close(self) -> None:
         """Finish what was taken up."""
         self._thread.shutdown(wait=True)

@@ -21,8 +21,9 @@ class SystemClock:
 
 
 def parsers(settings: Settings) -> Mapping[str, AlertParser]:
-    """One parser for each kind that a configured source uses; an unknown kind stops the start."""
-    kinds = sorted({source.kind for source in settings.sources.values()})
+    """One parser for each kind that a configured source or Slack app uses; an unknown kind stops the start."""
+    from_slack = {"slack"} if settings.slack_alert_apps else set()
+    kinds = sorted({source.kind for source in settings.sources.values()} | from_slack)
     try:
         return {kind: registry.module("monitoring", kind).build() for kind in kinds}
     except Permanent as error:

@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 from slack_bolt.async_app import AsyncApp
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from bot.adapters.chat import slack as slack_chat
 from bot.adapters.queue import rq as rq_queue
@@ -28,6 +29,7 @@ from bot.ports import JobQueue, Store
 from bot.settings import Settings
 from bot.slack.app import build_app, socket_handler
 from bot.slack.deciding.parts import DecidingParts
+from bot.slack.http_mode import door as signed_door
 from bot.slack.inbox import decide_inbox
 from bot.slack.listening import SlackPorts
 from bot.slack.outbox import Outbox
@@ -141,7 +143,10 @@ def _slack_ports(
 def _http(web: Web) -> Starlette:
     intake = IntakePorts(web.settings.sources, parsers(web.settings), web.commits, web.clock)
     health = HealthPorts(web.store, web.clock, _expected(web.settings), web.settings.mode)
-    return build_http(intake, health, partial(_beside, web))
+    app = build_app(web.slack)
+    door = [Route("/slack/events", signed_door(app, web.slack, now=web.clock.now), methods=["POST"])]
+    extra = door if web.settings.slack_mode == "http" else []
+    return build_http(intake, health, partial(_beside, web, app), extra)
 
 
 def _expected(settings: Settings) -> tuple[str, ...]:
@@ -165,7 +170,7 @@ def _deciding(web: Web) -> DecidingParts:
 
 
 @contextlib.asynccontextmanager
-async def _beside(web: Web, _app: Starlette) -> AsyncIterator[None]:
+async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[None]:
     """What runs beside the requests."""
     sweeper = Sweeper(web.store, web.queue, web.clock, "web", web.settings.resolve_after_s)
     deciding = _deciding(web)
@@ -174,7 +179,6 @@ async def _beside(web: Web, _app: Starlette) -> AsyncIterator[None]:
         _loop("outbox", web, lambda: web.stopping.wait(OUTBOX_S), web.outbox.send_due),
         _loop("inbox", web, lambda: _wait_for_inbox(web), lambda: decide_inbox(deciding)),
     ]
-    app = build_app(web.slack)
     tasks = [asyncio.create_task(web.commits.run()), asyncio.create_task(web.poker.run())]
     if web.settings.slack_mode == "socket":
         tasks.append(asyncio.create_task(_stay_connected(web, app)))

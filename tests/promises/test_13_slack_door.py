@@ -51,7 +51,6 @@ async def test_the_door_takes_no_forgery(promise: Callable[[int], Tally], store:
         desk.app,
         replace(desk.ports, signing_secret=SECRET.decode()),
         now=desk.clock.now,
-        record_delivery=desk.recorder.record_delivery,
     )
     transport = httpx.ASGITransport(app=Starlette(routes=[Route("/", endpoint, methods=["POST"])]))
     async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:

@@ -42,7 +42,7 @@ def command(at: int = 0) -> bytes:
 @pytest.fixture
 def client(desk: Desk) -> httpx.AsyncClient:
     ports = replace(desk.ports, signing_secret=SECRET.decode())
-    endpoint = door(desk.app, ports, now=desk.clock.now, record_delivery=desk.recorder.record_delivery)
+    endpoint = door(desk.app, ports, now=desk.clock.now)
     served = Starlette(routes=[Route("/slack/events", endpoint, methods=["POST"])])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=served), base_url="http://door")
 
