@@ -1,6 +1,7 @@
 """Shared by all tests: options, a clean environment, and a store on a real SQLite file."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,3 +61,20 @@ def store(settings: Callable[..., Settings]) -> Iterator[SqlStore]:
     assert isinstance(opened, SqlStore)
     yield opened
     opened.close()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say loudly, last of all, what this machine could not try; each skip's reason says what would make it possible."""
+    yield
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        if isinstance(report.longrepr, tuple):
+            reasons[report.longrepr[2].removeprefix("Skipped: ")] += 1
+    if not reasons:
+        terminalreporter.write_line("Nothing was skipped.", green=True)
+        return
+    title = f"NOT TRIED ON THIS MACHINE: {sum(reasons.values())} tests"
+    terminalreporter.write_sep("!", title, yellow=True, bold=True)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count:4} x {reason}", yellow=True)
