@@ -4,15 +4,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-import structlog
-
 from bot.blocks.shape import Place
-from bot.domain.errors import WatchkeeperError
 from bot.domain.incident import Incident
 from bot.domain.records import IncidentRow, Message, MessageKind
 from bot.ports import Chat, Store
 
-_log = structlog.get_logger()
 _IN_CHANNEL = (MessageKind.PROPOSAL, MessageKind.RESOLVED)
 
 
@@ -59,12 +55,14 @@ def topic_of(incident: Incident) -> str:
     return f"{incident.severity.label} | {incident.state.value.capitalize()} | {incident.key}"
 
 
-def open_channel(chat: Chat, store: Store, incident: Incident, group: str) -> None:
+def open_channel(chat: Chat, store: Store, incident: Incident) -> None:
     """Create the incident's channel, or find it again, and write down where it is."""
-    people: list[str] = []
-    try:
-        people = list(chat.group_members(group))
-    except WatchkeeperError as error:
-        _log.warning("nobody_invited", incident=incident.id, reason=str(error))
-    channel = chat.create_channel(name=channel_name(incident), topic=topic_of(incident), invite=people)
+    channel = chat.create_channel(name=channel_name(incident))
     store.transact(lambda tx: tx.set_place(incident.id, channel=channel, thread_ts=""))
+
+
+def furnish(chat: Chat, incident: Incident, *, channel: str, card_ts: str, group: str) -> None:
+    """Pin, topic and people, after the card, which nobody should wait for; may be repeated."""
+    chat.pin(channel=channel, ts=card_ts)
+    chat.set_topic(channel=channel, topic=topic_of(incident))
+    chat.invite(channel=channel, users=chat.group_members(group))

@@ -18,7 +18,7 @@ from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import Incident
 from bot.domain.records import IncidentRow, Message, MessageKind
 from bot.ports import Chat, Clock, Store, Transaction
-from bot.slack.homes import Spot, open_channel, place_of, spot_of, topic_of
+from bot.slack.homes import Spot, furnish, open_channel, place_of, spot_of, topic_of
 from bot.slack.pace import Pace
 from bot.slack.rendering import Content, render
 
@@ -160,9 +160,8 @@ class Outbox:
         card = job.message.kind is MessageKind.CARD
         if card and job.incident.channel_wanted and not job.row.channel:
             if self.pace.take("conversations.create", self.clock.now()):
-                make = partial(open_channel, self.chat, self.store, job.incident, self.group)
+                make = partial(open_channel, self.chat, self.store, job.incident)
                 self._calling("conversations.create", make)
-                self._topics[job.incident.id] = topic_of(job.incident)
             row = self.store.read(lambda tx: tx.incident_row(job.incident.id))
             return Spot(row.channel) if row and row.channel else None
         return spot_of(job.message.kind, job.incident, job.row, job.card, self.alerts_channel)
@@ -204,8 +203,8 @@ class Outbox:
             tx.sent_message(job.message.id, ts=ts, revision=revision, next_at=now + _FIRST_EDIT_S, now=now)
 
         self.store.transact(work)
-        if card and job.incident.channel_wanted and self.pace.take("pins.add", now):
-            guarded("pin", lambda: self.chat.pin(channel=spot.channel, ts=ts))
+        if card:
+            self._furnish(job, spot.channel, ts, now)
 
     def _edit(self, job: _Job) -> bool:
         now, message = self.clock.now(), job.message
@@ -229,7 +228,7 @@ class Outbox:
         self.store.transact(work)
         self._remember(job, content, edited=True)
         if message.kind is MessageKind.CARD:
-            self._topic(job, now)
+            self._furnish(job, message.channel, message.ts, now)
         return True
 
     def _news(self, job: _Job, content: Rendered) -> bool:
@@ -248,14 +247,15 @@ class Outbox:
     def _remember(self, job: _Job, content: Rendered, *, edited: bool) -> None:
         self._shown[job.message.id] = _Shown(_gist(job.incident, content), self.clock.now(), edited)
 
-    def _topic(self, job: _Job, now: float) -> None:
-        topic = topic_of(job.incident)
-        if not job.incident.channel_wanted or self._topics.get(job.incident.id, topic) == topic:
-            self._topics.setdefault(job.incident.id, topic)
+    def _furnish(self, job: _Job, channel: str, card_ts: str, now: float) -> None:
+        """Pin, topic and people of an own channel; again when the topic is out of date or this process is new."""
+        incident, topic = job.incident, topic_of(job.incident)
+        if not incident.channel_wanted or self._topics.get(incident.id) == topic:
             return
         if self.pace.take("conversations.setTopic", now):
-            self._topics[job.incident.id] = topic
-            guarded("topic", lambda: self.chat.set_topic(channel=job.message.channel, topic=topic))
+            self._topics[incident.id] = topic
+            work = partial(furnish, self.chat, incident, channel=channel, card_ts=card_ts, group=self.group)
+            guarded("furnish", work)
 
     def _render(self, job: _Job) -> Rendered:
         row = replace(job.row, channel=job.row.channel or job.message.channel)

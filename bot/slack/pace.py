@@ -20,7 +20,6 @@ RATES = {
     "chat.update": Rate(45 / 60, 8),
     "conversations.create": Rate(15 / 60, 4),
     "conversations.setTopic": Rate(15 / 60, 4),
-    "pins.add": Rate(15 / 60, 4),
     "conversations.history": Rate(40 / 60, 6),
 }
 _PER_CHANNEL = ("chat.postMessage",)

@@ -77,14 +77,17 @@ class MemoryChat:
             raise Permanent(message)
         self.views.append((trigger_id, dict(view)))
 
-    def create_channel(self, *, name: str, topic: str, invite: Sequence[str]) -> str:
+    def create_channel(self, *, name: str) -> str:
         """A channel, or the one that has this name already."""
         known = {room: channel for channel, room in self.channels.items()}
         channel = known.get(name) or f"C0MEMORY{len(self.channels):03d}"
         self.channels[channel] = name
-        self.topics[channel] = topic
-        self.members.setdefault(channel, set()).update(invite)
         return channel
+
+    def invite(self, *, channel: str, users: Sequence[str]) -> None:
+        """Bring people in; those who are in stay."""
+        self._room("conversations.invite", channel)
+        self.members.setdefault(channel, set()).update(users)
 
     def set_topic(self, *, channel: str, topic: str) -> None:
         """Change the topic."""

@@ -82,18 +82,19 @@ class SlackChat:
         """Open a modal; the trigger lives three seconds."""
         self._call("views.open", {"trigger_id": trigger_id, "view": json.dumps(view)})
 
-    def create_channel(self, *, name: str, topic: str, invite: Sequence[str]) -> str:
-        """A channel of that name with topic and people; a name of ours that exists already is used again."""
+    def create_channel(self, *, name: str) -> str:
+        """A channel of that name; one that the app can see already is used again."""
         try:
-            channel = str(self._call("conversations.create", {"name": name})["channel"]["id"])
+            return str(self._call("conversations.create", {"name": name})["channel"]["id"])
         except Permanent as error:
             if "name_taken" not in str(error):
                 raise
-            channel = self.channel_id(name)
-        self.set_topic(channel=channel, topic=topic)
-        for user in invite:
-            self._invite(channel, user)
-        return channel
+        return self.channel_id(name)
+
+    def invite(self, *, channel: str, users: Sequence[str]) -> None:
+        """Bring people in, one by one, because Slack adds nobody when it refuses one of several."""
+        for user in users:
+            self._tolerant("conversations.invite", {"channel": channel, "users": user})
 
     def set_topic(self, *, channel: str, topic: str) -> None:
         """Change the topic, at most 250 characters."""
@@ -134,10 +135,6 @@ class SlackChat:
         """(team id, bot user id) of the token."""
         answer = self._call("auth.test", {})
         return str(answer["team_id"]), str(answer["user_id"])
-
-    def _invite(self, channel: str, user: str) -> None:
-        # One at a time: Slack adds nobody when it refuses one of several.
-        self._tolerant("conversations.invite", {"channel": channel, "users": user})
 
     def _tolerant(self, method: str, fields: Mapping[str, Any]) -> None:
         try:

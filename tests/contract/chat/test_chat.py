@@ -119,8 +119,11 @@ def test_an_unknown_channel_is_permanent(workspace: Workspace) -> None:
 
 
 def test_a_channel_is_made_once(workspace: Workspace) -> None:
-    first = workspace.chat.create_channel(name="inc-1-x", topic="SEV1", invite=["U0ONCALL1"])
-    again = workspace.chat.create_channel(name="inc-1-x", topic="SEV1 again", invite=["U0ONCALL1"])
+    first = workspace.chat.create_channel(name="inc-1-x")
+    again = workspace.chat.create_channel(name="inc-1-x")
+    workspace.chat.set_topic(channel=first, topic="SEV1 again")
+    for _ in range(2):
+        workspace.chat.invite(channel=first, users=["U0ONCALL1", "U0ONCALL2"])
     assert first == again
     assert workspace.topic(first) == "SEV1 again"
 
