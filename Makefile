@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.built
 ARGS ?=
 
-.PHONY: env demo test check bench promises promises-proof lock clean
+.PHONY: env demo test check scenarios bench promises promises-proof lock clean
 
 env: $(STAMP)
 
@@ -34,6 +34,11 @@ check: env
 	$(BIN)/watchkeeper playbooks lint
 	$(BIN)/honcho check
 	$(BIN)/hadolint Dockerfile
+
+# Every scenario through the whole product on seeds drawn anew; SEEDS=20 is what CI plays.
+SEEDS ?= 20
+scenarios: env
+	$(BIN)/python -m tests.scenarios.play --seeds $(SEEDS) $(ARGS)
 
 bench: env
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -1,0 +1,97 @@
+"""`python -m tests.scenarios.play --seeds 20`: every scenario on fresh seeds through the whole product.
+
+One product tree per scenario, all playing at the same time; prints a line a run and a closing count. What fails is
+repeated with `watchkeeper demo --scenario NAME --seed N --headless --json`.
+"""
+
+import argparse
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from bot.domain.errors import WatchkeeperError
+from bot.local.demo.drive import Drive, Orders, failures
+from bot.local.demo.layout import new_layout, processes
+from bot.local.demo.outside import Outside
+from bot.local.demo.supervisor import Supervisor
+
+SCENARIOS = ("bad-deploy", "db-cascade", "recorded", "unannounced-launch", "planned-event")
+
+
+@dataclass
+class Score:
+    """What came of one scenario's seeds."""
+
+    scenario: str
+    passed: int = 0
+    failed: list[str] = field(default_factory=list)
+    seconds_to_card: list[float] = field(default_factory=list)
+    seconds_to_cause: list[float] = field(default_factory=list)
+
+
+def play(scenario: str, seeds: Sequence[int]) -> Score:
+    """All seeds of one scenario on one tree, one after the other."""
+    score = Score(scenario)
+    with tempfile.TemporaryDirectory(prefix="watchkeeper-", ignore_cleanup_errors=True) as folder:
+        layout = new_layout(Path(folder) / "data", 0)
+        with Supervisor(layout, processes(layout), quiet=True):
+            outside = Outside(layout)
+            for seed in seeds:
+                _one(outside, Orders(scenario, seed, "oncall-1", ""), score)
+            outside.close()
+    return score
+
+
+def _one(outside: Outside, orders: Orders, score: Score) -> None:
+    begun = time.monotonic()
+    try:
+        result = Drive(outside, orders).play()
+        wrong = failures(result, str(outside.scenario()["ends"]), orders)
+        score.seconds_to_card.append(result["seconds_to_card"])
+        score.seconds_to_cause.append(result["seconds_to_cause"])
+    except WatchkeeperError as error:
+        wrong = [str(error)]
+    name = f"{orders.scenario} seed {orders.seed}"
+    if wrong:
+        score.failed.append(f"{name}: {'; '.join(wrong)}")
+    else:
+        score.passed += 1
+    print(
+        f"{name}: {'; '.join(wrong) or 'ended as it should'} ({time.monotonic() - begun:.0f} s)", flush=True
+    )
+
+
+def main() -> int:
+    """Play, print the table, exit 1 when a run did not end as it should."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20, help="fresh seeds for each scenario")
+    parser.add_argument("--at-once", type=int, default=len(SCENARIOS), help="trees that run at the same time")
+    parser.add_argument("--only", default="", help="one scenario")
+    given = parser.parse_args()
+    draw = random.SystemRandom()
+    seeds = [draw.randrange(10**6) for _ in range(given.seeds)]
+    wanted = [given.only] if given.only else SCENARIOS
+    with ThreadPoolExecutor(given.at_once) as pool:
+        scores = list(pool.map(partial(play, seeds=seeds), wanted))
+    for score in scores:
+        card, cause = (
+            statistics.median(values or [0.0]) for values in (score.seconds_to_card, score.seconds_to_cause)
+        )
+        print(
+            f"{score.scenario}: {score.passed} of {given.seeds}, median card {card:.2f} s, cause {cause:.2f} s"
+        )
+    failed = [line for score in scores for line in score.failed]
+    print("\n".join(failed))
+    print(f"{sum(score.passed for score in scores)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
