@@ -102,7 +102,7 @@ class Run:
             except (httpx.HTTPError, BotoCoreError, ClientError):
                 continue
             now = time.time()
-            if not self.healthy(now):
+            if self.scene.ends != "fixed" or not self.healthy(now):
                 calm_since = None
             elif calm_since is None:
                 calm_since = now
