@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.built
 ARGS ?=
+WORKERS ?= 2
 
 .PHONY: env demo test check scenarios bench promises promises-proof lock clean
 
@@ -23,7 +24,7 @@ demo: env
 	$(BIN)/watchkeeper demo $(ARGS)
 
 test: env
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: env
 	$(BIN)/ruff check .
