@@ -1,11 +1,11 @@
 # One image for every process; the command names it (serve, correlator, worker, executor).
 FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /src
-COPY requirements.lock pyproject.toml README.md LICENSE NOTICE ./
-COPY bot ./bot
+COPY deploy/requirements-image.lock pyproject.toml README.md LICENSE NOTICE ./
 RUN python -m venv /opt/watchkeeper \
- && /opt/watchkeeper/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
- && /opt/watchkeeper/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+ && /opt/watchkeeper/bin/pip install --no-cache-dir --require-hashes -r requirements-image.lock
+# The product is copied, not built: no build tool enters the image.
+COPY bot /opt/watchkeeper/lib/python3.11/site-packages/bot
 
 FROM python:3.11.14-slim-bookworm
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/watchkeeper watchkeeper
@@ -19,5 +19,5 @@ USER 10001
 WORKDIR /var/lib/watchkeeper
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=3s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]
-ENTRYPOINT ["watchkeeper"]
+ENTRYPOINT ["python", "-m", "bot"]
 CMD ["serve"]

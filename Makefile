@@ -52,8 +52,10 @@ promises: env
 promises-proof: env
 	$(BIN)/python -m pytest -q tests/promises --promise-scale 0.01 --promise-proof $(ARGS)
 
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 lock: env
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra postgres --extra demo --group dev --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
+	$(LOCK) --extra postgres --extra kubernetes --extra demo --group dev -o requirements.lock
+	$(LOCK) --extra postgres --extra kubernetes -o deploy/requirements-image.lock
 
 clean:
 	rm -rf $(VENV) var build dist
