@@ -4,7 +4,7 @@ Refusals say what is wrong, never show whether a source exists, and never log a 
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -37,7 +37,7 @@ async def take_in(request: Request) -> Response:
     """One webhook call."""
     ports: IntakePorts = request.app.state.intake
     kind = request.path_params["kind"]
-    source = _source(ports, kind, request.headers.get("authorization", ""))
+    source = _source(ports, kind, request.headers.getlist("authorization"))
     if source is None:
         return _refusal(401, "unknown source or wrong token; see `watchkeeper sources` for URL and token")
     body = await _body(request)
@@ -57,12 +57,16 @@ async def take_in(request: Request) -> Response:
     return JSONResponse({"accepted": count})
 
 
-def _source(ports: IntakePorts, kind: str, authorization: str) -> str | None:
-    """The name of the source whose token was shown; every token of that kind is compared in constant time."""
-    shown = authorization.removeprefix("Bearer ").encode("utf-8", "replace")
+def _source(ports: IntakePorts, kind: str, authorization: Sequence[str]) -> str | None:
+    """The name of the source whose token was shown, once; every token is compared in constant time."""
+    if len(authorization) != 1:
+        return None
+    scheme, _, token = authorization[0].partition(" ")
+    shown = token.encode("utf-8", "replace") if scheme.lower() == "bearer" else b""
     found = None
     for name, source in ports.sources.items():
-        same = hmac.compare_digest(source.token.get_secret_value().encode(), shown)
+        expected = source.token.get_secret_value().encode()
+        same = bool(expected) and hmac.compare_digest(expected, shown)
         if source.kind == kind and same and kind in ports.parsers:
             found = name
     return found

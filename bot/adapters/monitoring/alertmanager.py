@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from bot.adapters.monitoring._limits import seconds, within_limits
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
 from bot.domain.errors import Permanent
 from bot.ports import AlertParser
@@ -54,7 +55,7 @@ class Alertmanager:
         if payload.version != "4":
             message = f"Alertmanager webhook version {payload.version[:10]!r} is not supported, expected '4'"
             raise Permanent(message)
-        return [_alert(item, source, received_at) for item in payload.alerts]
+        return within_limits([_alert(item, source, received_at) for item in payload.alerts], body)
 
 
 def build() -> AlertParser:
@@ -76,9 +77,9 @@ def _alert(item: _Item, source: str, received_at: float) -> Alert:
         severity=_SEVERITIES.get(labels.get("severity", "").lower(), AlertSeverity.WARNING),
         service=_service(labels),
         summary=item.annotations.get("summary") or item.annotations.get("description", ""),
-        starts_at=item.startsAt.timestamp(),
+        starts_at=seconds(item.startsAt),
         received_at=received_at,
-        ends_at=ended.timestamp() if ended and ended.year > _NO_END_YEAR else None,
+        ends_at=seconds(ended) if ended and ended.year > _NO_END_YEAR else None,
         labels=labels,
         link=item.generatorURL,
     )

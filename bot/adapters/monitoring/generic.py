@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from bot.adapters.monitoring._limits import seconds, within_limits
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
 from bot.domain.errors import Permanent
 from bot.ports import AlertParser
@@ -45,7 +46,7 @@ class Generic:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             message = f"not the generic alert format: {error}"
             raise Permanent(message) from error
-        return [_alert(item, source, received_at) for item in payload.alerts]
+        return within_limits([_alert(item, source, received_at) for item in payload.alerts], body)
 
 
 def build() -> AlertParser:
@@ -64,7 +65,7 @@ def _alert(item: _Item, source: str, received_at: float) -> Alert:
         severity=AlertSeverity(item.severity),
         service=item.service,
         summary=item.summary,
-        starts_at=item.starts_at.timestamp() if item.starts_at else received_at,
+        starts_at=seconds(item.starts_at) if item.starts_at else received_at,
         received_at=received_at,
         labels=labels,
         link=item.link,

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from bot.adapters.monitoring._limits import within_limits
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
 from bot.domain.errors import Permanent
 from bot.domain.trust import Trust
@@ -78,7 +79,7 @@ class SlackMessage:
         lines = [line for line in (_plain(text) for text in _texts(message)) if line]
         if not lines:
             return []
-        return [_alert(message, lines, source, starts_at, received_at)]
+        return within_limits([_alert(message, lines, source, starts_at, received_at)], body)
 
 
 def build() -> AlertParser:
