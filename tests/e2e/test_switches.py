@@ -40,8 +40,10 @@ def last_on_tenant_chain(store: SqlStore) -> tuple[EventType, dict[str, object]]
     return event.type, dict(event.body)
 
 
-@pytest.mark.parametrize("command", ["stop", "freeze"])
-@pytest.mark.parametrize("scope", ["tenant", "service:checkout", "action:ecs.set_desired_count"])
+@pytest.mark.parametrize(
+    ("command", "scope"),
+    [("stop", "tenant"), ("freeze", "service:checkout"), ("stop", "action:ecs/set-desired-count")],
+)
 def test_a_switch_is_set_logged_and_lifted(store: SqlStore, tmp_path: Path, command: str, scope: str) -> None:
     done = watchkeeper(command, scope, settings=minimum(tmp_path))
     assert done.returncode == 0, done.stderr
