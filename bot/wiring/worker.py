@@ -30,6 +30,7 @@ from bot.settings import Settings, load
 from bot.wiring.parts import SystemClock, new_id
 
 BEAT_S = 5.0
+# How long a task may take before another worker may claim it, besides the model's own deadline.
 LEASE_S = 60.0
 MOST_TRIES = 3
 AGAIN_S = 12.0
@@ -54,13 +55,22 @@ class Runtime:
 
 def build(settings: Settings) -> Runtime:
     """Wire one job; raises Permanent when something that it needs is missing."""
+    return _around(_store(settings), settings)
+
+
+def _store(settings: Settings) -> Store:
     settings.require("worker", ["audit_key", "storage_key"])
+    return open_store(settings, migrate=False)
+
+
+def _around(store: Store, settings: Settings) -> Runtime:
+    """Everything else that a job needs, which takes far longer to build than the store."""
     clusters = [kubernetes.build(settings)] if settings.kube_reader_config else []
     accounts = [ecs.build(settings)] if settings.aws_reader_credentials else []
     metrics = [prometheus.build(settings)] if settings.prometheus_url else []
     logs = [loki.build(settings)] if settings.loki_url else []
     return Runtime(
-        store=open_store(settings, migrate=False),
+        store=store,
         sources=[*metrics, *logs, *clusters, *accounts],
         topology=service_graph.build(settings) if settings.prometheus_url else None,
         inventories=[*clusters, *accounts],
@@ -72,15 +82,18 @@ def build(settings: Settings) -> Runtime:
 
 def work_on(task_id: int) -> None:
     """Claim one task and do it; what fails is tried again, at most MOST_TRIES times."""
-    here = build(load())
-    clock = SystemClock()
-    task = here.store.transact(lambda tx: tx.claim_task(task_id, now=clock.now(), lease_s=LEASE_S))
+    settings, clock = load(), SystemClock()
+    store = _store(settings)
+    lease_s = LEASE_S + settings.model_deadline_s
+    task = store.transact(lambda tx: tx.claim_task(task_id, now=clock.now(), lease_s=lease_s))
     if task is None:
-        return
+        return  # One poke of several; the rest is built only for those that have work.
+    here = _around(store, settings)
     if task.tries > MOST_TRIES:
-        _log.error("task_given_up", task=task.id, kind=task.kind, incident=task.incident)
+        _log.error("task_given_up", kind=task.kind, incident=task.incident)
         here.store.transact(lambda tx: tx.finish_task(task))
         return
+    structlog.contextvars.bind_contextvars(incident=task.incident)
     try:
         _do(here, task)
     except Retryable as error:
@@ -94,7 +107,7 @@ def _do(here: Runtime, task: Task) -> None:
     clock = SystemClock()
     if task.kind is TaskKind.REVIEW:
         reviewed = review(task, store=here.store, clock=clock)
-        _log.info("reviewed", incident=task.incident, outcome=reviewed.reason.value)
+        _log.info("reviewed", outcome=reviewed.reason.value)
         return
     outcome = investigate(
         task,
@@ -107,7 +120,6 @@ def _do(here: Runtime, task: Task) -> None:
     )
     _log.info(
         "investigated",
-        incident=task.incident,
         outcome=outcome.reason.value,
         conclusion=outcome.conclusion,
         confidence=round(outcome.confidence, 2),
