@@ -12,7 +12,10 @@ from bot.domain.plan import Plan, PlanState
 
 @dataclass(frozen=True, slots=True)
 class RawBody:
-    """One stored payload. `source` is the configured source name, `kind` the parser; `tries` counts failures."""
+    """One stored payload. `source` is the configured source name, `kind` the parser; `tries` counts failures.
+
+    `damage` says why the stored bytes cannot be read back, where they cannot; `body` is empty then.
+    """
 
     id: int
     source: str
@@ -20,6 +23,7 @@ class RawBody:
     body: bytes
     received_at: float
     tries: int
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

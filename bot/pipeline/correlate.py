@@ -12,9 +12,10 @@ from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.candidate import ServiceSummary, first_candidate
 from bot.domain.canonical import digest
 from bot.domain.correlation import Group, JoinReason, group_alerts
-from bot.domain.errors import Conflict, WatchkeeperError
+from bot.domain.errors import Conflict, Permanent, WatchkeeperError
 from bot.domain.event import TENANT_CHAIN, EventType, NewEvent
 from bot.domain.records import IncidentRow, MessageKind, RawBody, StoredAlert
+from bot.domain.redaction import redact
 from bot.domain.topology import Topology
 from bot.pipeline.declare import declare, judge_alerts
 from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
@@ -24,8 +25,21 @@ from bot.ports import AlertParser, Clock, Store, TopologySource, Transaction
 LEASE = "correlator"
 LEASE_S = 4.0
 BODIES_PER_PASS = 400
+BYTES_PER_PASS = 64 * 1024 * 1024
 ROWS_PER_TRANSACTION = 2000
 QUARANTINE_AFTER = 3
+# What one payload's own content may raise on its way into the store.
+_ITS_OWN_FAULT = (
+    Permanent,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+
+_Item = tuple[RawBody, tuple[Alert, ...]]
 
 
 class Correlated(StrEnum):
@@ -66,20 +80,46 @@ def correlate(parts: Correlation) -> CorrelateOutcome:
     epoch = parts.store.transact(lambda tx: tx.take_lease(LEASE, holder=parts.holder, now=now, ttl_s=LEASE_S))
     if epoch is None:
         return CorrelateOutcome(Correlated.ANOTHER_CORRELATOR)
-    pending = parts.store.read(lambda tx: tx.pending_raw(limit=BODIES_PER_PASS))
+    pending = parts.store.read(lambda tx: tx.pending_raw(limit=BODIES_PER_PASS, most_bytes=BYTES_PER_PASS))
     if not pending:
         return CorrelateOutcome(Correlated.NOTHING_PENDING)
     readable = _read_payloads(parts, pending, now)
     topology = _topology(parts, {alert.service for _, alerts in readable for alert in alerts}, now)
-    tasks: list[int] = []
-    alerts = 0
-    for batch in _batches(readable):
-        tasks.extend(
-            parts.store.transact(partial(_fold, parts=parts, batch=batch, topology=topology, epoch=epoch))
-        )
-        alerts += sum(len(found) for _, found in batch)
-    more = len(pending) == BODIES_PER_PASS
+    fold = partial(_fold, parts=parts, topology=topology, epoch=epoch)
+    tasks = _fold_all(parts.store, fold, readable, now)
+    alerts = sum(len(found) for _, found in readable)
+    size = sum(len(raw.body) for raw in pending)
+    more = len(pending) == BODIES_PER_PASS or size >= BYTES_PER_PASS
     return CorrelateOutcome(Correlated.FOLDED, len(pending), alerts, tuple(tasks), more)
+
+
+def _fold_all(
+    store: Store, fold: Callable[..., list[int]], readable: Sequence[_Item], now: float
+) -> list[int]:
+    """Fold batch by batch; where a batch fails, payload by payload, and those that fail alone are set aside.
+
+    Where not even one payload goes in, the fault is hardly theirs: the error is raised and all stay pending.
+    """
+    tasks: list[int] = []
+    failed: list[tuple[RawBody, Exception]] = []
+    queue = _batches(readable)
+    folded = False
+    while queue:
+        batch = queue.pop(0)
+        try:
+            tasks.extend(store.transact(partial(fold, batch=batch)))
+            folded = True
+        except _ITS_OWN_FAULT as fault:
+            if len(batch) == 1:
+                failed.append((batch[0][0], fault))
+            else:
+                queue = [[item] for item in batch] + queue
+    if failed and not folded:
+        raise failed[0][1]
+    for raw, error in failed:
+        why = redact(f"its alerts cannot be stored: {type(error).__name__}: {error}")
+        store.transact(partial(_set_aside, raw=raw, why=why, now=now))
+    return tasks
 
 
 def _topology(parts: Correlation, services: set[str], now: float) -> Topology:
@@ -101,10 +141,8 @@ def _topology(parts: Correlation, services: set[str], now: float) -> Topology:
     return fresh
 
 
-def _read_payloads(
-    parts: Correlation, pending: Sequence[RawBody], now: float
-) -> list[tuple[RawBody, tuple[Alert, ...]]]:
-    readable: list[tuple[RawBody, tuple[Alert, ...]]] = []
+def _read_payloads(parts: Correlation, pending: Sequence[RawBody], now: float) -> list[_Item]:
+    readable: list[_Item] = []
     for raw in pending:
         outcome = normalize(raw, parts.parsers)
         if outcome.reason in (Normalized.UNREADABLE, Normalized.UNKNOWN_KIND):
@@ -121,11 +159,9 @@ def _set_aside(tx: Transaction, raw: RawBody, why: str, now: float) -> None:
         tx.append(TENANT_CHAIN, [event], at_ms=round(now * 1000))
 
 
-def _batches(
-    readable: Sequence[tuple[RawBody, tuple[Alert, ...]]],
-) -> list[list[tuple[RawBody, tuple[Alert, ...]]]]:
+def _batches(readable: Sequence[_Item]) -> list[list[_Item]]:
     """Whole payloads, at most ROWS_PER_TRANSACTION alerts together; a larger payload goes alone."""
-    batches: list[list[tuple[RawBody, tuple[Alert, ...]]]] = []
+    batches: list[list[_Item]] = []
     room = 0
     for item in readable:
         size = len(item[1])
@@ -138,11 +174,7 @@ def _batches(
 
 
 def _fold(
-    tx: Transaction,
-    parts: Correlation,
-    batch: Sequence[tuple[RawBody, tuple[Alert, ...]]],
-    topology: Topology,
-    epoch: int,
+    tx: Transaction, parts: Correlation, batch: Sequence[_Item], topology: Topology, epoch: int
 ) -> list[int]:
     now = parts.clock.now()
     if tx.take_lease(LEASE, holder=parts.holder, now=now, ttl_s=LEASE_S) != epoch:

@@ -30,6 +30,8 @@ class NormalizeOutcome:
 
 def normalize(raw: RawBody, parsers: Mapping[str, AlertParser]) -> NormalizeOutcome:
     """Read one stored payload with the parser of its kind; never raises for what is inside it."""
+    if raw.damage:
+        return NormalizeOutcome(Normalized.UNREADABLE, detail=raw.damage)
     parser = parsers.get(raw.kind)
     if parser is None:
         return NormalizeOutcome(Normalized.UNKNOWN_KIND, detail=f"no parser is configured for {raw.kind!r}")

@@ -1,7 +1,9 @@
 """The sweeper: makes good whatever a crash or a lost poke left undone. Runs in web and correlator, every second."""
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -13,11 +15,14 @@ from bot.ports import Clock, JobQueue, Store
 
 EVERY_S = 1.0
 OVERDUE_S = 1.0
+# A poke that was not lost waits behind other work; repeating it every second would only make that longer.
+LONGEST_AGAIN_S = 8.0
+_CORRELATE = 0
 
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sweeper:
     """What a sweep needs. `process` is the name under which it shows signs of life."""
 
@@ -26,6 +31,7 @@ class Sweeper:
     clock: Clock
     process: str
     resolve_after_s: float
+    _again: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def start(self, stop: threading.Event) -> threading.Thread:
         """Sweep in a thread of its own until `stop` is set."""
@@ -35,22 +41,41 @@ class Sweeper:
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            guarded("sweep", self.sweep)
+            self.sweep()
             stop.wait(EVERY_S)
 
     def sweep(self) -> None:
-        """One pass; every part may be repeated by another process at the same time without harm."""
+        """One pass; a part that fails keeps no other from running, and each may be repeated without harm."""
         now = self.clock.now()
-        self.store.transact(lambda tx: tx.beat(self.process, at=now))
-        expire_plans(self.store, now=now)
-        tasks = resolve_quiet(self.store, now=now, after_s=self.resolve_after_s)
+        guarded("sweep beat", lambda: self.store.transact(lambda tx: tx.beat(self.process, at=now)))
+        guarded("sweep plans", lambda: expire_plans(self.store, now=now))
+        guarded("sweep incidents", partial(self._resolve, now))
+        guarded("sweep work", partial(self._poke_late, now))
+
+    def _resolve(self, now: float) -> None:
+        for task in resolve_quiet(self.store, now=now, after_s=self.resolve_after_s):
+            self._poke([task], now)
+
+    def _poke_late(self, now: float) -> None:
         overdue = now - OVERDUE_S
-        pending = self.store.read(lambda tx: tx.pending_raw(limit=1))
-        late = self.store.read(lambda tx: list(tx.due_tasks(now=overdue)))
+        oldest = self.store.read(lambda tx: tx.oldest_pending_raw())
+        late = list(self.store.read(lambda tx: tx.due_tasks(now=overdue)))
+        if oldest is not None and oldest <= overdue:
+            late.insert(0, _CORRELATE)
+        self._again = {row: told for row, told in self._again.items() if row in late}
+        self._poke([row for row in late if self._ripe(row, now)], now)
+
+    def _ripe(self, row: int, now: float) -> bool:
+        """Whether a row may be poked (again); a clock that was set back makes nothing wait longer."""
+        at, _ = self._again.get(row, (0.0, 0.0))
+        return not now < at <= now + LONGEST_AGAIN_S
+
+    def _poke(self, rows: Iterable[int], now: float) -> None:
         try:
-            if pending and pending[0].received_at <= overdue:
-                self.queue.poke("bot.jobs.correlate", 0)
-            for task in sorted({*tasks, *late}):
-                self.queue.poke("bot.jobs.work", task)
+            for row in rows:
+                self.queue.poke("bot.jobs.work" if row else "bot.jobs.correlate", row)
+                _, waited = self._again.get(row, (0.0, EVERY_S / 2))
+                wait = min(2 * waited, LONGEST_AGAIN_S)
+                self._again[row] = (now + wait, wait)
         except Retryable as error:
             _log.warning("poke_lost", reason=str(error))

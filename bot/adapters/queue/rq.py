@@ -9,6 +9,8 @@ from bot.domain.errors import Permanent, Retryable
 from bot.ports import JobQueue
 
 JOB_TIMEOUT_S = 180
+# More pokes than these tell a worker nothing new: rows stay due, and the sweeper comes again.
+MOST_WAITING = 50
 QUEUES = {
     "bot.jobs.correlate": "correlate",
     "bot.jobs.work": "investigate",
@@ -25,9 +27,11 @@ class RqQueue:
         }
 
     def poke(self, function: str, row_id: int) -> None:
-        """Enqueue; raises Retryable when the server is away."""
+        """Enqueue, unless many wait already; raises Retryable when the server is away."""
         queue = self._queues[QUEUES[function]]
         try:
+            if queue.count >= MOST_WAITING:
+                return
             queue.enqueue(function, row_id, result_ttl=0, failure_ttl=3600)
         except RedisError as error:
             message = f"the job queue is not available: {error}"

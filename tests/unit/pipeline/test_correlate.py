@@ -7,13 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from bot.adapters.monitoring.alertmanager import Alertmanager
 from bot.adapters.store.sql import SqlStore
+from bot.domain.alert import Alert
+from bot.domain.errors import Conflict, Permanent
 from bot.domain.event import TENANT_CHAIN, EventType
 from bot.domain.incident import Incident, Severity
 from bot.domain.topology import Topology
-from bot.pipeline.correlate import Correlated, CorrelateOutcome, Correlation, correlate
+from bot.pipeline.correlate import (
+    LEASE,
+    LEASE_S,
+    QUARANTINE_AFTER,
+    Correlated,
+    CorrelateOutcome,
+    Correlation,
+    correlate,
+)
 from bot.pipeline.resolve import resolve_quiet
 
 NOW = 1_800_000_000.0
@@ -185,3 +196,69 @@ def test_a_second_correlator_waits_for_the_lease(store: SqlStore) -> None:
     post(store, [alert("s02")])
     assert correlate(parts_of(store, holder="two")).reason is Correlated.ANOTHER_CORRELATOR
     assert correlate(parts_of(store, holder="one")).reason is Correlated.FOLDED
+
+
+class Unstorable(Alertmanager):
+    """Reads one service's start as no number, as a parser might that holds a sender to less than the store does."""
+
+    def parse(self, body: bytes, *, source: str, received_at: float) -> list[Alert]:
+        found = super().parse(body, source=source, received_at=received_at)
+        return [replace(one, starts_at=float("nan")) if one.service == "s09" else one for one in found]
+
+
+def test_a_payload_that_cannot_be_stored_is_set_aside_and_the_others_go_in(store: SqlStore) -> None:
+    parts = replace(parts_of(store), parsers={"alertmanager": Unstorable()})
+    post(store, [alert("s09")])
+    with pytest.raises(Permanent):
+        correlate(parts)
+    for number in range(QUARANTINE_AFTER):
+        post(store, [alert("s01", pod=f"p{number}"), alert("s02", pod=f"p{number}")], size=1)
+        assert correlate(parts).reason is Correlated.FOLDED
+    assert incidents(store)[0].alerts_total == 2 * QUARANTINE_AFTER
+    assert correlate(parts).reason is Correlated.NOTHING_PENDING
+    (event,) = store.read(lambda tx: tx.events(TENANT_CHAIN))
+    assert event.type is EventType.PAYLOAD_QUARANTINED
+
+
+def test_a_payload_that_does_not_open_is_set_aside_but_a_wrong_key_loses_nothing(store: SqlStore) -> None:
+    post(store, [alert("s01")])
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE raw_bodies SET sealed = X'00112233445566778899AABBCCDDEEFF'"))
+    for _ in range(QUARANTINE_AFTER + 1):
+        with pytest.raises(Permanent):
+            correlate(parts_of(store))
+    for number in range(QUARANTINE_AFTER):
+        post(store, [alert("s02", pod=f"p{number}")])
+        correlate(parts_of(store))
+    assert correlate(parts_of(store)).reason is Correlated.NOTHING_PENDING
+    assert incidents(store)[0].alerts_total == QUARANTINE_AFTER
+
+
+class SlowTopology(FixedTopology):
+    """Takes longer than the lease lasts."""
+
+    def __init__(self, clock: FixedClock) -> None:
+        super().__init__(CHAIN)
+        self._clock = clock
+
+    def topology(self, *, now: float, fresh: bool = False) -> Topology:
+        self._clock.at += 2 * LEASE_S
+        return super().topology(now=now, fresh=fresh)
+
+
+def test_a_pass_that_takes_longer_than_its_lease_goes_in_unless_another_took_over(store: SqlStore) -> None:
+    clock = FixedClock(NOW)
+    slow = replace(parts_of(store), clock=clock, topology=SlowTopology(clock))
+    post(store, [alert("s01")])
+    assert correlate(slow).reason is Correlated.FOLDED
+
+    class Stolen(SlowTopology):
+        def topology(self, *, now: float, fresh: bool = False) -> Topology:
+            graph = super().topology(now=now, fresh=fresh)
+            store.transact(lambda tx: tx.take_lease(LEASE, holder="two", now=clock.at, ttl_s=LEASE_S))
+            return graph
+
+    post(store, [alert("s02")])
+    with pytest.raises(Conflict):
+        correlate(replace(slow, topology=Stolen(clock)))
+    assert incidents(store)[0].alerts_total == 1

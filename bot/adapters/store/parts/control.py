@@ -36,10 +36,13 @@ class ControlPart(Part):
         return next((scope for scope in scopes if scope in found), None)
 
     def take_lease(self, name: str, *, holder: str, now: float, ttl_s: float) -> int | None:
-        """Renew our lease, or take it when it is free or ran out; returns the epoch or None."""
+        """Renew our lease, or take it when it is free or ran out; returns the epoch or None.
+
+        A holder that comes late keeps its epoch as long as nobody else took over meanwhile.
+        """
         table = schema.leases
         here = (table.c.tenant == self._tenant) & (table.c.name == name)
-        renewed = update(table).where(here & (table.c.holder == holder) & (table.c.expires_at >= now))
+        renewed = update(table).where(here & (table.c.holder == holder))
         taken = update(table).where(here & (table.c.expires_at < now))
         first = self._upsert(table).values(
             tenant=self._tenant, name=name, holder=holder, epoch=1, expires_at=now + ttl_s

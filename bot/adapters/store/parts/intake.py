@@ -10,11 +10,14 @@ from sqlalchemy import Row, case, func, insert, literal_column, select, update
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
+from bot.domain.errors import Permanent
 from bot.domain.records import RawBody, StoredAlert
 from bot.domain.trust import Trust
 
 _raw, _alerts = schema.raw_bodies, schema.alerts
 _LOOKUP_CHUNK = 500
+_FETCHED_AT_ONCE = 20
+_MOST_BYTES = 64 * 1024 * 1024
 
 
 class IntakePart(Part):
@@ -35,24 +38,46 @@ class IntakePart(Part):
         key = self._connection.execute(statement).inserted_primary_key
         return int(key[0]) if key else 0
 
-    def pending_raw(self, *, limit: int) -> Sequence[RawBody]:
+    def pending_raw(self, *, limit: int, most_bytes: int = _MOST_BYTES) -> Sequence[RawBody]:
+        """The oldest pending payloads, until they hold `most_bytes` together; at least one where there is one.
+
+        A row that does not open comes back as damaged; where none opens, the key is wrong and Permanent is raised.
+        """
         query = (
             select(_raw)
             .where(_raw.c.tenant == self._tenant, _raw.c.state == "pending")
             .order_by(_raw.c.id)
             .limit(limit)
         )
-        return [
-            RawBody(
-                row.id,
-                row.source,
-                row.kind,
-                self._keys.sealer.open(row.sealed, label=row.source),
-                row.received_at,
-                row.tries,
-            )
-            for row in self._connection.execute(query)
-        ]
+        found: list[RawBody] = []
+        size = 0
+        with self._connection.execute(query.execution_options(yield_per=_FETCHED_AT_ONCE)) as rows:
+            for row in rows:
+                found.append(self._opened(row))
+                size += len(found[-1].body)
+                if size >= most_bytes:
+                    break
+        if found and all(raw.damage for raw in found):
+            raise Permanent(found[0].damage)
+        return found
+
+    def oldest_pending_raw(self) -> float | None:
+        """When the oldest pending payload was received, without reading any payload."""
+        query = (
+            select(_raw.c.received_at)
+            .where(_raw.c.tenant == self._tenant, _raw.c.state == "pending")
+            .order_by(_raw.c.id)
+            .limit(1)
+        )
+        found = self._connection.execute(query).scalar_one_or_none()
+        return None if found is None else float(found)
+
+    def _opened(self, row: Row[Any]) -> RawBody:
+        try:
+            body, damage = self._keys.sealer.open(row.sealed, label=row.source), ""
+        except Permanent as error:
+            body, damage = b"", str(error)
+        return RawBody(row.id, row.source, row.kind, body, row.received_at, row.tries, damage)
 
     def settle_raw(self, ids: Sequence[int]) -> None:
         for start in range(0, len(ids), _LOOKUP_CHUNK):
