@@ -69,7 +69,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     yield
     reasons: Counter[str] = Counter()
     for report in terminalreporter.stats.get("skipped", []):
-        if isinstance(report.longrepr, tuple):
+        if isinstance(report.longrepr, tuple | list):
             reasons[report.longrepr[2].removeprefix("Skipped: ")] += 1
     if not reasons:
         terminalreporter.write_line("Nothing was skipped.", green=True)
