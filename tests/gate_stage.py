@@ -133,7 +133,7 @@ def workspace(clock: Now) -> MemoryChat:
         person("U0GUEST", is_restricted=True, is_ultra_restricted=True),
         person("U0BOT", is_bot=True),
     ]
-    chat = MemoryChat(clock, people={one["id"]: one for one in people})
+    chat = MemoryChat(clock, people={one["id"]: one for one in people}, channels={ROOM: "inc-1"})
     chat.groups[GROUP] = ("U0FIRST", "U0SECOND", "U0GUEST", "U0BOT")
     return chat
 

@@ -40,6 +40,7 @@ class Rule(StrEnum):
     WRONG_WORKSPACE = "wrong_workspace"
     SHARED_CHANNEL = "shared_channel"
     CARD_MISMATCH = "card_mismatch"
+    CHANNEL_UNREADABLE = "channel_unreadable"
     UNKNOWN_PLAN = "unknown_plan"
     PLAN_CHANGED = "plan_changed"
     USER_UNREADABLE = "user_unreadable"
@@ -64,8 +65,8 @@ class Rule(StrEnum):
 class Click:
     """One button press or modal submission, with the fields of the verified Slack body only.
 
-    `at` is unix seconds at which it was received; `external` says that the channel is shared with another
-    workspace; `typed_name` is the target name that a destructive plan asks for.
+    `at` is unix seconds at which it was received; `external` says that the body itself calls the channel shared
+    with another workspace, which interactions seldom do (`Facts.channel_ours` is what counts); `typed_name` is the target name that a destructive plan asks for.
     """
 
     user: str
@@ -85,6 +86,7 @@ class Click:
 class Facts:
     """What Slack and the store say at the moment of deciding; `members` None means that the group is unreadable.
 
+    `channel_ours` says whether the click's channel belongs to our workspace alone; None means unreadable.
     `cards` are the (channel, ts) of our own messages that show this incident's options; `earlier` are those who
     already confirmed a plan that needs two people; `frozen` is the switch that is on, or None; `damaged` says that
     the stored plan could not be read back as one, `closed` that the incident is over. Times in seconds.
@@ -93,6 +95,7 @@ class Facts:
     now: float
     identity: Identity
     members: frozenset[str] | None
+    channel_ours: bool | None
     home_team: str
     cards: frozenset[tuple[str, str]]
     row: PlanRow | None
@@ -149,13 +152,16 @@ def _workspace(click: Click, facts: Facts) -> Refusal | None:
     )
 
 
+_SHARED = Refusal(
+    Rule.SHARED_CHANNEL,
+    "This channel is shared with another workspace, so nothing is decided in it; stop sharing it first.",
+)
+
+
 def _shared(click: Click, _facts: Facts) -> Refusal | None:
     if not click.external:
         return None
-    return Refusal(
-        Rule.SHARED_CHANNEL,
-        "This channel is shared with another workspace; decide in the incident's own channel.",
-    )
+    return _SHARED
 
 
 def _card(click: Click, facts: Facts) -> Refusal | None:
@@ -165,6 +171,18 @@ def _card(click: Click, facts: Facts) -> Refusal | None:
         Rule.CARD_MISMATCH,
         "This button is not on the incident's own card; use the newest card of the incident.",
     )
+
+
+def _channel(_click: Click, facts: Facts) -> Refusal | None:
+    """After the card: only then is the channel one in which we post, and may it be named."""
+    if facts.channel_ours:
+        return None
+    if facts.channel_ours is None:
+        return Refusal(
+            Rule.CHANNEL_UNREADABLE,
+            "Slack did not say who shares this channel, so nothing was decided; click again in a minute.",
+        )
+    return _SHARED
 
 
 def _plan(click: Click, facts: Facts) -> Refusal | None:
@@ -310,7 +328,7 @@ def _undoable(_click: Click, facts: Facts) -> Refusal | None:
 
 
 Check = Callable[[Click, Facts], Refusal | None]
-_WHO: tuple[Check, ...] = (_mode, _workspace, _shared, _card, _plan, _account, _group)
+_WHO: tuple[Check, ...] = (_mode, _workspace, _shared, _card, _channel, _plan, _account, _group)
 _CHECKS: Mapping[Verb, tuple[Check, ...]] = {
     Verb.APPROVE: (*_WHO, _two_people, _life, _freeze, _clock, _expiry, _open),
     Verb.REJECT: (*_WHO, _clock, _open),

@@ -1,4 +1,4 @@
-"""Whose account clicked: a Slack user object read strictly; a field that is absent counts against the account."""
+"""Whose account clicked, and where: Slack's objects read strictly; a field that is absent counts against them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +35,12 @@ def identity_of(user: Mapping[str, Any]) -> Identity:
     if not isinstance(name, str) or not isinstance(team, str) or not name or not team:
         return UNREADABLE
     return Identity(name, team, _kind_of(name, user))
+
+
+def ours_alone(channel: Mapping[str, Any]) -> bool:
+    """Whether a Slack channel object positively says that no other workspace can read or use the channel."""
+    pending = channel.get("is_pending_ext_shared", False)
+    return channel.get("is_ext_shared") is False and pending is False
 
 
 def _kind_of(name: str, user: Mapping[str, Any]) -> IdentityKind:

@@ -25,7 +25,7 @@ from bot.domain.gate import (
     shows,
     sign_grant,
 )
-from bot.domain.identity import UNREADABLE, Identity, identity_of
+from bot.domain.identity import UNREADABLE, Identity, identity_of, ours_alone
 from bot.domain.incident import Incident
 from bot.domain.incident_fold import option_of
 from bot.domain.plan import Plan, PlanState
@@ -65,6 +65,7 @@ class ApprovalOutcome:
 class _Caller:
     identity: Identity
     members: frozenset[str] | None
+    channel_ours: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ def approve(
     observe_only: bool,
 ) -> ApprovalOutcome:
     """Decide one click; raises only Retryable, when the store is away and nothing was decided."""
-    caller = _Caller(_identity(chat, click.user), _members(chat, approver_group))
+    identity, members = _identity(chat, click.user), _members(chat, approver_group)
+    caller = _Caller(identity, members, _ours(chat, click.channel))
     gate = _Gate(clock, grant_key, home_team, observe_only)
     return store.transact(lambda tx: _decide(tx, click, caller, gate))
 
@@ -133,6 +135,13 @@ def _members(chat: Chat, group: str) -> frozenset[str] | None:
         return None
 
 
+def _ours(chat: Chat, channel: str) -> bool | None:
+    try:
+        return ours_alone(chat.channel(channel))
+    except WatchkeeperError:
+        return None
+
+
 def _decide(tx: Transaction, click: Click, caller: _Caller, gate: _Gate) -> ApprovalOutcome:
     now = gate.clock.now()
     incident = tx.incident(click.incident)
@@ -146,6 +155,7 @@ def _decide(tx: Transaction, click: Click, caller: _Caller, gate: _Gate) -> Appr
         now=now,
         identity=caller.identity,
         members=caller.members,
+        channel_ours=caller.channel_ours,
         home_team=gate.home_team,
         cards=_cards(tx, click.incident),
         row=row,

@@ -25,12 +25,16 @@ class Posted:
 
 @dataclass
 class MemoryChat:
-    """Channels by id, people and groups as given. `whispers` are (channel, user, text)."""
+    """Channels by id, people and groups as given; `shared` are channels that another workspace reads too.
+
+    `whispers` are (channel, user, text).
+    """
 
     clock: Clock
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=lambda: {"C0ALERTS": "alerts"})
+    shared: set[str] = field(default_factory=set)
     topics: dict[str, str] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
     posts: list[Posted] = field(default_factory=list)
@@ -114,6 +118,17 @@ class MemoryChat:
             message = "users.info: user_not_found"
             raise Permanent(message)
         return self.people[user]
+
+    def channel(self, channel: str) -> Mapping[str, Any]:
+        """The channel object."""
+        self._room("conversations.info", channel)
+        shared = channel in self.shared
+        return {
+            "id": channel,
+            "name": self.channels[channel],
+            "is_ext_shared": shared,
+            "is_pending_ext_shared": False,
+        }
 
     def _room(self, method: str, channel: str) -> None:
         if channel not in self.channels:

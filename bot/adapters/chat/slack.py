@@ -36,6 +36,7 @@ class SlackChat:
     def __init__(self, client: WebClient, clock: Clock) -> None:
         self._client = client
         self._users: Cache[Mapping[str, Any]] = Cache(clock, CACHE_S)
+        self._rooms: Cache[Mapping[str, Any]] = Cache(clock, CACHE_S)
         self._members: Cache[tuple[str, ...]] = Cache(clock, CACHE_S)
         self._groups: Cache[str] = Cache(clock, CACHE_S)
         self._refused: frozenset[str] = frozenset()
@@ -111,6 +112,12 @@ class SlackChat:
     def user(self, user: str) -> Mapping[str, Any]:
         """Slack's user object; at most a minute old."""
         return self._users.get(user, lambda: dict(self._call("users.info", {"user": user})["user"]))
+
+    def channel(self, channel: str) -> Mapping[str, Any]:
+        """Slack's object of a channel given by id; at most a minute old."""
+        return self._rooms.get(
+            channel, lambda: dict(self._call("conversations.info", {"channel": channel})["channel"])
+        )
 
     def group_id(self, group: str) -> str:
         """The id of a user group given by handle or id; Permanent when there is none."""

@@ -12,6 +12,7 @@ from bot.blocks import card, modals
 from bot.blocks.ids import ModalPlace
 from bot.blocks.shape import Place
 from bot.domain.errors import Permanent
+from bot.domain.identity import ours_alone
 from bot.ports import Chat
 from tests.double.conftest import Running, start
 from tests.unit.blocks import samples
@@ -148,6 +149,13 @@ def test_people_and_groups(workspace: Workspace) -> None:
         workspace.chat.group_members("nobody")
     with pytest.raises(Permanent, match="user_not_found"):
         workspace.chat.user("U0NOBODY")
+
+
+def test_a_channel_says_whether_it_is_shared(workspace: Workspace) -> None:
+    room = workspace.chat.create_channel(name="inc-7-checkout")
+    assert ours_alone(workspace.chat.channel(room))
+    with pytest.raises(Permanent, match="channel_not_found"):
+        workspace.chat.channel("C0NOWHERE")
 
 
 def test_a_bad_trigger_is_permanent_on_slack(double: Running) -> None:

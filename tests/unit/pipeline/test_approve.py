@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.chat.memory import MemoryChat
 from bot.adapters.store.sql import SqlStore
 from bot.domain.event import EventType, NewEvent, first_break
 from bot.domain.gate import Click, Rule, Verb, grant_is_genuine
+from bot.domain.identity import ours_alone
 from bot.domain.incident import IncidentState
 from bot.domain.incident_fold import option_of
 from bot.domain.plan import ActionClass, PlanState
@@ -271,3 +273,25 @@ def test_the_log_of_many_refusals_stays_whole(store: SqlStore) -> None:
     events = store.read(lambda tx: tx.events(on.incident))
     head = store.read(lambda tx: tx.head(on.incident))
     assert first_break(b"a" * 32, ((e.seq, e.record, e.mac) for e in events), head) is None
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+def test_a_channel_that_another_workspace_reads_decides_nothing(store: SqlStore, verb: Verb) -> None:
+    """Interactions do not say whether their channel is shared, so that Slack is asked; a form names a channel only."""
+    on = stage(store)
+    chat = on.chat
+    assert isinstance(chat, MemoryChat)
+    chat.shared.add(ROOM)
+    assert on.decide(on.click(verb=verb)).rule == Rule.SHARED_CHANNEL
+    chat.shared.clear()
+    del chat.channels[ROOM]
+    assert on.decide(on.click(verb=verb)).rule == Rule.CHANNEL_UNREADABLE
+    assert state(on, on.plans[0].hash) is PlanState.PROPOSED
+
+
+def test_what_a_channel_object_leaves_out_counts_against_it() -> None:
+    assert ours_alone({"is_ext_shared": False, "is_pending_ext_shared": False})
+    assert ours_alone({"is_ext_shared": False, "is_org_shared": True, "is_shared": True})
+    for shared in ({}, {"is_ext_shared": True}, {"is_ext_shared": None}, {"is_ext_shared": 0}):
+        assert not ours_alone(shared)
+    assert not ours_alone({"is_ext_shared": False, "is_pending_ext_shared": True})
