@@ -60,7 +60,7 @@ CARD: list[Json] = [
             mrkdwn("*Service*\norders-api"),
             mrkdwn("*Owner*\n<!subteam^S0ONCALL>"),
             mrkdwn("*Lead*\n<@U0ONCALL1>"),
-            mrkdwn("*Channel*\n<#C0INCIDENTS>"),
+            mrkdwn("*Channel*\n<#C0GENERAL>"),
         ],
         "accessory": {
             "type": "overflow",

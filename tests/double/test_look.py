@@ -17,7 +17,10 @@ DRAWN = [
     ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
     (
         "<@U0ONCALL1> <#C0ALERTS>",
-        '<span class="mention">@oncall-1</span> <span class="mention">#alerts</span>',
+        (
+            '<span class="mention">@oncall-1</span> '
+            '<a class="mention" href="?channel=C0ALERTS" data-channel-link="C0ALERTS">#alerts</a>'
+        ),
     ),
     (
         "<!subteam^S0ONCALL> <!here>",

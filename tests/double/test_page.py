@@ -180,8 +180,8 @@ async def test_phone_width_has_no_sideways_scrolling(double: Running, opened: Op
     wide = await opened.page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390
     await opened.page.click("[data-drawer]")
-    await opened.page.click(".side >> text=incidents")
-    await opened.page.wait_for_selector("text=This is the very beginning of #incidents")
+    await opened.page.click(".side >> text=general")
+    await opened.page.wait_for_selector("text=This is the very beginning of #general")
     await opened.page.screenshot(path=tmp_path / "phone.png")
 
 

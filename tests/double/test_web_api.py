@@ -56,7 +56,7 @@ def test_channels(double: Running) -> None:
     assert double.call("conversations.members", **room)["members"] == ["U0BOT", "U0ONCALL1", "U0ONCALL2"]
     assert double.call("chat.postMessage", channel="C0NONE", text="x")["error"] == "channel_not_found"
     page = double.call("conversations.list", limit=2)
-    assert [c["name"] for c in page["channels"]] == ["alerts", "incidents"]
+    assert [c["name"] for c in page["channels"]] == ["alerts", "general"]
     rest = double.call("conversations.list", limit=2, cursor=page["response_metadata"]["next_cursor"])
     assert [c["name"] for c in rest["channels"]] == ["inc-1-checkout"]
     assert len(double.call("users.conversations", user="U0BOT")["channels"]) == 3

@@ -81,7 +81,11 @@ class Page:
         counts = dict(double.counts)
         return {
             "strip": page(
-                "strip.html", counts=counts, connected=self.delivery.link.connected(), double=double
+                "strip.html",
+                counts=counts,
+                connected=self.delivery.link.connected(),
+                double=double,
+                demo=demo,
             ),
             "side": page("side.html", rooms=regions.side(double, eyes), **common),
             "demo": page("demo.html", demo=demo),

@@ -123,7 +123,7 @@ def side(double: Double, eyes: Eyes) -> list[Json]:
                 "mentions": 0 if current else len(called),
             }
         )
-    return sorted(out, key=lambda c: (c["name"] not in ("alerts", "incidents"), c["name"]))
+    return sorted(out, key=lambda c: (c["name"] not in ("alerts", "general"), c["name"]))
 
 
 def mark_read(double: Double, eyes: Eyes) -> None:

@@ -15,15 +15,13 @@ def fresh(now: float) -> Workspace:
     """A new workspace; `now` is the creation time of its channels in unix seconds."""
     users = {u.id: User(**vars(u)) for u in PEOPLE}
     members = list(users)
-    alerts = Channel("C0ALERTS", "alerts", now, "U0ONCALL1", topic="What monitoring sends")
-    incidents = Channel(
-        "C0INCIDENTS", "incidents", now, "U0ONCALL1", topic="Incidents, one line each", is_general=True
-    )
-    for channel in (alerts, incidents):
+    alerts = Channel("C0ALERTS", "alerts", now, "U0ONCALL1", topic="Alerts, and one line for each incident")
+    general = Channel("C0GENERAL", "general", now, "U0ONCALL1", topic="Company-wide", is_general=True)
+    for channel in (alerts, general):
         channel.members = list(members)
     return Workspace(
         users=users,
-        channels={c.id: c for c in (alerts, incidents)},
+        channels={c.id: c for c in (alerts, general)},
         groups={"S0ONCALL": Group("S0ONCALL", "oncall", "On call", ["U0ONCALL1", "U0ONCALL2"])},
         last_ts=now,
         # Ids go on from the time of day, so that an app with an old database never meets one again.

@@ -91,7 +91,7 @@ def control(workspace: Workspace, body: str) -> Markup:
     target, _, label = body.partition("|")
     known: dict[str, Callable[[str, str], Markup]] = {
         "@": lambda key, _: _mention("@", getattr(workspace.users.get(key), "name", key)),
-        "#": lambda key, label: _mention("#", getattr(workspace.channels.get(key), "name", label or key)),
+        "#": lambda key, label: _channel(workspace, key, label),
         "!": lambda key, label: _special(workspace, key, label),
     }
     if target[:1] in known:
@@ -110,6 +110,15 @@ def link(address: str, label: str) -> Markup:
 
 def _mention(sign: str, name: str) -> Markup:
     return Markup('<span class="mention">{}{}</span>').format(sign, name)
+
+
+def _channel(workspace: Workspace, key: str, label: str) -> Markup:
+    """A channel that exists is a link to it."""
+    known = workspace.channels.get(key)
+    if known is None:
+        return _mention("#", label or key)
+    shape = Markup('<a class="mention" href="?channel={0}" data-channel-link="{0}">#{1}</a>')
+    return shape.format(known.id, known.name)
 
 
 def _special(workspace: Workspace, key: str, label: str) -> Markup:

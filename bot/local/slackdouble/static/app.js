@@ -3,6 +3,7 @@
 const body = document.body;
 const place = { channel: body.dataset.channel, as: body.dataset.as, thread: body.dataset.thread };
 const seen = {};
+const drawn = new Set();
 let asked = false;
 let again = false;
 
@@ -64,8 +65,11 @@ function swapLines(holder, html) {
     clocks(child);
     return child;
   });
+  // What was said to this person alone must not stay unseen below the fold.
+  const told = drawn.has(holder.id) && wanted.some((child) => child.classList.contains("whisper") && !had.has(child.id));
+  drawn.add(holder.id);
   holder.replaceChildren(...wanted);
-  if (end) holder.scrollTop = holder.scrollHeight;
+  if (end || told) holder.scrollTop = holder.scrollHeight;
 }
 
 function show(parts) {
@@ -126,6 +130,7 @@ async function refresh() {
 
 function go(change, jump) {
   Object.assign(place, change);
+  drawn.clear();
   const where = new URLSearchParams({ channel: place.channel, as: place.as, ...(place.thread && { thread: place.thread }) });
   history.pushState({ ...place }, "", `?${where}`);
   body.classList.remove("drawer");
@@ -164,7 +169,8 @@ function asks(confirm) {
     head.append(title);
     const inside = document.createElement("div");
     inside.className = "inside";
-    inside.innerHTML = confirm.html;
+    if (confirm.text) inside.textContent = confirm.text;
+    else inside.innerHTML = confirm.html;
     clocks(inside);
     const foot = document.createElement("footer");
     for (const [label, style, yes] of [[confirm.deny, "", false], [confirm.confirm, confirm.style, true]]) {
@@ -225,7 +231,7 @@ document.addEventListener("click", (event) => {
   else if (body.classList.contains("drawer") && !hit(".side")) body.classList.remove("drawer");
   else if (hit("[data-drawer]")) body.classList.toggle("drawer");
   else if (hit("[data-view-close]")) send({ type: "view_close", view_id: hit("form").dataset.view });
-  else if ((found = hit("[data-scenario]"))) scenario(found.dataset.scenario);
+  else if ((found = hit("[data-scenario]"))) scenario(found);
   else if ((found = hit("button[data-act], a[data-act]"))) use(found, found.dataset.value);
   for (const menu of document.querySelectorAll("details.menu[open], details.pins[open]")) {
     if (!menu.contains(event.target) || hit(".pop button")) menu.open = false;
@@ -250,8 +256,10 @@ document.addEventListener("submit", (event) => {
   const typed = box.value.trim();
   if (!typed) return;
   box.value = "";
-  const thread = form.dataset.composer === "thread" ? { thread_ts: place.thread } : {};
-  send({ typed, channel: place.channel, ...thread });
+  const inThread = form.dataset.composer === "thread";
+  const holder = byId(inThread ? "thread" : "messages");
+  holder.scrollTop = holder.scrollHeight;
+  send({ typed, channel: place.channel, ...(inThread && { thread_ts: place.thread }) });
 });
 
 document.addEventListener("keydown", (event) => {
@@ -267,7 +275,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-async function scenario(name) {
+async function scenario(button) {
+  const name = button.dataset.scenario;
+  const running = button.dataset.running;
+  if (running && !(await asks({
+    title: "Start another scenario?",
+    html: "",
+    text: `“${running}” has not come to its end. Production starts anew; the incident stays open.`,
+    confirm: "Start", deny: "Not yet", style: "primary",
+  }))) return;
   const answer = await fetch("/page/scenario", {
     method: "POST",
     headers: { "content-type": "application/json" },
