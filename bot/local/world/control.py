@@ -40,10 +40,12 @@ class ControlDoor:
         return JSONResponse({"ok": True})
 
     async def scenarios(self, _: Request) -> Response:
-        """List what can be started, and what runs."""
+        """List what can be started, what runs, and how many alerts were sent since the world began."""
         listed = [{"name": s.name, "title": s.title, "text": s.text} for s in SCENARIOS]
         run = self.production.run
-        return JSONResponse({"scenarios": listed, "running": run.scene.name if run else None})
+        running = run.scene.name if run and not run.over else None
+        sent = self.production.alerts_sent
+        return JSONResponse({"scenarios": listed, "running": running, "alerts_sent": sent})
 
     async def start(self, request: Request) -> Response:
         """Start a scenario; the one before ends."""

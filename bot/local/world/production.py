@@ -60,7 +60,13 @@ class Production:
         self._watcher = Watcher(options, access.token_of(WORLD), Path(self.certificate.certificate))
         self._starting = asyncio.Lock()
         self._runs = 0
+        self._sent_before = 0
         self.run: Run | None = None
+
+    @property
+    def alerts_sent(self) -> int:
+        """Alerts taken by the product in all runs so far."""
+        return self._sent_before + (self.run.sender.sent if self.run else 0)
 
     async def keep(self) -> None:
         """Run the cluster's control loops until cancelled."""
@@ -83,6 +89,7 @@ class Production:
             instances = self._instances(scene)
             self._runs += 1
             alerts = draw_alerts(scene, instances)
+            self._sent_before = self.alerts_sent
             self.run = Run(self._runs, scene, alerts, instances, self._options, Sender(self._options))
             self.run.begin(self._watcher)
             return self.run

@@ -58,6 +58,13 @@ class Run:
         settled_at = now - max((shift.lag for shift in self.scene.system.shifts), default=0.0)
         return all(self.scene.curves[driver].level(settled_at) < _CALM for driver in drivers)
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen by itself: every alert was sent, and ended where something was fixed."""
+        if self.sender.started_at is None or self.sender.sent < len(self.alerts):
+            return False
+        return self.scene.ends != "fixed" or self.sender.resolved >= len(self.alerts)
+
     def facts(self) -> dict[str, Any]:
         """What the demo's driver may know while the run goes on."""
         return {
