@@ -1,11 +1,11 @@
 """Private answers to commands: short readings of an incident that only the person who asked sees."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.blocks import cause, options
 from bot.blocks.card import lock_screen, state_words
 from bot.blocks.ids import REVIEW, Reference, action_id
-from bot.blocks.postmortem import actors_of, inert_markdown
+from bot.blocks.postmortem import inert_markdown
 from bot.blocks.shape import Block, Rendered, actions, button, context, mrkdwn, rendered, section
 from bot.blocks.text import channel_link, clip, clock_utc, mention, moment, safe, severity_word
 from bot.domain.command import HELP_LINES, CommandVerb
@@ -104,15 +104,15 @@ def offered(incident: Incident, *, deciding: bool) -> Rendered:
     return _answer(lines[0], blocks, incident)
 
 
-def draft(incident: Incident, markdown: str) -> Rendered:
-    """The post-mortem draft, or that there is none yet."""
+def draft(incident: Incident, markdown: str, names: Mapping[str, str]) -> Rendered:
+    """The post-mortem draft, or that there is none yet; `names` are people by their user id."""
     if not markdown:
         return said(
             f"{incident.key} has no post-mortem draft yet; it is written when the incident is resolved."
         )
     block: Block = {
         "type": "markdown",
-        "text": clip(inert_markdown(markdown, actors=actors_of(incident)), 11_500),
+        "text": clip(inert_markdown(markdown, names=names), 11_500),
     }
     return _answer(f"{incident.key}: post-mortem draft", [block], incident)
 

@@ -54,7 +54,7 @@ def lock_screen(incident: Incident) -> str:
     """One line for phones: severity, number, title, and whether somebody is needed."""
     waiting = len(options.decidable(incident))
     need = (
-        f" · {waiting} option{'s' if waiting > 1 else ''} need you"
+        f" · {waiting} {'options need' if waiting > 1 else 'option needs'} you"
         if waiting and not incident.observe_only
         else ""
     )
@@ -160,4 +160,6 @@ def _context(incident: Incident, place: Place) -> str:
         f"log {incident.seq}·{incident.head[:8]}",
         f"updated {moment(last_ms)}",
     ]
+    if incident.diagnosis is not None and incident.diagnosis.evidence:
+        parts.append("evidence in the thread")
     return " · ".join(parts)

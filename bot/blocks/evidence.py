@@ -7,7 +7,7 @@ from bot.blocks.card import lock_screen
 from bot.blocks.cause import cause_words
 from bot.blocks.shape import Block, Place, Rendered, context, rendered, section, table
 from bot.blocks.text import clock_utc, line, safe
-from bot.domain.evidence import Evidence, EvidenceRole
+from bot.domain.evidence import Diagnosis, Evidence, EvidenceRole
 from bot.domain.incident import Incident
 from bot.domain.trust import Trust
 
@@ -25,11 +25,9 @@ def render(incident: Incident, place: Place) -> Rendered:
     """The table, hypotheses below it, gaps last."""
     diagnosis = incident.diagnosis
     items = diagnosis.evidence if diagnosis else ()
-    blocks: list[Block] = [
-        section(f"*Evidence of {incident.key}* — {len(items)} facts; sentences on the card cite them.")
-    ]
+    blocks: list[Block] = [section(f"*Evidence of {incident.key}* — {_counted(incident.diagnosis)}")]
     if items:
-        rows = [("#", "Time", "What", "Role and source"), *(_row(item) for item in items[:_MOST_ROWS])]
+        rows = [("#", "What was seen", "Role"), *(_row(item) for item in items[:_MOST_ROWS])]
         blocks.append(table(rows))
     if diagnosis and diagnosis.hypotheses:
         blocks.append(section(_ranking(incident)))
@@ -41,12 +39,25 @@ def render(incident: Incident, place: Place) -> Rendered:
     return rendered(text, blocks, prefix=f"{incident.id}:evidence", revision=incident.seq)
 
 
-def _row(item: Evidence) -> tuple[str, str, str, str]:
+def _counted(diagnosis: Diagnosis | None) -> str:
+    if diagnosis is None:
+        return "it is being collected."
+    count = len(diagnosis.evidence)
+    if not count and diagnosis.missing:
+        return "nothing could be established."
+    if not count:
+        return "nothing unusual was seen in metrics, logs and changes."
+    return f"{count} {'facts' if count > 1 else 'fact'}; the sentences on the card cite them."
+
+
+def _row(item: Evidence) -> tuple[str, str, str]:
+    """Three columns, because a fourth is out of sight in a thread and on a phone."""
     quote = f" “{line(item.quote, 160)}”" if item.quote else ""
     public = " (anybody could have written this)" if item.trust is Trust.PUBLIC else ""
-    at = clock_utc(int(item.at * 1000)).removesuffix(" UTC") if item.at else "—"
-    what = f"{line(item.service, 50)}: {line(item.text, 240)}" if item.service else line(item.text, 260)
-    return item.id, at, f"{what}{quote}{public}", f"{_ROLE_WORDS[item.role]} · {line(item.source, 40)}"
+    at = f" · {clock_utc(int(item.at * 1000)).removesuffix(' UTC')}" if item.at else ""
+    named = not item.service or item.service in item.text
+    what = line(item.text, 260) if named else f"{line(item.service, 50)}: {line(item.text, 240)}"
+    return item.id, f"{what}{quote}{public}", f"{_ROLE_WORDS[item.role]} · {line(item.source, 40)}{at}"
 
 
 def _ranking(incident: Incident) -> str:

@@ -114,7 +114,7 @@ def checks_words(plan: Mapping[str, Any]) -> str:
         bound = (str(check["signal"]), int(check["below_milli"]), int(check["within_s"]))
         services.setdefault(bound, []).append(safe(check["service"], 50))
     said = [
-        f"{safe(signal, 40)} of {', '.join(names)} below {thousandths(below)} within {within} s"
+        f"{signal_words(signal)} of {', '.join(names)} below {reading(signal, below / 1000)} within {within} s"
         for (signal, below, within), names in services.items()
     ]
     return "; ".join(said) or "none declared"
@@ -126,9 +126,14 @@ def facts_words(option: OptionView) -> str:
     return " · ".join([*said, radius_words(option.plan)] if option.plan["blast_radius"] else said)
 
 
-def thousandths(milli: int) -> str:
-    """A bound as people write it."""
-    return f"{milli / 1000:g}"
+def signal_words(signal: str) -> str:
+    """A signal's name as words, safe for mrkdwn: error ratio."""
+    return safe(signal.replace("_", " "), 40)
+
+
+def reading(signal: str, value: float) -> str:
+    """A signal's value as people read it; ratios in per cent."""
+    return f"{value * 100:.3g} %" if signal.endswith("_ratio") else f"{value:.3g}"
 
 
 def outcome_words(option: OptionView) -> str:

@@ -42,7 +42,8 @@ def _news(incident: Incident, shown: list[OptionView]) -> str:
     if active:
         return f"running {options.title(active[-1])}"
     if waiting and not incident.observe_only:
-        return f"{len(waiting)} option{'s' if len(waiting) > 1 else ''} need a decision: {options.title(waiting[0])}"
+        need = "options need" if len(waiting) > 1 else "option needs"
+        return f"{len(waiting)} {need} a decision: {options.title(waiting[0])}"
     if waiting:
         return f"would propose {options.title(waiting[0])}"
     if shown:
@@ -153,10 +154,10 @@ def _run_buttons(incident: Incident, option: OptionView) -> list[Block]:
 def _outcome(option: OptionView) -> str:
     said = [f"*{options.outcome_words(option)}*"]
     for check in option.checks:
-        value = "no reading" if check.value is None else f"{check.value:.3g}"
-        mark = "✓" if check.passed else "✗"
+        value = "no reading" if check.value is None else options.reading(check.signal, check.value)
+        mark, bound = "✓" if check.passed else "✗", options.reading(check.signal, check.bound)
         said.append(
-            f"{mark} {safe(check.signal, 40)} of {code(check.service, 50)}: {value}, wanted below {check.bound:g}"
+            f"{mark} {options.signal_words(check.signal)} of {code(check.service, 50)}: {value}, wanted below {bound}"
         )
     if option.note:
         said.append(safe(option.note, 300))

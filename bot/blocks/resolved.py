@@ -22,7 +22,7 @@ def render(incident: Incident, place: Place) -> Rendered:
     blocks = [
         section("\n".join(lines)),
         context(
-            f"{severity_word(incident.severity)} · opened {moment(incident.opened_ms)} · post-mortem draft follows"
+            f"{severity_word(incident.severity)} · opened {moment(incident.opened_ms)} · the post-mortem draft follows in the thread of the card"
         ),
     ]
     text = f"{incident.key} {word} after {took}"

@@ -20,11 +20,18 @@ def _short(body: _Body) -> str:
     return str(body["plan_hash"])[:8]
 
 
+def _rule(body: _Body) -> str:
+    return str(body["rule"]).replace("_", " ")
+
+
 def _folded(body: _Body) -> str:
-    resolved = f", {body['resolved']} resolved" if body["resolved"] else ""
-    return (
-        f"{body['count']} alerts folded in ({body['total']} in all, {body['still_firing']} firing{resolved})."
-    )
+    total, firing = body["total"], body["still_firing"]
+    ended = f"{body['resolved']} {'alert' if body['resolved'] == 1 else 'alerts'} ended"
+    if not body["count"] and body["resolved"]:
+        return f"{ended}; {firing} of {total} still firing."
+    resolved = f", {ended}" if body["resolved"] else ""
+    joined = f"{body['count']} {'alert' if body['count'] == 1 else 'alerts'} folded in"
+    return f"{joined}{resolved} ({total} in all, {firing} firing)."
 
 
 def _ranked(body: _Body) -> str:
@@ -52,7 +59,9 @@ def _verified(body: _Body) -> str:
 
 
 def _step(word: str) -> Callable[[_Body], str]:
-    return lambda body: f"Step {body['step']} ({body['phase']}) {word} in plan {_short(body)}."
+    return lambda body: (
+        f"{'Undo of step' if body['phase'] == 'undo' else 'Step'} {body['step']} {word} in plan {_short(body)}."
+    )
 
 
 _TELLERS: Mapping[EventType, Callable[[_Body], str]] = {
@@ -66,11 +75,11 @@ _TELLERS: Mapping[EventType, Callable[[_Body], str]] = {
     EventType.HYPOTHESES_RANKED: _ranked,
     EventType.OPTIONS_PROPOSED: _proposed,
     EventType.APPROVAL_GRANTED: lambda body: f"Plan {_short(body)} approved.",
-    EventType.APPROVAL_REFUSED: lambda body: f"Approval of plan {_short(body)} refused: {body['rule']}.",
+    EventType.APPROVAL_REFUSED: lambda body: f"Approval of plan {_short(body)} refused: {_rule(body)}.",
     EventType.PLAN_REJECTED: lambda body: f"Plan {_short(body)} rejected.",
     EventType.PLAN_EXPIRED: lambda body: f"Plan {_short(body)} expired.",
     EventType.EXECUTION_CLAIMED: lambda body: f"Plan {_short(body)} started.",
-    EventType.EXECUTION_REFUSED: lambda body: f"Plan {_short(body)} refused by the executor: {body['rule']}.",
+    EventType.EXECUTION_REFUSED: lambda body: f"Plan {_short(body)} refused by the executor: {_rule(body)}.",
     EventType.STEP_DONE: _step("done"),
     EventType.STEP_FAILED: _step("failed"),
     EventType.STEP_PARKED: _step("parked for a human"),

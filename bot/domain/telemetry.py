@@ -51,6 +51,12 @@ class ChangeKind(StrEnum):
     CONFIG = "config"
     FLAG = "flag"
 
+    @property
+    def noun(self) -> str:
+        """The kind as a noun in a sentence: a deploy, a scaling, a configuration change."""
+        nouns = {"scale": "scaling", "config": "configuration change", "flag": "flag change"}
+        return nouns.get(self.value, self.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

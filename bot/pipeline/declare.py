@@ -30,7 +30,7 @@ def declare(
     lead = _lead(alerts)
     others = len(services) - 1
     title = f"{lead.name} on {lead.service or 'an unnamed service'}" + (
-        f" and {others} more" if others else ""
+        f" and {others} more {'services' if others > 1 else 'service'}" if others else ""
     )
     open_key = f"{now:.3f}:{services[0]}"
     row = _row(tx, incident, title, judged.severity, open_key, services, now)

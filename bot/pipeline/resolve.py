@@ -38,6 +38,8 @@ def resolve(
     tx.set_state(incident, IncidentState.RESOLVED)
     for kind in (MessageKind.CARD, MessageKind.RESOLVED):
         tx.want_message(incident, kind, now=now)
+    if tx.message(incident, MessageKind.PROPOSAL) is not None:
+        tx.want_message(incident, MessageKind.PROPOSAL, now=now)
     if row.severity.own_channel:
         tx.want_message(incident, MessageKind.ANNOUNCEMENT, now=now)
     return tx.add_task(TaskKind.REVIEW, incident, reason, due_at=now)

@@ -45,7 +45,9 @@ def place_of(incident: Incident, row: IncidentRow, group: str) -> Place:
 
 def channel_name(incident: Incident) -> str:
     """inc-142-checkout-errors: lower-case ASCII letters, digits and hyphens, at most 80 characters."""
-    flat = unicodedata.normalize("NFKD", incident.title).encode("ascii", "ignore").decode().lower()
+    # The count after the name grows old, and CamelCase cannot be read in lower case.
+    title = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", re.sub(r" and \d+ more services?$", "", incident.title))
+    flat = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", flat).strip("-")[:60].strip("-")
     return f"inc-{incident.number}-{slug}".strip("-")
 

@@ -31,7 +31,7 @@ from bot.slack.recording import MARKS
 _log = structlog.get_logger()
 _BATCH = 50
 _TRIES = 3
-_POISON = (KeyError, LookupError, TypeError, ValueError, Permanent, Conflict)
+_POISON = (LookupError, TypeError, ValueError, AttributeError, RecursionError, Permanent, Conflict)
 _DECIDERS = {"click": clicks.decide, "command": words.decide}
 
 
@@ -109,7 +109,7 @@ def _carry_out(parts: DecidingParts, person: Person, decision: Decision) -> None
             parts.queue.poke("bot.jobs.work", task)
         except Retryable as error:
             _log.warning("poke_lost", task=task, reason=str(error))
-    answer = decision.answer
+    answer = decision.answering(parts.chat) if decision.answering else decision.answer
     if decision.view is not None:
         try:
             parts.chat.open_view(trigger_id=person.trigger_id, view=decision.view)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import structlog
 
+from bot.blocks.postmortem import actors_of
 from bot.blocks.shape import Rendered
 from bot.boundary import guarded
 from bot.domain.errors import Permanent, Retryable, Undecided
@@ -19,6 +20,7 @@ from bot.domain.incident import Incident
 from bot.domain.records import IncidentRow, Message, MessageKind
 from bot.ports import Chat, Clock, Store, Transaction
 from bot.slack.homes import Spot, furnish, open_channel, place_of, spot_of, topic_of
+from bot.slack.names import names_of
 from bot.slack.pace import Pace
 from bot.slack.rendering import Content, render
 
@@ -260,7 +262,8 @@ class Outbox:
     def _render(self, job: _Job) -> Rendered:
         row = replace(job.row, channel=job.row.channel or job.message.channel)
         place = place_of(job.incident, row, self.group_id)
-        return render(job.message.kind, Content(job.incident, place, job.message.text, job.postmortem))
+        names = names_of(self.chat, actors_of(job.incident)) if job.postmortem else {}
+        return render(job.message.kind, Content(job.incident, place, job.message.text, job.postmortem, names))
 
     def _delay(self, job: _Job, until: float, reason: str) -> None:
         self.store.transact(lambda tx: tx.delay_message(job.message.id, next_at=until, reason=reason))

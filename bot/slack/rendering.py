@@ -1,7 +1,7 @@
 """Which message is drawn by which pure function; the order of `MessageKind` is not the order of posting."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -23,6 +23,7 @@ class Content:
     place: Place
     text: str = ""
     postmortem: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 _RENDERERS: Mapping[MessageKind, Callable[[Content], Rendered]] = {
@@ -33,7 +34,7 @@ _RENDERERS: Mapping[MessageKind, Callable[[Content], Rendered]] = {
     MessageKind.HYPOTHESIS: lambda content: hypothesis.render(content.incident, content.place),
     MessageKind.RESOLVED: lambda content: resolved.render(content.incident, content.place),
     MessageKind.POSTMORTEM: lambda content: postmortem.render(
-        content.incident, content.place, content.postmortem
+        content.incident, content.place, content.postmortem, content.names
     ),
     MessageKind.NOTICE: lambda content: notice.render(content.incident, content.place, content.text),
 }

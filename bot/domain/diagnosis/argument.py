@@ -130,11 +130,11 @@ def _argue_change(suspect: Suspect, docket: Docket, argument: Argument) -> None:
     lead = f"{near.lead_s:.0f} s before" if near.lead_s > 0 else "together with"
     number = docket.file(
         f"change {change.service} {change.at} {change.title}", EvidenceKind.CHANGE, EvidenceRole.CAUSE,
-        change.service, change.at, f"{change.kind.value} of {change.service} at {clock(change.at)}{_moved(suspect)}",
+        change.service, change.at, f"{change.kind.noun} of {change.service} at {clock(change.at)}{_moved(suspect)}",
         source="changes", quote=change.title, link=change.link,
         value={"before": change.before, "after": change.after, "lead_s": round(near.lead_s)},
     )  # fmt: skip
-    argument.say(f"A {change.kind.value} of {change.service} came {lead} its trouble", number)
+    argument.say(f"A {change.kind.noun} of {change.service} came {lead} its trouble", number)
 
 
 def _moved(suspect: Suspect) -> str:
@@ -192,7 +192,7 @@ def _argue_reach(
         numbers.append(
             docket.file(
                 "path " + " ".join(path), EvidenceKind.TOPOLOGY, EvidenceRole.MECHANISM, suspect.service,
-                scene.onset_at, f"the trouble travels {' -> '.join(path)}", source="topology",
+                scene.onset_at, f"the trouble travels {' → '.join(path)}", source="topology",
                 value={"path": list(path), "reach": round(suspect.reach, 3), "unwell": len(suspect.dependants)},
             )
         )  # fmt: skip

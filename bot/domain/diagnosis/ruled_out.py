@@ -13,7 +13,7 @@ def file_ruled_out(top: Suspect, scene: Scene, docket: Docket) -> None:
         docket.file(
             f"not {change.service} {change.at} {change.title}", EvidenceKind.CHANGE, EvidenceRole.RULED_OUT,
             change.service, change.at,
-            f"{change.kind.value} of {change.service} at {clock(change.at)} is not the cause: "
+            f"{change.kind.noun} of {change.service} at {clock(change.at)} is not the cause: "
             f"{_why_not(change, top, scene)}",
             source="changes", quote=change.title, link=change.link,
         )  # fmt: skip

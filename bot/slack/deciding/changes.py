@@ -31,7 +31,7 @@ def open_incident(
         observe_only=parts.observe_only,
     )
     row = tx.incident_row(declared.incident)
-    where = "a channel of its own" if severity.own_channel else "a thread in the alerts channel"
+    where = "a channel of its own" if severity.own_channel else "the alerts channel"
     text = f"INC-{row.number if row else 0} is open as {severity.label}; its card appears in {where}."
     return Decision("declared", said(text), tasks=(declared.task,))
 

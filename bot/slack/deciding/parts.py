@@ -49,13 +49,17 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a row came to. `note` is kept with the row; `answer` is for the person alone."""
+    """What a row came to. `note` is kept with the row; `answer` is for the person alone.
+
+    `answering` makes an answer that asks Slack for something, after the transaction.
+    """
 
     note: str
     answer: Rendered | None = None
     tasks: tuple[int, ...] = ()
     view: Mapping[str, Any] | None = None
     gate: "GateRequest | None" = None
+    answering: Callable[[Chat], Rendered] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ def request_of(parts: DecidingParts, payload: Mapping[str, Any], received_at: fl
 
 def refused(request: Request, home_team: str) -> str:
     """Why this person may use nothing at all, in one sentence, or an empty string."""
-    if request.person.team != home_team:
+    # In a shared channel the event may name no workspace but ours; the account itself always does.
+    if request.person.team != home_team or request.identity.team not in ("", home_team):
         return _NOT_OURS[IdentityKind.STRANGER]
     return _NOT_OURS.get(request.identity.kind, "")
 

@@ -6,6 +6,8 @@ from bot.blocks import answers, modals
 from bot.blocks.answers import said
 from bot.blocks.ids import ModalPlace, Reference
 from bot.blocks.options import decidable
+from bot.blocks.postmortem import actors_of
+from bot.blocks.shape import Rendered
 from bot.blocks.text import safe
 from bot.domain.command import Command, CommandVerb, Unknown, parse
 from bot.domain.event_words import USAGE, event_from
@@ -13,7 +15,7 @@ from bot.domain.gate import Verb
 from bot.domain.incident import Incident, OptionView, Severity
 from bot.domain.records import IncidentRow
 from bot.pipeline.switch import TENANT
-from bot.ports import Transaction
+from bot.ports import Chat, Transaction
 from bot.slack.deciding import changes, reviewing
 from bot.slack.deciding.parts import (
     DecidingParts,
@@ -25,6 +27,7 @@ from bot.slack.deciding.parts import (
     implied,
     known_member,
 )
+from bot.slack.names import names_of
 
 _GROUP_ONLY = (CommandVerb.EVENT, CommandVerb.UNFREEZE)
 _ALWAYS = (CommandVerb.STOP, CommandVerb.FREEZE, CommandVerb.HELP)
@@ -94,13 +97,27 @@ def _freeze(parts: DecidingParts, tx: Transaction, request: Request, command: Co
 
 
 def _unfreeze(parts: DecidingParts, tx: Transaction, request: Request, command: Command) -> Decision:
-    now, by = parts.clock.now(), request.person.user
-    scopes = [_scope(command.rest)]
+    """Lift exactly one switch: the named one, else the stop of the incident that is meant, else that of everything."""
+    scope = _lifted(tx, request, command)
+    if not scope:
+        return Decision(
+            "unfreeze what",
+            said("Nothing was allowed. Say `unfreeze`, `unfreeze service NAME` or `unfreeze INC-7`."),
+        )
+    changes.set_freeze(tx, [scope], on=False, by=request.person.user, now=parts.clock.now())
+    still = " The freeze of everything still holds; `unfreeze` lifts it." if tx.switched_on([TENANT]) else ""
+    text = f"Changes are allowed again ({safe(scope, 120)}); each still needs its own approval.{still}"
+    return Decision("unfreeze", said(text))
+
+
+def _lifted(tx: Transaction, request: Request, command: Command) -> str:
+    if command.rest:
+        scope = _scope(command.rest)
+        return "" if scope == TENANT else scope
     row = implied(tx, request.person, command.number)
-    if row is not None and not command.rest:
-        scopes.append(f"incident:{row.number}")
-    changes.set_freeze(tx, scopes, on=False, by=by, now=now)
-    return Decision("unfreeze", said("Changes are allowed again; each still needs its own approval."))
+    if row is not None and (command.number or tx.switched_on([f"incident:{row.id}"])):
+        return f"incident:{row.number}"
+    return "" if command.number else TENANT
 
 
 def _scope(rest: str) -> str:
@@ -200,7 +217,12 @@ def _note(
 def _postmortem(
     parts: DecidingParts, tx: Transaction, request: Request, command: Command, row: IncidentRow
 ) -> Decision:
-    return Decision("post-mortem", answers.draft(folded(tx, row), tx.postmortem(row.id)))
+    incident, markdown = folded(tx, row), tx.postmortem(row.id)
+
+    def answering(chat: Chat) -> Rendered:
+        return answers.draft(incident, markdown, names_of(chat, actors_of(incident)))
+
+    return Decision("post-mortem", answering=answering)
 
 
 _GENERAL: Mapping[CommandVerb, _General] = {

@@ -223,9 +223,10 @@ def test_a_closed_incident_offers_nothing_any_more() -> None:
     assert buttons(card.render(incident, PLACE)) == []
 
 
-def test_the_post_mortem_mentions_those_who_acted_and_nobody_else() -> None:
-    text = "- approved by <@U0ONCALL1> [3]\n- said <@U0SOMEBODY> <!channel>"
-    shown = postmortem.render(samples.DONE, PLACE, text).blocks[0]["text"]
-    assert shown.startswith("- approved by <@U0ONCALL1> [3]")
-    assert "<@U0SOMEBODY>" not in shown
-    assert "<!" not in shown
+def test_the_post_mortem_names_people_and_mentions_nobody() -> None:
+    text = "- approved by <@U0ONCALL1> [3]\n- said <@U0SOMEBODY> <!channel>\n- then <@U0HOSTILE>"
+    names = {"U0ONCALL1": "oncall-1", "U0HOSTILE": "<!here> [x](http://e.example) **@channel**"}
+    shown = postmortem.render(samples.DONE, PLACE, text, names).blocks[0]["text"]
+    assert shown.splitlines()[:2] == ["- approved by oncall-1 [3]", "- said ‹U0SOMEBODY› &lt;!channel&gt;"]
+    assert shown.splitlines()[2] == "- then here xhttpe.example channel"
+    assert postmortem.actors_of(samples.DONE) == {"U0ONCALL1"}
