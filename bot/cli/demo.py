@@ -41,7 +41,8 @@ def demo(
 ) -> None:
     """Start everything, supervise it, and end all of it on Ctrl-C."""
     configure("demo")
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # A shell's background job would ignore Ctrl-C.
+        signal.signal(number, _as_interrupt)
     if headless and not scenario:
         message = "--headless needs --scenario (bad-deploy, db-cascade, recorded, planned-event)"
         raise Permanent(message)

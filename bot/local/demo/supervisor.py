@@ -138,11 +138,26 @@ class Supervisor:
         """End the product before what it stands on, so that it can say goodbye to its queue and to Slack."""
         product = [child for name, child in self._running.items() if name not in INFRASTRUCTURE]
         base = [child for name, child in self._running.items() if name in INFRASTRUCTURE]
-        for group in (product, base):
-            _end(group)
+        with _undisturbed():
+            for group in (product, base):
+                _end(group)
         for log in self._logs.values():
             log.close()
         (self._layout.data_dir / "run.json").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C while children are being ended must not leave any of them behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
 
 
 def _end(children: Sequence["subprocess.Popen[bytes]"]) -> None:
