@@ -7,7 +7,7 @@ from bot.domain.incident import IncidentState, Severity
 from bot.domain.plan import PlanState
 from bot.domain.records import TaskKind
 from bot.slack.inbox import decide_inbox
-from tests.slack.desk import Desk
+from tests.slack.desk import Desk, person
 
 READING = ("status", "why", "timeline", "options", "postmortem", "help")
 
@@ -110,6 +110,42 @@ async def test_stop_and_unfreeze(desk: Desk) -> None:
     desk.send()
     await desk.click("U0ONCALL1", desk.post("proposal"), "approve")
     assert desk.store.read(lambda tx: tx.grant(plan.hash)) is not None
+
+
+async def test_unfreeze_lifts_only_what_is_meant(desk: Desk) -> None:
+    desk.declare()
+
+    def on(*scopes: str) -> list[str]:
+        return desk.store.read(lambda tx: [scope for scope in scopes if tx.switched_on([scope])])
+
+    await desk.slash("U0ONCALL1", "freeze")
+    await desk.slash("U0ONCALL1", "freeze service checkout")
+    await desk.slash("U0ONCALL1", "stop")
+    every = ("tenant", "service:checkout", "incident:inc-1")
+    for words, left in (
+        ("unfreeze checkout", every),
+        ("unfreeze INC-9", every),
+        ("unfreeze service checkout", ("tenant", "incident:inc-1")),
+        ("unfreeze", ("tenant",)),
+        ("unfreeze", ()),
+    ):
+        await desk.slash("U0ONCALL1", words)
+        assert tuple(on(*every)) == left, words
+    await desk.slash("U0ONCALL1", "stop")
+    await desk.slash("U0ONCALL1", "freeze")
+    await desk.slash("U0ONCALL1", "unfreeze INC-1")
+    assert "still holds" in desk.whisper()
+    assert on(*every) == ["tenant"]
+
+
+async def test_a_stranger_whose_mention_names_only_our_workspace_is_refused(desk: Desk) -> None:
+    incident = desk.declare()
+    desk.chat.people["U0PARTNER"] = {**person("U0PARTNER"), "team_id": "T0PARTNER"}
+    await desk.mention("U0PARTNER", "resolve", thread_ts=desk.post("card").ts)
+    assert "other workspaces" in desk.whisper()
+    row = desk.store.read(lambda tx: tx.incident_row(incident))
+    assert row is not None
+    assert row.state.open
 
 
 async def test_freeze_is_in_the_tenants_own_chain(desk: Desk) -> None:
