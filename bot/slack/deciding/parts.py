@@ -49,13 +49,17 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a row came to. `note` is kept with the row; `answer` is for the person alone."""
+    """What a row came to. `note` is kept with the row; `answer` is for the person alone.
+
+    `answering` makes an answer that asks Slack for something, after the transaction.
+    """
 
     note: str
     answer: Rendered | None = None
     tasks: tuple[int, ...] = ()
     view: Mapping[str, Any] | None = None
     gate: "GateRequest | None" = None
+    answering: Callable[[Chat], Rendered] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from bot.blocks import answers, modals
 from bot.blocks.answers import said
 from bot.blocks.ids import ModalPlace, Reference
 from bot.blocks.options import decidable
+from bot.blocks.postmortem import actors_of
+from bot.blocks.shape import Rendered
 from bot.blocks.text import safe
 from bot.domain.command import Command, CommandVerb, Unknown, parse
 from bot.domain.event_words import USAGE, event_from
@@ -13,7 +15,7 @@ from bot.domain.gate import Verb
 from bot.domain.incident import Incident, OptionView, Severity
 from bot.domain.records import IncidentRow
 from bot.pipeline.switch import TENANT
-from bot.ports import Transaction
+from bot.ports import Chat, Transaction
 from bot.slack.deciding import changes, reviewing
 from bot.slack.deciding.parts import (
     DecidingParts,
@@ -25,6 +27,7 @@ from bot.slack.deciding.parts import (
     implied,
     known_member,
 )
+from bot.slack.names import names_of
 
 _GROUP_ONLY = (CommandVerb.EVENT, CommandVerb.UNFREEZE)
 _ALWAYS = (CommandVerb.STOP, CommandVerb.FREEZE, CommandVerb.HELP)
@@ -214,7 +217,12 @@ def _note(
 def _postmortem(
     parts: DecidingParts, tx: Transaction, request: Request, command: Command, row: IncidentRow
 ) -> Decision:
-    return Decision("post-mortem", answers.draft(folded(tx, row), tx.postmortem(row.id)))
+    incident, markdown = folded(tx, row), tx.postmortem(row.id)
+
+    def answering(chat: Chat) -> Rendered:
+        return answers.draft(incident, markdown, names_of(chat, actors_of(incident)))
+
+    return Decision("post-mortem", answering=answering)
 
 
 _GENERAL: Mapping[CommandVerb, _General] = {
