@@ -9,6 +9,9 @@ from bot.domain.errors import Permanent
 from bot.domain.records import RawBody
 from bot.ports import AlertParser
 
+# What a parser may raise for a body that it was not made for; the body is at fault, not the pass.
+_UNREADABLE = (Permanent, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
 
 class Normalized(StrEnum):
     """How reading a payload ended."""
@@ -37,7 +40,7 @@ def normalize(raw: RawBody, parsers: Mapping[str, AlertParser]) -> NormalizeOutc
         return NormalizeOutcome(Normalized.UNKNOWN_KIND, detail=f"no parser is configured for {raw.kind!r}")
     try:
         alerts = parser.parse(raw.body, source=raw.source, received_at=raw.received_at)
-    except Permanent as error:
-        return NormalizeOutcome(Normalized.UNREADABLE, detail=str(error))
+    except _UNREADABLE as error:
+        return NormalizeOutcome(Normalized.UNREADABLE, detail=str(error) or type(error).__name__)
     reason = Normalized.PARSED if alerts else Normalized.NOTHING_IN_IT
     return NormalizeOutcome(reason, tuple(alerts))

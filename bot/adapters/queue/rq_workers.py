@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
+import structlog
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from rq import Queue, SimpleWorker, Worker
+from rq.exceptions import DeserializationError
 from rq.job import Job
-from rq.serializers import JSONSerializer
+from rq.serializers import JSONSerializer, Serializer
+from rq.timeouts import BaseDeathPenalty
 from rq.worker import BaseWorker
 
 from bot.adapters.queue.rq import QUEUES
@@ -15,18 +19,79 @@ from bot.domain.errors import Retryable
 
 WORKER_TTL_S = 60
 MONITORING_S = 5
+_UNREADABLE = (
+    DeserializationError,
+    ResponseError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+
+_log = structlog.get_logger()
+
+
+class _OnlyReadable(Queue):
+    """Drops job hashes that are no jobs: RQ's own answer is to end the worker, at every start again."""
+
+    @classmethod
+    def _fetch_dequeued_job(
+        cls,
+        connection: Redis,
+        queue_key: str,
+        job_id: str,
+        job_class: type[Job] | None = None,
+        serializer: Serializer | str | None = None,
+        death_penalty_class: type[BaseDeathPenalty] | None = None,
+    ) -> tuple[Job, Queue] | None:
+        found = None
+        try:
+            found = super()._fetch_dequeued_job(
+                connection, queue_key, job_id, job_class, serializer, death_penalty_class
+            )
+        except _UNREADABLE as error:
+            _log.error("job_dropped", queue=queue_key, reason=type(error).__name__)
+            connection.delete(Job.key_for(job_id))
+        if found is None:
+            connection.lrem(f"{queue_key}:intermediate", 1, job_id)
+        return found
 
 
 class _OnlyOurs(BaseWorker):
-    """Refuses jobs whose function is not in QUEUES: write access to Redis must not become code execution."""
+    """Refuses jobs that are not exactly ours: write access to Redis must not become code execution."""
+
+    queue_class = _OnlyReadable
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run one job, if it is one of ours."""
-        if job.func_name not in QUEUES:
-            self.log.error("refused a job that is not one of ours")
+        if not _ours(job):
+            _log.error("job_refused", queue=queue.name)
+            self.connection.lrem(queue.intermediate_queue_key, 1, job.id)
             job.delete()
             return
         super().execute_job(job, queue)
+
+
+def _ours(job: Job) -> bool:
+    """One known function on one row id, and nothing that RQ would call or post to beside it."""
+    args: Any
+    try:
+        name, instance, args, kwargs = job.func_name, job.instance, job.args, job.kwargs
+    except _UNREADABLE:
+        return False
+    known = isinstance(name, str) and name in QUEUES
+    row_id = args[0] if isinstance(args, list | tuple) and len(args) == 1 else None
+    beside = (
+        instance,
+        kwargs,
+        job.webhooks,
+        job._success_callback_name,  # noqa: SLF001 - its property would import what the name says
+        job._failure_callback_name,  # noqa: SLF001 - likewise
+        job._stopped_callback_name,  # noqa: SLF001 - likewise
+    )
+    return known and type(row_id) is int and not any(beside)
 
 
 class InProcessWorker(_OnlyOurs, SimpleWorker):
@@ -43,17 +108,22 @@ def run_worker(connection: Redis, queue: str, worker: type[BaseWorker], started:
     One queue per process, so that a crash loses no popped job silently.
     """
     try:
-        made = worker(
-            [Queue(queue, connection=connection, serializer=JSONSerializer)],
-            connection=connection,
-            serializer=JSONSerializer,
-            worker_ttl=WORKER_TTL_S,
-            job_monitoring_interval=MONITORING_S,
-            maintenance_interval=int(timedelta(seconds=30).total_seconds()),
-            log_job_description=False,
-        )
+        made = worker_on(connection, queue, worker)
         started()
         made.work(logging_level="WARNING")
     except RedisError as error:
         message = f"the job queue is not available, see WATCHKEEPER_REDIS_URL: {error}"
         raise Retryable(message) from error
+
+
+def worker_on(connection: Redis, queue: str, worker: type[BaseWorker]) -> BaseWorker:
+    """A worker for one queue, set up as all of ours are."""
+    return worker(
+        [_OnlyReadable(queue, connection=connection, serializer=JSONSerializer)],
+        connection=connection,
+        serializer=JSONSerializer,
+        worker_ttl=WORKER_TTL_S,
+        job_monitoring_interval=MONITORING_S,
+        maintenance_interval=int(timedelta(seconds=30).total_seconds()),
+        log_job_description=False,
+    )

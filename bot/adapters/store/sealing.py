@@ -27,7 +27,11 @@ class Sealer:
         """Decrypt; raises Permanent when the key or the label is another one."""
         try:
             packed = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], label.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             message = "a stored payload does not open with WATCHKEEPER_STORAGE_KEY; was the key changed?"
             raise Permanent(message) from error
-        return zlib.decompress(packed)
+        try:
+            return zlib.decompress(packed)
+        except zlib.error as error:
+            message = "a stored payload opens but does not unpack; it was damaged before it was sealed"
+            raise Permanent(message) from error

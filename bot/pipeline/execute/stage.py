@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bot.domain.actions import action_of
 from bot.domain.errors import Permanent, Refused
-from bot.domain.event import EventType
+from bot.domain.event import TENANT_CHAIN, EventType, NewEvent
 from bot.domain.incident import IncidentState
 from bot.domain.plan import PlannedStep, PlanState
 from bot.domain.records import StepRow, StepState
@@ -37,13 +37,26 @@ def _claim(plan_hash: str, means: Means) -> Run | None:
     def work(tx: Transaction) -> Run | None:
         now = means.clock.now()
         epoch = tx.claim_plan(plan_hash, holder=means.holder, now=now, lease_s=means.lease_s)
-        row = tx.plan(plan_hash)
-        if epoch is None or row is None:
+        if epoch is None:
+            return None
+        try:
+            row = tx.plan(plan_hash)
+        except (KeyError, TypeError, ValueError):
+            _set_aside(tx, plan_hash, epoch, now)
+            return None
+        if row is None:
             return None
         tell(tx, row, EventType.EXECUTION_CLAIMED, now, epoch=epoch)
         return Run(means, row, epoch)
 
     return means.store.transact(work)
+
+
+def _set_aside(tx: Transaction, plan_hash: str, epoch: int, now: float) -> None:
+    """Park a row that no longer holds a plan, so that it is not claimed again for ever, and tell the tenant's log."""
+    tx.finish_plan(plan_hash, to=PlanState.PARKED, epoch=epoch)
+    body = {"source": "plans", "kind": "plan", "plan_hash": plan_hash, "why": "the row does not hold a plan"}
+    tx.append(TENANT_CHAIN, [NewEvent(EventType.PAYLOAD_QUARANTINED, body)], at_ms=round(now * 1000))
 
 
 def _carry_out(run: Run) -> Result:

@@ -106,7 +106,7 @@ class ControlPart(Part):
             .limit(limit)
         )
         return [
-            InboxRow(row.id, row.kind, json.loads(row.payload), row.received_at, row.tries)
+            InboxRow(row.id, row.kind, _object(row.payload), row.received_at, row.tries)
             for row in self._connection.execute(query)
         ]
 
@@ -170,3 +170,12 @@ class ControlPart(Part):
         )
         row = self._connection.execute(query).one_or_none()
         return None if row is None else (row.content, row.at)
+
+
+def _object(text: str) -> dict[str, Any]:
+    """The JSON object in `text`; an empty one for a damaged row, which its reader then fails and sets aside."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

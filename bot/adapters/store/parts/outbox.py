@@ -10,6 +10,7 @@ from bot.adapters.store.parts.base import Part
 from bot.domain.records import Message, MessageKind
 
 _messages = schema.messages
+_KINDS = [kind.value for kind in MessageKind]
 
 
 class OutboxPart(Part):
@@ -49,6 +50,7 @@ class OutboxPart(Part):
                 _messages.c.tenant == self._tenant,
                 _messages.c.next_at <= now,
                 _messages.c.sent < _messages.c.wanted,
+                _messages.c.kind.in_(_KINDS),
             )
             .order_by(_messages.c.id)
             .limit(limit)

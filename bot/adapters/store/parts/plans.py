@@ -3,8 +3,10 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, Row, insert, or_, select, update
 
 from bot.adapters.store import schema
@@ -14,6 +16,8 @@ from bot.domain.plan import Plan, PlanState, plan_from_json
 from bot.domain.records import Grant, PlanRow, StepRow, StepState
 
 _plans, _grants, _steps = schema.plans, schema.grants, schema.steps
+
+_log = structlog.get_logger()
 
 
 class PlansPart(Part):
@@ -34,12 +38,20 @@ class PlansPart(Part):
         return plan.hash
 
     def plan(self, plan_hash: str) -> PlanRow | None:
+        """One plan; raises KeyError, TypeError or ValueError where its row no longer holds one."""
         row = self._connection.execute(select(_plans).where(self._here(plan_hash))).one_or_none()
         return None if row is None else _plan_row(row)
 
     def plans_of(self, incident: str) -> Sequence[PlanRow]:
+        """Every plan of the incident; a row that no longer holds one is left out and logged."""
         query = select(_plans).where(_plans.c.tenant == self._tenant, _plans.c.incident == incident)
-        return [_plan_row(row) for row in self._connection.execute(query)]
+        found: list[PlanRow] = []
+        for row in self._connection.execute(query):
+            try:
+                found.append(_plan_row(row))
+            except (KeyError, TypeError, ValueError):
+                _flag(self._tenant, row.hash)
+        return found
 
     def move_plan(self, plan_hash: str, *, to: PlanState, frm: Sequence[PlanState]) -> bool:
         states = [state.value for state in frm]
@@ -132,8 +144,18 @@ def _claimable(now: float) -> ColumnElement[bool]:
 
 
 def _plan_row(row: Row[Any]) -> PlanRow:
-    plan = plan_from_json(json.loads(row.content))
+    try:
+        plan = plan_from_json(json.loads(row.content))
+    except (AttributeError, RecursionError) as error:
+        message = f"not a plan: {type(error).__name__}"
+        raise ValueError(message) from error
     return PlanRow(row.hash, plan, row.content, PlanState(row.state), row.epoch)
+
+
+@lru_cache(maxsize=1024)
+def _flag(tenant: str, plan_hash: str) -> None:
+    """Say once in a process that a row is damaged: the rows are read every second."""
+    _log.error("plan_row_damaged", tenant=tenant, plan=plan_hash)
 
 
 def _step_columns(row: StepRow) -> dict[str, object]:

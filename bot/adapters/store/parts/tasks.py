@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import structlog
 from sqlalchemy import insert, or_, select, update
 
 from bot.adapters.store import schema
@@ -9,6 +10,9 @@ from bot.adapters.store.parts.base import Part
 from bot.domain.records import Task, TaskKind
 
 _tasks = schema.tasks
+_KINDS = frozenset(kind.value for kind in TaskKind)
+
+_log = structlog.get_logger()
 
 
 class TasksPart(Part):
@@ -42,6 +46,7 @@ class TasksPart(Part):
         return list(self._connection.execute(query).scalars())
 
     def claim_task(self, task_id: int, *, now: float, lease_s: float) -> Task | None:
+        """Take a due task; None when another has it. A row of a kind that nobody knows is set aside for good."""
         free = or_(_tasks.c.state == "due", (_tasks.c.state == "claimed") & (_tasks.c.due_at <= now))
         here = (_tasks.c.tenant == self._tenant) & (_tasks.c.id == task_id) & (_tasks.c.due_at <= now) & free
         claimed = self._changed(
@@ -52,6 +57,10 @@ class TasksPart(Part):
         if not claimed:
             return None
         row = self._connection.execute(select(_tasks).where(_tasks.c.id == task_id)).one()
+        if row.kind not in _KINDS:
+            self._connection.execute(update(_tasks).where(_tasks.c.id == task_id).values(state="quarantined"))
+            _log.error("task_quarantined", task=task_id, kind=row.kind[:40])
+            return None
         return Task(row.id, TaskKind(row.kind), row.incident, row.reason, row.epoch, row.tries)
 
     def finish_task(self, task: Task) -> bool:
