@@ -108,8 +108,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _only_loopback_double(self) -> "Settings":
-        host = urlsplit(self.slack_api_url).hostname or ""
-        if host.endswith("slack.com"):
+        url = urlsplit(self.slack_api_url)
+        host = url.hostname or ""
+        if url.scheme == "https" and f".{host}".endswith(".slack.com"):
             return self
         if not (self.demo and host in ("127.0.0.1", "localhost", "::1")):
             message = "SLACK_API_URL may differ from Slack's only with WATCHKEEPER_DEMO=true and on loopback"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bot.domain.errors import Permanent, Retryable
+from bot.domain.errors import Retryable, WatchkeeperError
 from bot.ports import Store, Transaction
 
 _GATHER_S = 0.003
@@ -52,7 +52,7 @@ class GroupCommit:
     async def _commit(self, group: list[_Waiting]) -> None:
         try:
             await asyncio.to_thread(self._store.transact, partial(_insert, group=group))
-        except (Retryable, Permanent) as error:
+        except WatchkeeperError as error:
             for waiting in group:
                 if not waiting.done.done():
                     waiting.done.set_exception(Retryable(str(error)))

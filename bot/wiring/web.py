@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import cast
 
 import structlog
 import uvicorn
@@ -19,7 +20,7 @@ from bot.adapters.chat import slack as slack_chat
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.store.sql import open_store
 from bot.boundary import guarded
-from bot.domain.errors import Permanent, WatchkeeperError
+from bot.domain.errors import Permanent
 from bot.http.app import build_http
 from bot.http.group_commit import GroupCommit
 from bot.http.health import HealthPorts
@@ -34,22 +35,15 @@ from bot.slack.inbox import decide_inbox
 from bot.slack.listening import SlackPorts
 from bot.slack.outbox import Outbox
 from bot.slack.recording import Recorder
+from bot.slack.socket import Socket, stay_connected
 from bot.wiring.parts import SystemClock, holder_name, new_id, parsers
 from bot.wiring.sweeper import Sweeper
 
 NEEDED = ("sources", "audit_key", "storage_key", "grant_key", "slack_bot_token")
 OUTBOX_S = 0.1
 INBOX_S = 0.25
-CONNECT_RETRY_S = 1.0
 
 _log = structlog.get_logger()
-
-
-class _Socket(Protocol):
-    """The part of Bolt's untyped handler that is used here."""
-
-    async def connect_async(self) -> None: ...
-    async def close_async(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +173,12 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
         _loop("outbox", web, lambda: web.stopping.wait(OUTBOX_S), web.outbox.send_due),
         _loop("inbox", web, lambda: _wait_for_inbox(web), lambda: decide_inbox(deciding)),
     ]
-    tasks = [asyncio.create_task(web.commits.run()), asyncio.create_task(web.poker.run())]
+    loops = {"commits": web.commits.run(), "poker": web.poker.run()}
     if web.settings.slack_mode == "socket":
-        tasks.append(asyncio.create_task(_stay_connected(web, app)))
+        loops["socket"] = _sockets(web, app)
+    tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
+    for task in tasks:
+        task.add_done_callback(ends_with_it)
     _log.info("web_ready", mode=web.settings.mode, port=web.settings.http_port)
     try:
         yield
@@ -213,22 +210,18 @@ def _wait_for_inbox(web: Web) -> None:
     web.inbox_poke.clear()
 
 
-async def _stay_connected(web: Web, app: AsyncApp) -> None:
-    """Open the socket, and open it again whenever the first attempt fails; Bolt keeps an open one alive."""
+def _sockets(web: Web, app: AsyncApp) -> Coroutine[None, None, None]:
     token = web.settings.slack_app_token
-    handler: _Socket = socket_handler(app, web.slack, token.get_secret_value() if token else "")
-    try:
-        while True:
-            try:
-                await handler.connect_async()
-                break
-            except (OSError, WatchkeeperError) as error:
-                _log.warning("slack_socket_not_open", reason=str(error))
-                await asyncio.sleep(CONNECT_RETRY_S)
-        _log.info("slack_socket_open")
-        await asyncio.Event().wait()
-    finally:
-        await handler.close_async()
+    return stay_connected(
+        lambda: cast(Socket, socket_handler(app, web.slack, token.get_secret_value() if token else ""))
+    )
+
+
+def ends_with_it(task: "asyncio.Task[None]") -> None:
+    """A process whose loop ended by surprise would look alive and do nothing; it ends, and is started again."""
+    if not task.cancelled():
+        _log.critical("loop_ended", loop=task.get_name(), reason=repr(task.exception())[:300])
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _listen(settings: Settings) -> socket.socket:

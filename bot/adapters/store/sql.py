@@ -1,13 +1,14 @@
 """The Store on SQLAlchemy Core: SQLite (WAL, FULL) on one host, PostgreSQL in production; same schema, same code."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from bot.adapters.store.migrate import bring_up_to_date
 from bot.adapters.store.parts.base import Keys
@@ -27,6 +28,7 @@ from bot.settings import Settings
 
 T = TypeVar("T")
 
+MOST_FOLDS = 500
 _ATTEMPTS = 12
 _BUSY_TIMEOUT_S = 8.0
 _RACES = ("40001", "40P01", "23505")
@@ -58,6 +60,7 @@ class SqlStore:
         self._keys = keys
         self._folds: dict[str, Incident] = {}
         self._writer = threading.Lock()
+        self._folding = threading.Lock()
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` and commit; raises Retryable when the database is locked, full or away."""
@@ -71,6 +74,8 @@ class SqlStore:
             except DBAPIError as error:
                 if attempt == _ATTEMPTS or not _lost_race(error):
                     raise _translated(error) from error
+            except NoConnectionFree as error:
+                raise _crowded() from error
         raise AssertionError  # The loop above returns or raises.
 
     def read(self, work: Callable[[Transaction], T]) -> T:
@@ -81,8 +86,19 @@ class SqlStore:
                 result = work(transaction)
         except DBAPIError as error:
             raise _translated(error) from error
-        self._folds.update(transaction.folded)
+        except NoConnectionFree as error:
+            raise _crowded() from error
+        self._remember(transaction.folded)
         return result
+
+    def _remember(self, folded: Mapping[str, Incident]) -> None:
+        """Keep the incidents that were looked at last."""
+        with self._folding:
+            for incident, fold in folded.items():
+                self._folds.pop(incident, None)
+                self._folds[incident] = fold
+            while len(self._folds) > MOST_FOLDS:
+                del self._folds[next(iter(self._folds))]
 
     def close(self) -> None:
         """Give every connection back."""
@@ -172,6 +188,10 @@ def _lost_race(error: DBAPIError) -> bool:
 
 def _cause(error: DBAPIError) -> str:
     return str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
+
+
+def _crowded() -> Retryable:
+    return Retryable("the database is not available: every connection is in use", delay_s=1.0)
 
 
 def _translated(error: DBAPIError) -> Retryable | Permanent:

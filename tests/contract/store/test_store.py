@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from bot.adapters.store.schema import metadata
-from bot.adapters.store.sql import SqlStore
+from bot.adapters.store.sql import MOST_FOLDS, SqlStore
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
-from bot.domain.errors import Conflict
+from bot.domain.errors import Conflict, Retryable
 from bot.domain.event import EventType, NewEvent, first_break
 from bot.domain.incident import IncidentState, Severity
 from bot.domain.records import IncidentRow, MessageKind, StoredAlert, TaskKind
@@ -192,3 +192,37 @@ def test_nothing_crosses_tenants(opened: SqlStore) -> None:
         [],
         None,
     )
+
+
+def test_folds_are_kept_for_the_newest_only(opened: SqlStore) -> None:
+    count = MOST_FOLDS + 20
+    body = {
+        "number": 1, "title": "t", "severity": 3, "reason": "r", "key": "k", "own_channel": False, "observe_only": True,
+    }  # fmt: skip
+
+    def declare(tx: Transaction) -> None:
+        for number in range(count):
+            tx.append(f"i{number}", [NewEvent(EventType.INCIDENT_DECLARED, body)], at_ms=1)
+
+    opened.transact(declare)
+    for number in range(count):
+        assert opened.read(lambda tx, name=f"i{number}": tx.incident(name)) is not None  # type: ignore[misc]
+    assert len(opened._folds) == MOST_FOLDS
+    opened.transact(
+        lambda tx: tx.append("i0", [NewEvent(EventType.NOTE_ADDED, {"by": "U", "text": "x"})], at_ms=2)
+    )
+    again = opened.read(lambda tx: tx.incident("i0"))
+    assert again is not None
+    assert [line.text for line in again.notes] == ["x"]
+
+
+def test_when_every_connection_is_in_use_trying_again_may_help(opened: SqlStore) -> None:
+    crowded = SqlStore(
+        create_engine(opened.engine.url, pool_size=1, max_overflow=0, pool_timeout=0.1), "main", opened._keys
+    )
+    with crowded.engine.connect():
+        with pytest.raises(Retryable):
+            crowded.read(lambda tx: tx.beats())
+        with pytest.raises(Retryable):
+            crowded.transact(lambda tx: tx.beat("web", at=1.0))
+    crowded.close()

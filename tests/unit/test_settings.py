@@ -1,0 +1,28 @@
+"""Settings that would send a token away are refused."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bot.domain.errors import Permanent
+from bot.settings import Settings
+
+
+@pytest.mark.parametrize("url", ["https://slack.com/api/", "https://acme.slack.com/api/"])
+def test_slack_itself(settings: Callable[..., Settings], url: str) -> None:
+    assert settings(slack_api_url=url).slack_api_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://notslack.com/api/",
+        "https://slack.com.example.org/api/",
+        "https://slack.com@example.org/api/",
+        "http://slack.com/api/",
+        "http://127.0.0.1:9/api/",
+    ],
+)
+def test_somebody_else(settings: Callable[..., Settings], url: str) -> None:
+    with pytest.raises(Permanent, match="SLACK_API_URL"):
+        settings(slack_api_url=url)
