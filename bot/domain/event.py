@@ -124,17 +124,21 @@ def first_break(
     key: bytes,
     events: Iterable[tuple[int, bytes, bytes]],
     head: tuple[int, bytes] | None,
+    *,
+    of: tuple[str, str] | None = None,
 ) -> str | None:
     """Say where a chain of (seq, record, mac) stops being true, or None.
 
-    `head` is the anchored (seq, mac) of the newest event; without it a cut tail cannot be seen.
+    `head` is the anchored (seq, mac) of the newest event; without it a cut tail cannot be seen. `of` is the
+    (tenant, chain) that the events must name; without it a whole chain under another name cannot be seen.
     """
     previous, expected = GENESIS, 1
     for seq, record, mac in events:
         if seq != expected:
             return f"event {expected} is missing (found {seq})"
-        if json.loads(record).get("seq") != seq:
-            return f"event {seq} carries another number"
+        problem = _misplaced(record, seq, of)
+        if problem:
+            return f"event {seq} {problem}"
         previous = link(key, previous, record)
         if not hmac.compare_digest(previous, mac):
             return f"event {seq} or the one before it was changed"
@@ -142,3 +146,15 @@ def first_break(
     if head is not None and head != (expected - 1, previous):
         return f"the log ends at event {expected - 1}, its anchor says {head[0]}"
     return None
+
+
+def _misplaced(record: bytes, seq: int, of: tuple[str, str] | None) -> str:
+    """What is wrong with the place that a record names, or an empty string."""
+    try:
+        fields = json.loads(record)
+        named, owner = fields["seq"], (fields["tenant"], fields["chain"])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return "cannot be read"
+    if named != seq:
+        return "carries another number"
+    return "belongs to another chain" if of is not None and owner != of else ""
