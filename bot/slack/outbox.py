@@ -34,6 +34,9 @@ _OPTIONAL = (MessageKind.HYPOTHESIS, MessageKind.NOTICE)
 _BATCH = 500
 _LEASE = "outbox"
 _LEASE_S = 10.0
+# A call may take ten seconds, so that the lease is renewed before each one unless that was just done.
+_RENEW_S = 1.0
+_WAIT_FOR_CARD_S, _LONGEST_CARD_WAIT_S = 0.2, 30.0
 _FIRST_EDIT_S = 1.0
 _YOUNG_S, _YOUNG_EDIT_S, _EDIT_S = 15.0, 3.0, 10.0
 _READ_BACK_S = 2.0
@@ -72,30 +75,36 @@ class Outbox:
     group_id: str
     holder: str
     pace: Pace = field(default_factory=Pace)
-    _lease_until: float = 0.0
+    _led_at: float = -_RENEW_S
+    _epoch: int = 0
     _shown: dict[int, _Shown] = field(default_factory=dict)
     _topics: dict[str, str] = field(default_factory=dict)
 
     def send_due(self) -> int:
         """One pass over everything that is due; returns how many messages were posted or edited."""
         now = self.clock.now()
-        due = self.store.read(lambda tx: tx.due_messages(now=now, limit=_BATCH))
-        if not due or not self._leading(now):
+        if not self.store.read(lambda tx: tx.due_messages(now=now, limit=1)) or not self._leading():
             return 0
-        jobs = self.store.read(lambda tx: [job for job in (_job(tx, message) for message in due) if job])
+        # Read again under the lease: the sender before us may have posted since; so may one between two of ours.
+        epoch = self._epoch
+        jobs = self.store.read(lambda tx: _jobs(tx, now))
         jobs.sort(key=self._turn)
         sent = 0
         for job in jobs:
+            if not self._leading() or self._epoch != epoch:
+                break
             sent += 1 if guarded("outbox", partial(self._send, job)) else 0
         return sent
 
-    def _leading(self, now: float) -> bool:
-        if now < self._lease_until - _LEASE_S / 2:
+    def _leading(self) -> bool:
+        now = self.clock.now()
+        if 0 <= now - self._led_at < _RENEW_S:
             return True
         epoch = self.store.transact(
             lambda tx: tx.take_lease(_LEASE, holder=self.holder, now=now, ttl_s=_LEASE_S)
         )
-        self._lease_until = now + _LEASE_S if epoch is not None else 0.0
+        if epoch is not None:
+            self._led_at, self._epoch = now, epoch
         return epoch is not None
 
     def _turn(self, job: _Job) -> tuple[int, float, int]:
@@ -134,7 +143,11 @@ class Outbox:
             self._delay(job, now + _NEVER_S, f"the incident has its {cap} posts")
             return False
         spot = self._spot(job)
-        if spot is None or not self.pace.take("chat.postMessage", now, channel=spot.channel):
+        if spot is None:
+            wait = min(_LONGEST_CARD_WAIT_S, _WAIT_FOR_CARD_S * 2 ** min(job.message.attempts, 10))
+            self._delay(job, now + wait, "waits for the card or the channel")
+            return False
+        if not self.pace.take("chat.postMessage", now, channel=spot.channel):
             return False
         found = self._read_back(job)
         if found is not None:
@@ -143,7 +156,8 @@ class Outbox:
             )
             return True
         content = self._render(job)
-        self.store.transact(lambda tx: _about_to_post(tx, job.message, spot))
+        if not self.store.transact(lambda tx: _about_to_post(tx, job.message, spot, self._epoch)):
+            return False
         post = partial(
             self.chat.post,
             channel=spot.channel,
@@ -278,9 +292,18 @@ def _gist(incident: Incident, content: Rendered) -> tuple[str, ...]:
     return content.text, incident.state.value, conclusion, states
 
 
-def _about_to_post(tx: Transaction, message: Message, spot: Spot) -> None:
+def _about_to_post(tx: Transaction, message: Message, spot: Spot, epoch: int) -> bool:
+    """Write the doubt down, unless another sender leads by now."""
+    if not tx.holds_lease(_LEASE, epoch):
+        return False
     tx.place_message(message.id, channel=spot.channel, thread_ts=spot.thread_ts)
     tx.doubt_message(message.id)
+    return True
+
+
+def _jobs(tx: Transaction, now: float) -> list[_Job]:
+    found = (_job(tx, message) for message in tx.due_messages(now=now, limit=_BATCH))
+    return [job for job in found if job]
 
 
 def _job(tx: Transaction, message: Message) -> _Job | None:

@@ -287,3 +287,57 @@ def test_a_failing_renderer_never_loses_a_message() -> None:
     assert len(seen) == len(MessageKind)
     for kind in MessageKind:
         assert rendering.render(kind, content).text
+
+
+class HangingChat(TroubledChat):
+    """After its first post the answer takes so long that another sender leads and works meanwhile."""
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__(clock, groups={"oncall": ("U0ONCALL1",)})
+        self.meanwhile: Callable[[], object] | None = None
+
+    def post(self, **given: Any) -> str:
+        ts = super().post(**given)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return ts
+
+
+def test_a_sender_that_lost_its_lease_in_the_middle_of_a_pass_posts_nothing_more(
+    store: SqlStore, clock: HandClock
+) -> None:
+    chat = HangingChat(clock)
+    first, second = sender(store, chat, clock, "web-1"), sender(store, chat, clock, "web-2")
+    for number in range(4):
+        declare(store, clock, name=f"i{number}")
+
+    def meanwhile() -> None:
+        for _ in range(30):
+            clock.forward(2.0)
+            second.send_due()
+
+    chat.meanwhile = meanwhile
+    first.send_due()
+    assert len(chat.posts) == 4
+    assert len({post.dedupe for post in chat.posts}) == 4
+
+
+def test_messages_that_wait_for_a_card_do_not_hide_a_new_card(
+    store: SqlStore, clock: HandClock, chat: TroubledChat, outbox: Outbox
+) -> None:
+    stuck = declare(store, clock, name="stuck")
+    chat.troubles = (("post", Permanent("chat.postMessage: channel_not_found"), False),)
+    outbox.send_due()
+
+    def want(tx: Transaction) -> None:
+        for number in range(600):
+            tx.want_message(stuck, MessageKind.NOTICE, key=str(number), text="waits", now=clock.now())
+
+    store.transact(want)
+    outbox.send_due()
+    fresh = declare(store, clock, name="fresh")
+    outbox.send_due()
+    card = store.read(lambda tx: tx.message(fresh, MessageKind.CARD))
+    assert card is not None
+    assert card.ts

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, literal_column, select, update
+from sqlalchemy import Row, case, func, literal_column, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -44,6 +44,9 @@ class OutboxPart(Part):
         return int(self._connection.execute(statement).scalar_one())
 
     def due_messages(self, *, now: float, limit: int) -> Sequence[Message]:
+        """What is due: cards that nobody has seen yet, then decisions, then whatever waits longest."""
+        unseen = (_messages.c.kind == MessageKind.CARD.value) & (_messages.c.ts == "")
+        turn = case((unseen, 0), (_messages.c.kind == MessageKind.PROPOSAL.value, 1), else_=2)
         query = (
             select(_messages)
             .where(
@@ -52,7 +55,7 @@ class OutboxPart(Part):
                 _messages.c.sent < _messages.c.wanted,
                 _messages.c.kind.in_(_KINDS),
             )
-            .order_by(_messages.c.id)
+            .order_by(turn, _messages.c.next_at, _messages.c.id)
             .limit(limit)
         )
         return [_message(row) for row in self._connection.execute(query)]
