@@ -14,8 +14,10 @@ from bot.domain.canonical import digest
 from bot.domain.correlation import Group, JoinReason, group_alerts
 from bot.domain.errors import Conflict, Permanent, WatchkeeperError
 from bot.domain.event import TENANT_CHAIN, EventType, NewEvent
+from bot.domain.evidence import Conclusion
 from bot.domain.records import IncidentRow, MessageKind, RawBody, StoredAlert
 from bot.domain.redaction import redact
+from bot.domain.severity import Judged, judge
 from bot.domain.topology import Topology
 from bot.pipeline.declare import declare, judge_alerts
 from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
@@ -297,8 +299,18 @@ def _keep_up(tx: Transaction, routing: IncidentRow, members: Sequence[StoredAler
     """Widen the routing row, and raise the severity when the new alerts say so; it is never lowered here."""
     services = set(routing.services) | {row.alert.service for row in members}
     tx.touch_incident(routing.id, last_alert_at=now, services=sorted(services))
-    judged = judge_alerts([row.alert for row in members if row.alert.status is AlertStatus.FIRING])
+    judged = _judged(tx, routing.id, members)
     if judged.severity < routing.severity:
         body = {"to": int(judged.severity), "reason": judged.reason, "by": ""}
         tx.append(routing.id, [NewEvent(EventType.SEVERITY_CHANGED, body)], at_ms=round(now * 1000))
         tx.set_severity(routing.id, judged.severity)
+
+
+def _judged(tx: Transaction, incident: str, members: Sequence[StoredAlert]) -> Judged:
+    """By everything that fires, since a storm may come in many batches; by these alone where it is expected load."""
+    known = tx.incident(incident)
+    if known and known.diagnosis and known.diagnosis.conclusion is Conclusion.EXPECTED_LOAD:
+        return judge_alerts([row.alert for row in members if row.alert.status is AlertStatus.FIRING])
+    firing = tx.firing_by_service(incident)
+    critical = {name: bad for name, (_, bad) in firing.items()}
+    return judge(critical, len(firing), sum(count for count, _ in firing.values()))

@@ -262,3 +262,13 @@ def test_a_pass_that_takes_longer_than_its_lease_goes_in_unless_another_took_ove
     with pytest.raises(Conflict):
         correlate(replace(slow, topology=Stolen(clock)))
     assert incidents(store)[0].alerts_total == 1
+
+
+def test_a_storm_that_comes_drop_by_drop_is_as_bad_as_one_that_comes_at_once(store: SqlStore) -> None:
+    parts = parts_of(store)
+    seen = []
+    for number in range(5):
+        post(store, [alert(f"s{number:02}", pod=f"p{pod}") for pod in range(50)])
+        correlate(parts)
+        seen.append(incidents(store)[0].severity)
+    assert seen == [Severity.SEV3, Severity.SEV3, Severity.SEV2, Severity.SEV2, Severity.SEV1]

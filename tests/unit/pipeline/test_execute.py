@@ -13,7 +13,7 @@ from bot.adapters.executors.scripted import Fault, Trouble, key_of
 from bot.adapters.store.sql import SqlStore
 from bot.domain.canonical import canonical
 from bot.domain.incident import IncidentState
-from bot.domain.plan import PlanState
+from bot.domain.plan import Check, PlanState
 from bot.domain.records import MessageKind
 from bot.domain.undo import undo_plan
 from bot.pipeline.execute.terms import Outcome
@@ -284,3 +284,23 @@ def test_an_undo_that_is_not_the_inverse_is_refused(scene: Scene) -> None:
     crooked = replace(reverse, steps=(replace(reverse.steps[0], params=other.params, command=other.command),))
     assert scene.run(approve(scene.store, crooked, at=scene.clock.at)).outcome is Outcome.REFUSED
     assert scene.calls() == ["scale-cart:do"]
+
+
+def test_slow_readings_do_not_cost_the_lease(scene: Scene) -> None:
+    """Each takes six seconds and there are five of them, while a second executor looks for orphans."""
+    checks = [Check("error_ratio", f"shop-{number}", 20, 90) for number in range(5)]
+    plan = plan_of([scale("shop")], checks=checks)
+    plan_hash = scene.stage(plan)
+    taken: list[object] = []
+
+    def slowly() -> float:
+        scene.clock.at += 6.0
+        now = scene.clock.at
+        taken.append(
+            scene.store.transact(lambda tx: tx.claim_plan(plan_hash, holder="two", now=now, lease_s=15.0))
+        )
+        return 0.001
+
+    scene.value = slowly
+    assert scene.run(plan_hash).outcome is Outcome.DONE
+    assert set(taken) == {None}

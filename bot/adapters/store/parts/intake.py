@@ -123,6 +123,20 @@ class IntakePart(Part):
         )
         return [_alert(row) for row in self._connection.execute(query)]
 
+    def firing_by_service(self, incident: str) -> Mapping[str, tuple[int, int]]:
+        """(all, critical) firing alerts of each service that has some."""
+        critical = case((_alerts.c.severity == AlertSeverity.CRITICAL.value, 1), else_=0)
+        query = (
+            select(_alerts.c.service, func.count(literal_column("1")), func.sum(critical))
+            .where(
+                _alerts.c.tenant == self._tenant,
+                _alerts.c.incident == incident,
+                _alerts.c.status == AlertStatus.FIRING.value,
+            )
+            .group_by(_alerts.c.service)
+        )
+        return {name: (int(count), int(bad)) for name, count, bad in self._connection.execute(query).all()}
+
     def firing_count(self, incident: str) -> int:
         query = (
             select(func.count(literal_column("1")))
