@@ -1,6 +1,7 @@
 """Shared by all tests: options, a clean environment, and a store on a real SQLite file."""
 
 import os
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,11 @@ import pytest
 
 from bot.adapters.store.sql import SqlStore, open_store
 from bot.settings import Settings, environment_name, load
+
+
+def pytest_configure() -> None:
+    """One draw for the whole run: workers inherit it, so that all of them collect the same tests."""
+    os.environ.setdefault("WATCHKEEPER_TEST_DRAW", str(random.SystemRandom().randrange(10**6)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

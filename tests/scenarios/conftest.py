@@ -1,5 +1,6 @@
 """Draws the seeds: new ones for each run, named in the test's id so that a failure can be repeated."""
 
+import os
 import random
 
 import pytest
@@ -9,7 +10,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "scenario_seed" in metafunc.fixturenames:
         given = metafunc.config.getoption("--seeds")
         count = metafunc.config.getoption("--scenario-seeds")
-        draw = random.SystemRandom()
+        draw = random.Random(os.environ["WATCHKEEPER_TEST_DRAW"])
         seeds = (
             [int(one) for one in given.split(",")] if given else [draw.randrange(10**6) for _ in range(count)]
         )
