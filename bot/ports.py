@@ -251,7 +251,13 @@ class Control(Protocol):
     def postmortem(self, incident: str) -> str: ...
 
 
-class Transaction(Log, Intake, Incidents, Tasks, Outbox, Plans, Control, Protocol):
+class Retention(Protocol):
+    """Rows that nobody needs any more; the log keeps all that they led to."""
+
+    def forget(self, *, before: float, limit: int) -> int: ...
+
+
+class Transaction(Log, Intake, Incidents, Tasks, Outbox, Plans, Control, Retention, Protocol):
     """Everything that one transaction may do. No network call belongs inside one."""
 
 

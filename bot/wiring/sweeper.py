@@ -18,6 +18,10 @@ OVERDUE_S = 1.0
 # A poke that was not lost waits behind other work; repeating it every second would only make that longer.
 LONGEST_AGAIN_S = 8.0
 _CORRELATE = 0
+# Raw payloads may hold anything that a sender wrote; what was made of them is in the log, redacted.
+KEPT_S = 7 * 86_400.0
+TIDY_S = 60.0
+_TIDIED_AT_ONCE = 500
 
 _log = structlog.get_logger()
 
@@ -32,6 +36,7 @@ class Sweeper:
     process: str
     resolve_after_s: float
     _again: dict[int, tuple[float, float]] = field(default_factory=dict)
+    _tidied_at: float = 0.0
 
     def start(self, stop: threading.Event) -> threading.Thread:
         """Sweep in a thread of its own until `stop` is set."""
@@ -51,10 +56,16 @@ class Sweeper:
         guarded("sweep plans", lambda: expire_plans(self.store, now=now))
         guarded("sweep incidents", partial(self._resolve, now))
         guarded("sweep work", partial(self._poke_late, now))
+        guarded("sweep old rows", partial(self._tidy, now))
 
     def _resolve(self, now: float) -> None:
         for task in resolve_quiet(self.store, now=now, after_s=self.resolve_after_s):
             self._poke([task], now)
+
+    def _tidy(self, now: float) -> None:
+        if abs(now - self._tidied_at) >= TIDY_S:
+            self.store.transact(lambda tx: tx.forget(before=now - KEPT_S, limit=_TIDIED_AT_ONCE))
+            self._tidied_at = now
 
     def _poke_late(self, now: float) -> None:
         overdue = now - OVERDUE_S

@@ -18,6 +18,7 @@ from bot.adapters.store.parts.intake import IntakePart
 from bot.adapters.store.parts.log import LogPart
 from bot.adapters.store.parts.outbox import OutboxPart
 from bot.adapters.store.parts.plans import PlansPart
+from bot.adapters.store.parts.retention import RetentionPart
 from bot.adapters.store.parts.tasks import TasksPart
 from bot.adapters.store.sealing import Sealer
 from bot.domain.errors import Conflict, Permanent, Retryable
@@ -34,7 +35,9 @@ _BUSY_TIMEOUT_S = 8.0
 _RACES = ("40001", "40P01", "23505")
 
 
-class SqlTransaction(LogPart, IntakePart, IncidentsPart, TasksPart, OutboxPart, PlansPart, ControlPart):
+class SqlTransaction(
+    LogPart, IntakePart, IncidentsPart, TasksPart, OutboxPart, PlansPart, ControlPart, RetentionPart
+):
     """One transaction with every group of methods. Folds start from what this process folded before."""
 
     def __init__(self, connection: Connection, tenant: str, keys: Keys, folds: dict[str, Incident]) -> None:

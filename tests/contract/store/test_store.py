@@ -226,3 +226,35 @@ def test_when_every_connection_is_in_use_trying_again_may_help(opened: SqlStore)
         with pytest.raises(Retryable):
             crowded.transact(lambda tx: tx.beat("web", at=1.0))
     crowded.close()
+
+
+def test_what_is_settled_and_old_is_forgotten_and_nothing_else(opened: SqlStore) -> None:
+    old, young = 100.0, 900.0
+
+    def fill(tx: Transaction) -> None:
+        for number in range(6):
+            tx.add_raw("s", "generic", b"x", received_at=old if number < 4 else young)
+            tx.record_inbox(f"d{number}", "click", {}, at=old if number < 4 else young)
+            tx.add_task(TaskKind.REVIEW, f"i{number}", "r", due_at=old if number < 4 else young)
+        tx.settle_raw([2, 3, 4, 5, 6])
+        for number in (2, 3, 4, 5, 6):
+            tx.settle_inbox(number, note="")
+            claimed = tx.claim_task(number, now=1000.0, lease_s=1.0)
+            assert claimed is not None
+            tx.release_task(claimed, due_at=old if number < 5 else young, reason="")
+            again = tx.claim_task(number, now=1000.0, lease_s=-900.0 if number < 5 else 0.0)
+            assert again is not None
+            tx.finish_task(again)
+        tx.append("i0", [NewEvent(EventType.NOTE_ADDED, {"by": "U", "text": "kept"})], at_ms=1)
+
+    opened.transact(fill)
+    assert opened.transact(lambda tx: tx.forget(before=500.0, limit=2)) == 6
+    assert opened.transact(lambda tx: tx.forget(before=500.0, limit=50)) == 3
+    assert opened.transact(lambda tx: tx.forget(before=500.0, limit=50)) == 0
+    with opened.engine.connect() as connection:
+        for table in ("raw_bodies", "inbox", "tasks"):
+            left = connection.execute(text(f"SELECT id FROM {table} ORDER BY id")).scalars().all()
+            assert left == [1, 5, 6], table
+    assert len(opened.read(lambda tx: tx.events("i0"))) == 1
+    assert opened.transact(lambda tx: tx.forget(before=9999.0, limit=50)) == 3
+    assert opened.transact(lambda tx: tx.add_raw("s", "generic", b"x", received_at=young)) == 7

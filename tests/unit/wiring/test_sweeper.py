@@ -6,7 +6,8 @@ from bot.adapters.queue.inline import InlineQueue
 from bot.adapters.store.sql import SqlStore
 from bot.domain.errors import Retryable
 from bot.domain.records import TaskKind
-from bot.wiring.sweeper import LONGEST_AGAIN_S, Sweeper
+from bot.ports import Transaction
+from bot.wiring.sweeper import KEPT_S, LONGEST_AGAIN_S, TIDY_S, Sweeper
 
 START = 1_800_000_000.0
 
@@ -92,3 +93,23 @@ def test_a_part_that_fails_keeps_no_other_from_running(store: SqlStore) -> None:
     clock.at += 5.0
     sweeper.sweep()
     assert queue.rows == [("work", task)]
+
+
+def test_raw_payloads_are_kept_for_seven_days(store: SqlStore) -> None:
+    sweeper, _, clock = swept(store)
+
+    def fill(tx: Transaction) -> None:
+        ids = [tx.add_raw("prod", "alertmanager", b"{}", received_at=START) for _ in range(3)]
+        tx.settle_raw(ids)
+
+    def kept() -> int:
+        with store.engine.connect() as connection:
+            return int(connection.execute(text("SELECT count(*) FROM raw_bodies")).scalar_one())
+
+    store.transact(fill)
+    clock.at += KEPT_S - 5
+    sweeper.sweep()
+    assert kept() == 3
+    clock.at += TIDY_S
+    sweeper.sweep()
+    assert kept() == 1
