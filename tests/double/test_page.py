@@ -143,12 +143,12 @@ async def test_a_newcomer_clicks_types_and_is_answered(
 
 async def test_live_edits_unread_marks_and_a_private_answer(double: Running, opened: Opened) -> None:
     page = opened.page
-    await page.goto(double.url + "/?channel=incidents&as=outsider")
+    await page.goto(double.url + "/?channel=general&as=outsider")
     posted = await asyncio.to_thread(
         double.call, "chat.postMessage", channel="C0ALERTS", text="hi <@U0OUTSIDER>"
     )
     await page.wait_for_selector(".side .badge >> text=1")
-    await page.click("text=alerts")
+    await page.click(".side >> text=alerts")
     await page.wait_for_selector("text=hi @outsider")
     update = {"channel": "C0ALERTS", "ts": posted["ts"], "text": "edited in place"}
     await asyncio.to_thread(double.call, "chat.update", **update)
@@ -194,7 +194,9 @@ class _Controls(BaseHTTPRequestHandler):
         )
 
     def do_POST(self) -> None:
-        self.started.append(self.rfile.read(int(self.headers["content-length"])))
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/start":
+            self.started.append(body)
         self._answer(b"{}")
 
     def _answer(self, body: bytes) -> None:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -66,8 +65,7 @@ class Drive:
         """Play to the end and return the result line."""
         self._until(self._outside.ready, "the product to be ready")
         self._before = self._look_around()
-        if self._orders.scenario == "planned-event":
-            self._announce()
+        self._say_first()
         run = self._outside.start(self._orders.scenario, self._orders.seed)
         self._until(lambda: self._outside.scenario()["started_sending_at"], "the first alert")
         first_byte = float(self._outside.scenario()["started_sending_at"])
@@ -83,20 +81,17 @@ class Drive:
         known = frozenset(card.incident for card in reading.cards(state))
         return Before(known, counts["posts"], counts["edits"])
 
-    def _announce(self) -> None:
-        """Enter the planned event as a person would, before it begins."""
-        now = datetime.now(UTC)
-        start, end = (
-            moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-            for moment in (now - timedelta(hours=1), now + timedelta(hours=2))
-        )
-        words = f'event add "Demo product launch" {start} {end}'
+    def _say_first(self) -> None:
+        """Say what the scenario wants said before it begins, like the entry of a planned event."""
+        command, _, words = self._outside.first_words(self._orders.scenario).partition(" ")
+        if not command:
+            return
         said = len(self._outside.private_answers("oncall-1"))
         self._outside.act(
             **{
                 "as": "oncall-1",
                 "type": "slash",
-                "command": "/incident",
+                "command": command,
                 "text": words,
                 "channel": _ALERTS_CHANNEL,
             }

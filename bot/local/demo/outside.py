@@ -59,6 +59,11 @@ class Outside:
             raise Permanent(message)
         return dict(answer.json())
 
+    def first_words(self, scenario: str) -> str:
+        """What a person types before the scenario begins, or nothing."""
+        listed = self._get(f"{self._layout.control_url}/scenarios")["scenarios"]
+        return next((str(one["says_first"]) for one in listed if one["name"] == scenario), "")
+
     def scenario(self) -> dict[str, Any]:
         """What a driver may know of the run."""
         return self._get(f"{self._layout.control_url}/scenario")

@@ -20,6 +20,8 @@ from bot.local.slackdouble.model import Json, Workspace, channel_named, user_nam
 
 _QUIET_SECONDS = 0.12
 _TICK_SECONDS = 2.0
+# So long the app may take to close the incident of a scenario that was cut short.
+_SETTLE_SECONDS = 4.0
 
 
 def typed(workspace: Workspace, text: str) -> str:
@@ -165,15 +167,35 @@ class Page:
             return {"scenarios": [], "running": None}
         return body if isinstance(body, dict) else None
 
+    async def _say_first(self, name: str) -> None:
+        """Type as a person what a scenario wants said before it begins, and wait for the private answer."""
+        demo = await self._demo() or {}
+        found: Json = next((one for one in demo["scenarios"] if one["name"] == name), {})
+        command, _, text = str(found.get("says_first", "")).partition(" ")
+        if not command:
+            return
+        room = next(iter(self.double.workspace.channels))
+        heard = len(self.double.workspace.ephemerals)
+        act = {"as": "oncall-1", "type": "slash", "command": command, "text": text, "channel": room}
+        await self.acts.act(act)
+        for _ in range(30):
+            if len(self.double.workspace.ephemerals) > heard:
+                return
+            await asyncio.sleep(0.1)
+
     async def scenario(self, request: Request) -> Response:
-        """Start a demo scenario at the controls address."""
+        """Start a demo scenario at the controls address: the one before ends first, and what must be said is said."""
         if not self.double.options.controls_url:
             return JSONResponse({"error": "no demo controls"}, 404)
         try:
             wanted = {"scenario": str((await request.json()).get("scenario"))}
-            url = f"{self.double.options.controls_url}/start"
-            answer = await self.client.post(url, json=wanted, timeout=10)
-        except (httpx.HTTPError, ValueError, AttributeError):
+            url = self.double.options.controls_url
+            ended = (await self.client.post(f"{url}/end", timeout=10)).raise_for_status().json()
+            if ended.get("resolved"):
+                await asyncio.sleep(_SETTLE_SECONDS)
+            await self._say_first(wanted["scenario"])
+            answer = await self.client.post(f"{url}/start", json=wanted, timeout=10)
+        except (httpx.HTTPError, ActError, ValueError, AttributeError):
             return JSONResponse({"error": "the demo does not answer"}, 502)
         self.double.changed()
         if not answer.is_success:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bot.local.world.scene import Scene
 from bot.local.world.scenes import bad_deploy, db_cascade, launch, recorded
@@ -15,8 +16,18 @@ class Scenario:
     title: str
     text: str
     draw: Callable[[int, float], Scene]
+    says_first: str = ""
+
+    def first_words(self, now: float) -> str:
+        """What a person of the demo says in Slack before it begins, or nothing; `now` in unix seconds."""
+        start, end = (
+            datetime.fromtimestamp(now + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for seconds in _EVENT
+        )
+        return self.says_first.format(start=start, end=end)
 
 
+# The entry ends soon, so that the launch that nobody announced can be played after it.
+_EVENT = (-3600.0, 180.0)
 SCENARIOS = (
     Scenario(
         "bad-deploy",
@@ -35,6 +46,7 @@ SCENARIOS = (
         "The planned launch",
         "Traffic multiplies and CPU climbs, but it is a launch that was announced: nothing is broken.",
         launch.draw_announced,
+        '/incident event add "Demo product launch" {start} {end}',
     ),
     Scenario(
         "unannounced-launch",

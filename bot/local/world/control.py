@@ -1,6 +1,7 @@
 """The control door of the world: start scenarios, ask for facts, the truth and the records."""
 
 import json
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ class ControlDoor:
                 Route("/healthz", self.healthz),
                 Route("/scenarios", self.scenarios),
                 Route("/start", self.start, methods=["POST"]),
+                Route("/end", self.end, methods=["POST"]),
                 Route("/scenario", self.scenario),
                 Route("/truth", self.truth),
                 Route("/_records", self.records),
@@ -41,7 +43,11 @@ class ControlDoor:
 
     async def scenarios(self, _: Request) -> Response:
         """List what can be started, what runs, and how many alerts were sent since the world began."""
-        listed = [{"name": s.name, "title": s.title, "text": s.text} for s in SCENARIOS]
+        now = time.time()
+        listed = [
+            {"name": s.name, "title": s.title, "text": s.text, "says_first": s.first_words(now)}
+            for s in SCENARIOS
+        ]
         run = self.production.run
         running = run.scene.name if run and not run.over else None
         sent = self.production.alerts_sent
@@ -58,6 +64,10 @@ class ControlDoor:
             return _error(404, f"no scenario is named {name}")
         run = await self.production.start(entry, seed)
         return JSONResponse({"run": run.number, "seed": run.scene.seed})
+
+    async def end(self, _: Request) -> Response:
+        """End the present run; its alerts that still fire are resolved."""
+        return JSONResponse({"resolved": await self.production.finish()})
 
     async def scenario(self, _: Request) -> Response:
         """Tell the facts of the run."""

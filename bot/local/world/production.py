@@ -94,6 +94,11 @@ class Production:
             self.run.begin(self._watcher)
             return self.run
 
+    async def finish(self) -> int:
+        """End the present run as if its alerts had ended; returns how many were still firing."""
+        async with self._starting:
+            return await self.run.finish() if self.run else 0
+
     async def close(self) -> None:
         """End the run and all connections."""
         if self.run is not None:

@@ -46,6 +46,14 @@ class Run:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
+    async def finish(self) -> int:
+        """End, and resolve every alert that was sent and still fires; returns how many those were."""
+        await self.end()
+        left = self.sender.sent - self.sender.resolved
+        if left > 0:
+            await self.sender.send(self.alerts, resolved_at=time.time())
+        return max(0, left)
+
     def knows(self, service: str) -> bool:
         """Whether the scene has a node of that name."""
         return any(node.name == service for node in self.scene.system.topology.nodes)

@@ -281,14 +281,16 @@ async function scenario(button) {
   if (running && !(await asks({
     title: "Start another scenario?",
     html: "",
-    text: `“${running}” has not come to its end. Production starts anew; the incident stays open.`,
+    text: `“${running}” has not come to its end. Its alerts end first, then production starts anew.`,
     confirm: "Start", deny: "Not yet", style: "primary",
   }))) return;
+  button.setAttribute("aria-busy", "true");
   const answer = await fetch("/page/scenario", {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ scenario: name }),
   });
+  button.removeAttribute("aria-busy");
   if (!answer.ok) toast((await answer.json()).error);
   refresh();
 }
