@@ -12,9 +12,9 @@ def render(incident: Incident, place: Place) -> Rendered:
     where = f" · {channel_link(place.channel)}" if place.channel else ""
     first = f"{severity_word(incident.severity)} *{incident.key}* {safe(incident.title, 120)}{where}"
     if incident.state.open:
-        second = (
-            f"{state_words(incident.state)} since {moment(incident.opened_ms)} · {cause.headline(incident)}"
-        )
+        known = cause.headline(incident)
+        second = f"{state_words(incident.state)} since {moment(incident.opened_ms)}"
+        second += f" · {known}" if known != cause.WORKING else ""
     else:
         took = duration((incident.resolved_ms - incident.opened_ms) / 1000)
         second = f"{state_words(incident.state)} after {took} · {_cause(incident)}"
@@ -28,4 +28,4 @@ def _cause(incident: Incident) -> str:
     top = cause.top_cause(incident)
     if top is None:
         return "no cause was established"
-    return f"cause: {safe(top.service, 60)}, {cause.cause_words(top.cause)}"
+    return f"cause: {cause.named(top)}"

@@ -58,7 +58,7 @@ def why(incident: Incident) -> Rendered:
     blocks = [section("\n".join([f"*Why {incident.key}?*", *cause.lines(incident)]))]
     items = incident.diagnosis.evidence if incident.diagnosis else ()
     if items:
-        told = [f"*{item.id}* {safe(item.service, 50)}: {safe(item.text, 160)}" for item in items[:10]]
+        told = [f"*{item.id}* {safe(item.text, 200)}" for item in items[:10]]
         blocks.append(section("\n".join(told)))
     return _answer(f"{incident.key}: {cause.headline(incident)}", blocks, incident)
 

@@ -114,7 +114,7 @@ def _can_do(incident: Incident) -> list[str]:
 def _option_line(incident: Incident, option: OptionView) -> str:
     facts = options.facts_words(option)
     letter = safe(option.letter, 3)
-    name = f"*{letter}*  {'Undo: ' if options.is_undo(option) else ''}{options.title(option)}"
+    name = options.title(option) if options.is_undo(option) else f"*{letter}*  {options.title(option)}"
     if option.state is PlanState.PROPOSED and not incident.state.open:
         return f"{name} — not decided; the incident is closed"
     if option.state is PlanState.PROPOSED:

@@ -8,6 +8,7 @@ from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, Evidence, Evi
 from bot.domain.incident import Incident
 
 HIGH, MEDIUM = 0.8, 0.6
+WORKING = "investigating"
 _RIVAL_SHARE = 0.7
 _CAUSE_WORDS = {
     CauseClass.DEPLOY: "a deploy",
@@ -26,6 +27,12 @@ _CAUSE_WORDS = {
 def cause_words(cause: CauseClass) -> str:
     """The class of a cause in plain words."""
     return _CAUSE_WORDS[cause]
+
+
+def named(hypothesis: Hypothesis) -> str:
+    """The service and the kind of cause, where that is known."""
+    kind = f" — {cause_words(hypothesis.cause)}" if hypothesis.cause is not CauseClass.UNKNOWN else ""
+    return f"{code(hypothesis.service, 60)}{kind}"
 
 
 def confidence_words(confidence: float) -> str:
@@ -58,7 +65,7 @@ def headline(incident: Incident) -> str:
             return "expected load, nothing is broken"
         if not incident.investigating:
             return "cause not clear, a human must look"
-    return "investigating"
+    return WORKING
 
 
 def lines(incident: Incident) -> list[str]:
@@ -89,7 +96,7 @@ def _working(incident: Incident) -> list[str]:
 
 def _found(incident: Incident, diagnosis: Diagnosis) -> list[str]:
     top = diagnosis.hypotheses[0]
-    first = f"*{code(top.service, 60)} — {cause_words(top.cause)}* · {confidence_words(top.confidence)}"
+    first = f"*{named(top)}* · {confidence_words(top.confidence)}"
     return [first, *sentences(incident, top, 3), *_path(top), *_again(incident)]
 
 
@@ -98,8 +105,7 @@ def _two(incident: Incident, diagnosis: Diagnosis) -> list[str]:
     for hypothesis in diagnosis.hypotheses[:2]:
         because = cited(hypothesis.because[:1], hypothesis, diagnosis)
         shown.append(
-            f"• {code(hypothesis.service, 60)} — {cause_words(hypothesis.cause)} ({hypothesis.confidence:.2f})"
-            + (f": {because[0]}" if because else "")
+            f"• {named(hypothesis)} ({hypothesis.confidence:.2f})" + (f": {because[0]}" if because else "")
         )
     first, second = diagnosis.hypotheses[:2]
     apart = [name for name in first.evidence if name not in second.evidence][:3]
@@ -112,8 +118,7 @@ def _unsure(incident: Incident, diagnosis: Diagnosis) -> list[str]:
     shown = ["❓ *Not confident enough to name a cause; please look.*"]
     if diagnosis.hypotheses:
         top = diagnosis.hypotheses[0]
-        words = f"{code(top.service, 60)} — {cause_words(top.cause)} ({top.confidence:.2f})"
-        shown.append(f"Best guess so far: {words}")
+        shown.append(f"Best guess so far: {named(top)} ({top.confidence:.2f})")
     ruled_out = [item for item in diagnosis.evidence if item.role is EvidenceRole.RULED_OUT][:3]
     if ruled_out:
         shown.append("Ruled out: " + "; ".join(f"{safe(item.text, 90)} [{item.id}]" for item in ruled_out))

@@ -4,7 +4,7 @@ Cells are raw text, which Slack does not parse: the safe home of other people's 
 """
 
 from bot.blocks.card import lock_screen
-from bot.blocks.cause import cause_words
+from bot.blocks.cause import named
 from bot.blocks.shape import Block, Place, Rendered, context, rendered, section, table
 from bot.blocks.text import clock_utc, line, safe
 from bot.domain.evidence import Diagnosis, Evidence, EvidenceRole
@@ -55,8 +55,8 @@ def _row(item: Evidence) -> tuple[str, str, str]:
     quote = f" “{line(item.quote, 160)}”" if item.quote else ""
     public = " (anybody could have written this)" if item.trust is Trust.PUBLIC else ""
     at = f" · {clock_utc(int(item.at * 1000)).removesuffix(' UTC')}" if item.at else ""
-    named = not item.service or item.service in item.text
-    what = line(item.text, 260) if named else f"{line(item.service, 50)}: {line(item.text, 240)}"
+    said = not item.service or item.service in item.text
+    what = line(item.text, 260) if said else f"{line(item.service, 50)}: {line(item.text, 240)}"
     return item.id, f"{what}{quote}{public}", f"{_ROLE_WORDS[item.role]} · {line(item.source, 40)}{at}"
 
 
@@ -65,8 +65,9 @@ def _ranking(incident: Incident) -> str:
     shown = ["*Candidates*"]
     for at, hypothesis in enumerate(diagnosis.hypotheses[:4] if diagnosis else (), start=1):
         cites = "".join(f"[{safe(name, 8)}]" for name in hypothesis.evidence[:6])
-        name = f"`{safe(hypothesis.service, 60)}` {cause_words(hypothesis.cause)}"
-        shown.append(f"{at}. {_bar(hypothesis.confidence)} {hypothesis.confidence:.2f}  {name} {cites}")
+        shown.append(
+            f"{at}. {_bar(hypothesis.confidence)} {hypothesis.confidence:.2f}  {named(hypothesis)} {cites}"
+        )
     return "\n".join(shown)
 
 

@@ -2,7 +2,7 @@
 
 from bot.blocks import cause
 from bot.blocks.shape import Place, Rendered, rendered, section
-from bot.blocks.text import code, safe
+from bot.blocks.text import safe
 from bot.domain.incident import Incident
 
 
@@ -13,8 +13,7 @@ def render(incident: Incident, place: Place) -> Rendered:
     shown = ["🔀 *The leading cause changed.*"]
     for at, hypothesis in enumerate(hypotheses[:2]):
         word = "Now first" if at == 0 else "Behind it"
-        words = f"{code(hypothesis.service, 60)}, {cause.cause_words(hypothesis.cause)}"
-        shown.append(f"{word}: {words} ({hypothesis.confidence:.2f})")
+        shown.append(f"{word}: {cause.named(hypothesis)} ({hypothesis.confidence:.2f})")
     if hypotheses:
         shown += cause.sentences(incident, hypotheses[0], 1)
     text = f"{incident.key}: {cause.headline(incident)}, {safe(incident.title, 120)}"

@@ -73,8 +73,8 @@ def _option(incident: Incident, option: OptionView, *, collapsed: bool) -> list[
     if option.state in (PlanState.REJECTED, PlanState.EXPIRED, PlanState.REFUSED):
         note = f"\n{safe(option.note, 300)}" if option.note else ""
         return [section(f"*{name}*\n{options.state_words(option)}{note}"), context(_identity(option))]
-    heading = "Undo" if options.is_undo(option) else f"Option {option.letter}"
-    blocks = [plan(f"{heading} · {line(str(option.plan['title']), 150)}", run_tasks(option))]
+    heading = "" if options.is_undo(option) else f"Option {option.letter} · "
+    blocks = [plan(f"{heading}{line(str(option.plan['title']), 150)}", run_tasks(option))]
     blocks.append(section(_outcome(option)))
     buttons = _run_buttons(incident, option)
     if buttons:

@@ -2,7 +2,7 @@
 
 from bot.blocks import cause, options
 from bot.blocks.shape import Place, Rendered, context, rendered, section
-from bot.blocks.text import code, duration, moment, number, severity_word
+from bot.blocks.text import duration, moment, number, severity_word
 from bot.domain.incident import Incident, IncidentState
 from bot.domain.plan import PlanState
 
@@ -32,8 +32,7 @@ def render(incident: Incident, place: Place) -> Rendered:
 def _cause(incident: Incident) -> str:
     top = cause.top_cause(incident)
     if top is not None:
-        words = f"{code(top.service, 60)}, {cause.cause_words(top.cause)}"
-        return f"{words} · {cause.confidence_words(top.confidence)}"
+        return f"{cause.named(top)} · {cause.confidence_words(top.confidence)}"
     if incident.planned_event:
         return "expected load of a planned event, nothing was broken"
     return "not established"

@@ -39,7 +39,7 @@ def _ranked(body: _Body) -> str:
         return f"Investigation ended: {body['conclusion'].replace('_', ' ')}."
     top = body["hypotheses"][0]
     verdict = body["conclusion"].replace("_", " ")
-    return f"Ranked causes: {top['service']} ({top['cause']}) at {top['confidence']:.2f}; {verdict}."
+    return f"Ranked causes: {top['service']} ({str(top['cause']).replace('_', ' ')}) at {top['confidence']:.2f}; {verdict}."
 
 
 def _collected(body: _Body) -> str:

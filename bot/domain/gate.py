@@ -287,7 +287,7 @@ def _freeze(_click: Click, facts: Facts) -> Refusal | None:
         return None
     return Refusal(
         Rule.FROZEN,
-        f"Changes are frozen ({facts.frozen}); nothing runs until the freeze is lifted.",
+        f"Changes are frozen ({facts.frozen}); nothing runs until `/incident unfreeze` lifts the freeze.",
     )
 
 

@@ -82,7 +82,7 @@ class Docket:
 def shown(signal: Signal, value: float) -> str:
     """A level in the signal's own unit."""
     if signal in (Signal.REQUEST_RATE, Signal.QUERY_RATE):
-        return f"{value:.3g}/s"
+        return f"{value:.0f}/s" if value >= 100 else f"{value:.3g}/s"
     if signal is Signal.LATENCY:
         return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
     return f"{value * 100:.1f} %"
