@@ -23,12 +23,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from bot.domain.errors import Permanent
 
 PREFIX = "WATCHKEEPER_"
-SLACK_KEYS = (
-    "SLACK_BOT_TOKEN",
-    "SLACK_APP_TOKEN",
-    "SLACK_SIGNING_SECRET",
-    "SLACK_API_URL",
-)
 
 DEFAULT_QUERIES = {
     "error_ratio": "service:error_ratio",

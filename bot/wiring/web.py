@@ -12,6 +12,7 @@ from typing import cast
 
 import structlog
 import uvicorn
+from prometheus_client import Counter
 from slack_bolt.async_app import AsyncApp
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -22,6 +23,7 @@ from bot.adapters.store.sql import open_store
 from bot.boundary import guarded
 from bot.domain.errors import Permanent
 from bot.http.app import build_http
+from bot.http.counters import INBOX_DECIDED, SLACK_SENT
 from bot.http.group_commit import GroupCommit
 from bot.http.health import HealthPorts
 from bot.http.intake import IntakePorts
@@ -170,8 +172,18 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
     deciding = _deciding(web)
     threads = [
         sweeper.start(web.stopping),
-        _loop("outbox", web, lambda: web.stopping.wait(OUTBOX_S), web.outbox.send_due),
-        _loop("inbox", web, lambda: _wait_for_inbox(web), lambda: decide_inbox(deciding)),
+        _loop(
+            "outbox",
+            web,
+            lambda: web.stopping.wait(OUTBOX_S),
+            partial(counted, SLACK_SENT, web.outbox.send_due),
+        ),
+        _loop(
+            "inbox",
+            web,
+            lambda: _wait_for_inbox(web),
+            partial(counted, INBOX_DECIDED, partial(decide_inbox, deciding)),
+        ),
     ]
     loops = {"commits": web.commits.run(), "poker": web.poker.run()}
     if web.settings.slack_mode == "socket":
@@ -203,6 +215,11 @@ def _loop(name: str, web: Web, wait: Callable[[], object], work: Callable[[], ob
     thread = threading.Thread(target=turns, name=name, daemon=True)
     thread.start()
     return thread
+
+
+def counted(counter: Counter, work: Callable[[], int]) -> None:
+    """Work, and count what was done for /metrics."""
+    counter.inc(work())
 
 
 def _wait_for_inbox(web: Web) -> None:

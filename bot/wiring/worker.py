@@ -31,7 +31,7 @@ from bot.wiring.parts import SystemClock, new_id
 
 BEAT_S = 5.0
 # How long a task may take before another worker may claim it, besides the model's own deadline.
-LEASE_S = 60.0
+LEASE_S = 40.0
 MOST_TRIES = 3
 AGAIN_S = 12.0
 MOST_LOOKS = 4

@@ -23,7 +23,7 @@ _NOT_OURS = {
 
 @dataclass(frozen=True, slots=True)
 class DecidingParts:
-    """Everything that the deciding loop uses. `poll_grants` wakes nobody: the executor polls by itself."""
+    """Everything that the deciding loop uses; the executor is not among it: it polls for grants by itself."""
 
     store: Store
     chat: Chat

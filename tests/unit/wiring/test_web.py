@@ -1,12 +1,13 @@
-"""The web process does not outlive one of its loops."""
+"""The web process does not outlive one of its loops, and counts what they do."""
 
 import asyncio
 import signal
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client import CollectorRegistry, Counter
 
-from bot.wiring.web import ends_with_it
+from bot.wiring.web import counted, ends_with_it
 
 
 @pytest.fixture
@@ -35,3 +36,11 @@ async def test_a_loop_that_ends_by_surprise_ends_the_process(told: list[int]) ->
     await asyncio.gather(stopped, broken, return_exceptions=True)
     await asyncio.sleep(0)
     assert told == [signal.SIGTERM]
+
+
+def test_what_a_loop_did_is_counted() -> None:
+    registry = CollectorRegistry()
+    counter = Counter("done", "Done.", registry=registry)
+    for done in (3, 0, 2):
+        counted(counter, lambda done=done: done)  # type: ignore[misc]
+    assert registry.get_sample_value("done_total") == 5
