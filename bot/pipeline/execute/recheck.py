@@ -13,7 +13,7 @@ from bot.domain.catalogue import rederived
 from bot.domain.errors import Permanent, Refused
 from bot.domain.gate import GRANT_LIFETIME_S, MAX_SKEW_S, grant_is_genuine
 from bot.domain.incident import IncidentState
-from bot.domain.plan import ActionClass, Plan, PlanState, plan_from_json
+from bot.domain.plan import ActionClass, Plan, plan_from_json
 from bot.domain.playbook import Playbook
 from bot.domain.records import Grant, PlanRow, StepRow
 from bot.domain.undo import undo_plan
@@ -27,11 +27,11 @@ _RANK = {ActionClass.SAFE: 0, ActionClass.RISKY: 1, ActionClass.DESTRUCTIVE: 2}
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the store says about a plan at the moment of starting."""
+    """What the store says about a plan at the moment of starting; `running` holds None for an unreadable one."""
 
     grant: Grant | None
     incident: IncidentState | None
-    siblings: Sequence[PlanRow]
+    running: Sequence[Plan | None]
     original: PlanRow | None
     original_journal: Sequence[StepRow]
     forbidden: str | None
@@ -60,11 +60,19 @@ def _stored(tx: Transaction, run: Run) -> Stored:
     return Stored(
         grant=tx.grant(run.hash),
         incident=incident.state if incident else None,
-        siblings=[row for row in tx.plans_of(plan.incident) if row.hash != run.hash],
+        running=[_running(tx, found) for found in tx.running_plans() if found != run.hash],
         original=tx.plan(plan.undoes) if plan.undoes else None,
         original_journal=tx.steps(plan.undoes) if plan.undoes else (),
         forbidden=tx.switched_on(scopes),
     )
+
+
+def _running(tx: Transaction, plan_hash: str) -> Plan | None:
+    try:
+        row = tx.plan(plan_hash)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return row.plan if row else None
 
 
 def _no(rule: str, message: str) -> Refused:
@@ -114,12 +122,21 @@ def _in_time(run: Run, plan: Plan, grant: Grant | None) -> None:
 def _world(plan: Plan, stored: Stored) -> None:
     if stored.forbidden is not None:
         raise _no("frozen", f"changes are frozen ({stored.forbidden})")
-    running = [row.plan for row in stored.siblings if row.state is PlanState.RUNNING]
-    if not read_only(plan) and not all(read_only(other) for other in running):
-        raise _no("another_running", "another plan of this incident is running; wait until it has ended")
+    if not read_only(plan) and any(_in_the_way(plan, other) for other in stored.running):
+        message = "another plan of this incident or on the same target is running; wait until it has ended"
+        raise _no("another_running", message)
     closed = stored.incident is None or not stored.incident.open
     if closed and not plan.undoes:
         raise _no("incident_closed", "the incident was closed after the approval")
+
+
+def _in_the_way(plan: Plan, other: Plan | None) -> bool:
+    """Whether a running plan could undo what this one does; one that cannot be read could."""
+    if other is None:
+        return True
+    targets = {step.target.uid for step in plan.steps}
+    near = other.incident == plan.incident or any(step.target.uid in targets for step in other.steps)
+    return near and not read_only(other)
 
 
 def read_only(plan: Plan) -> bool:

@@ -248,6 +248,25 @@ def test_two_changing_plans_of_one_incident_do_not_overlap(scene: Scene) -> None
     assert scene.incident().state is IncidentState.IDENTIFIED
 
 
+def test_two_incidents_do_not_change_the_same_target_at_once(scene: Scene) -> None:
+    elsewhere = replace(plan_of([scale("cart")]), incident="inc-2")
+    scene.store.transact(lambda tx: tx.add_plan(elsewhere))
+    scene.store.transact(
+        lambda tx: tx.move_plan(elsewhere.hash, to=PlanState.GRANTED, frm=(PlanState.PROPOSED,))
+    )
+    scene.store.transact(lambda tx: tx.claim_plan(elsewhere.hash, holder="other", now=START, lease_s=900))
+    assert "same target" in scene.run(scene.stage(plan_of([scale("cart")]))).reason
+    assert scene.run(scene.stage(plan_of([scale("shop")]))).outcome is Outcome.DONE
+
+
+def test_a_running_plan_that_cannot_be_read_may_be_in_the_way(scene: Scene) -> None:
+    first = scene.stage(plan_of([scale("cart")]))
+    scene.store.transact(lambda tx: tx.claim_plan(first, holder="other", now=START, lease_s=900))
+    with scene.store.engine.begin() as connection:
+        connection.execute(text("UPDATE plans SET content = X'00'"))
+    assert "another plan" in scene.run(scene.stage(plan_of([scale("shop")]))).reason
+
+
 def test_undo_is_a_plan_of_its_own(scene: Scene) -> None:
     plan = plan_of([undo("shop"), scale("cart")])
     done = scene.stage(plan)

@@ -85,6 +85,12 @@ class PlansPart(Part):
             return None
         return int(self._connection.execute(select(_plans.c.epoch).where(self._here(plan_hash))).scalar_one())
 
+    def running_plans(self) -> Sequence[str]:
+        """The hashes of all plans that run, whether or not their rows can be read."""
+        running = _plans.c.state == PlanState.RUNNING.value
+        query = select(_plans.c.hash).where(_plans.c.tenant == self._tenant, running).order_by(_plans.c.hash)
+        return list(self._connection.execute(query).scalars())
+
     def claimable_plans(self, *, now: float) -> Sequence[str]:
         query = select(_plans.c.hash).where(_plans.c.tenant == self._tenant, _claimable(now))
         return list(self._connection.execute(query).scalars())
