@@ -73,9 +73,11 @@ class Supervisor:
 
     def _start_infrastructure(self) -> None:
         ports = self._layout.ports
-        for name in INFRASTRUCTURE:
+        wanted = (("valkey", ports.valkey), ("slack-double", ports.page), ("world", ports.control))
+        present = [(name, port) for name, port in wanted if name in self._specs]
+        for name, _ in present:
             self._start(name)
-        for name, port in (("valkey", ports.valkey), ("slack-double", ports.page), ("world", ports.control)):
+        for name, port in present:
             self._wait_for(name, port)
 
     def _start(self, name: str) -> None:
