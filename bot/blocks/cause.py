@@ -49,6 +49,12 @@ def top_cause(incident: Incident) -> Hypothesis | None:
     return diagnosis.hypotheses[0]
 
 
+def expected(incident: Incident) -> bool:
+    """Whether the investigation says that the load was to be expected."""
+    diagnosis = incident.diagnosis
+    return diagnosis is not None and diagnosis.conclusion is Conclusion.EXPECTED_LOAD
+
+
 def answered(incident: Incident) -> bool:
     """Whether an investigation has ended with a ranking or a verdict."""
     diagnosis = incident.diagnosis

@@ -60,7 +60,7 @@ def _intro(incident: Incident, shown: list[OptionView]) -> str:
         if incident.observe_only:
             return "👁️ *Observe only.* Watchkeeper would propose this; run the command yourself if you agree."
         return "🔐 *A human must decide.* Nothing runs before one of you approves exactly what stands here."
-    return "🗒️ *Decided.*"
+    return "🗒️ *Decided.*" if incident.state.open else "🗒️ *The incident is closed.*"
 
 
 def _option(incident: Incident, option: OptionView, *, collapsed: bool) -> list[Block]:
@@ -144,7 +144,8 @@ def _run_buttons(incident: Incident, option: OptionView) -> list[Block]:
     possible = (
         options.reversible(option) and options.changes_something(option) and not options.is_undo(option)
     )
-    if option.state not in options.ENDED or undone or not possible:
+    acted = any(step.state == "done" for step in option.steps)
+    if option.state not in options.ENDED or undone or not possible or not acted:
         return []
     question = f"Puts back what was there before: {options.undo_commands(option.plan)}"
     confirm = confirmation("Undo this plan?", question, "Undo now", "Leave it", danger=True)
