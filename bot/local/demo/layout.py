@@ -114,9 +114,10 @@ def new_layout(data_dir: Path, page_port: int) -> Layout:
 
 
 def processes(layout: Layout) -> list[Process]:
-    """Every child in start order."""
+    """Every child in start order; a product that only observes has no executor."""
+    product = [name for name in PRODUCT if name != "executor" or _mode() != "observe"]
     return [
-        Process(name, _argv(name, layout), environment(name, layout)) for name in (*INFRASTRUCTURE, *PRODUCT)
+        Process(name, _argv(name, layout), environment(name, layout)) for name in (*INFRASTRUCTURE, *product)
     ]
 
 
@@ -134,7 +135,7 @@ def _common(layout: Layout) -> dict[str, str]:
     telemetry = f"http://127.0.0.1:{layout.ports.telemetry}"
     return {
         "WATCHKEEPER_DEMO": "true",
-        "WATCHKEEPER_MODE": "supervised",
+        "WATCHKEEPER_MODE": _mode(),
         "WATCHKEEPER_DATA_DIR": str(layout.data_dir),
         "WATCHKEEPER_DATABASE_URL": os.environ.get("WATCHKEEPER_DEMO_DATABASE_URL")
         or f"sqlite:///{layout.database}",
@@ -148,6 +149,10 @@ def _common(layout: Layout) -> dict[str, str]:
         "WATCHKEEPER_VERIFY_INTERVAL_S": "0.5",
         "WATCHKEEPER_VERIFY_CAP_S": "15",
     }
+
+
+def _mode() -> str:
+    return os.environ.get("WATCHKEEPER_MODE") or "supervised"
 
 
 def _web(layout: Layout) -> dict[str, str]:

@@ -26,8 +26,8 @@ class Scenario:
         return self.says_first.format(start=start, end=end)
 
 
-# The entry ends soon, so that the launch that nobody announced can be played after it.
-_EVENT = (-3600.0, 180.0)
+# The entry covers the past in which the launch began and ends at once, for the one that nobody announced.
+_EVENT = (-3600.0, 30.0)
 SCENARIOS = (
     Scenario(
         "bad-deploy",
