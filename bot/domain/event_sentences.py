@@ -25,6 +25,9 @@ def _rule(body: _Body) -> str:
 
 
 def _folded(body: _Body) -> str:
+    """Repeats alone are a counter and no line of a timeline."""
+    if not body["count"] and not body["resolved"]:
+        return ""
     total, firing = body["total"], body["still_firing"]
     ended = f"{body['resolved']} {'alert' if body['resolved'] == 1 else 'alerts'} ended"
     if not body["count"] and body["resolved"]:

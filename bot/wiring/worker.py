@@ -22,6 +22,7 @@ from bot.domain.evidence import Conclusion, Diagnosis
 from bot.domain.incident import Incident
 from bot.domain.playbook import Playbook
 from bot.domain.records import Task, TaskKind
+from bot.pipeline.give_up import give_up
 from bot.pipeline.investigate import InvestigationOutcome, investigate
 from bot.pipeline.propose import Proposed, propose
 from bot.pipeline.review import review
@@ -91,7 +92,7 @@ def work_on(task_id: int) -> None:
     here = _around(store, settings)
     if task.tries > MOST_TRIES:
         _log.error("task_given_up", kind=task.kind, incident=task.incident)
-        here.store.transact(lambda tx: tx.finish_task(task))
+        store.transact(partial(give_up, task=task, now=clock.now()))
         return
     structlog.contextvars.bind_contextvars(incident=task.incident)
     try:

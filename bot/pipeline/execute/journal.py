@@ -60,6 +60,9 @@ class Run:
         )  # fmt: skip
 
         def work(tx: Transaction) -> str | bool:
+            # Holding the plan's row first puts this intent wholly before or wholly after a stop that is being set.
+            if not tx.renew_plan(self.hash, epoch=self.epoch, now=now, lease_s=self.means.lease_s):
+                return False
             forbidden = tx.switched_on(self.scopes(step))
             if forbidden is not None:
                 return forbidden

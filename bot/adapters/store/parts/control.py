@@ -9,6 +9,7 @@ from sqlalchemy import case, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
+from bot.domain.plan import PlanState
 from bot.domain.records import InboxRow
 from bot.domain.telemetry import PlannedEvent
 from bot.domain.topology import Topology
@@ -25,6 +26,10 @@ class ControlPart(Part):
         self._connection.execute(
             statement.on_conflict_do_update(index_elements=["tenant", "scope"], set_=values)
         )
+        # An intent that is being written holds its plan's row; it commits before this does, or it sees the switch.
+        plans = schema.plans
+        running = (plans.c.tenant == self._tenant) & (plans.c.state == PlanState.RUNNING.value)
+        self._connection.execute(update(plans).where(running).values(epoch=plans.c.epoch))
 
     def switched_on(self, scopes: Sequence[str]) -> str | None:
         """The first of `scopes` whose switch is on, or None."""
