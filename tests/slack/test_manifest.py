@@ -17,6 +17,7 @@ METHODS = {
     "conversations.invite": {"channels:manage"},
     "conversations.setTopic": {"channels:manage"},
     "conversations.list": {"channels:read", "groups:read"},
+    "conversations.info": {"channels:read", "groups:read"},
     "conversations.history": {"channels:history", "groups:history"},
     "conversations.replies": {"channels:history", "groups:history"},
     "pins.add": {"pins:write"},
