@@ -46,11 +46,11 @@ bench: env
 
 # The full published counts; one line a promise.
 promises: env
-	$(BIN)/python -m pytest -q tests/promises --promise-scale 1.0 $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/promises --promise-scale 1.0 $(ARGS)
 
 # Switches off the guard that each promise test claims to test; every one must report a break.
 promises-proof: env
-	$(BIN)/python -m pytest -q tests/promises --promise-scale 0.01 --promise-proof $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/promises --promise-scale 0.01 --promise-proof $(ARGS)
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 lock: env

@@ -5,6 +5,7 @@
 test, and the test must then report at least one break.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -37,11 +38,7 @@ class Tally:
             self.broken(description)
 
 
-_TALLIES = pytest.StashKey[dict[int, list[Tally]]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_TALLIES] = {}
+_PROPERTY = "promise"
 
 
 @pytest.fixture
@@ -69,7 +66,7 @@ def promise(request: pytest.FixtureRequest, planted: bool) -> Iterator[Callable[
 
     yield tally
     for one in given:
-        request.config.stash[_TALLIES].setdefault(one.number, []).append(one)
+        request.node.user_properties.append((_PROPERTY, [one.number, one.count, len(one.breaks)]))
         if one.count == 0:
             pytest.fail(f"promise {one.number}: nothing was tried")
         if planted and not one.breaks:
@@ -78,8 +75,17 @@ def promise(request: pytest.FixtureRequest, planted: bool) -> Iterator[Callable[
             pytest.fail(f"promise {one.number}: {len(one.breaks)} broken, first: {one.breaks[0]}")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for number, tallies in sorted(config.stash[_TALLIES].items()):
-        tried = sum(tally.count for tally in tallies)
-        broken = sum(len(tally.breaks) for tally in tallies)
-        terminalreporter.write_line(f"promise {number}: {tried} tried, {broken} broken")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line a promise, summed over tests and worker processes."""
+    tried: Counter[int] = Counter()
+    broken: Counter[int] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") != "teardown":
+                continue
+            for name, value in report.user_properties:
+                if name == _PROPERTY:
+                    tried[value[0]] += value[1]
+                    broken[value[0]] += value[2]
+    for number in sorted(tried):
+        terminalreporter.write_line(f"promise {number}: {tried[number]} tried, {broken[number]} broken")

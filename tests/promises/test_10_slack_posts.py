@@ -17,7 +17,7 @@ from bot.slack.outbox import Outbox
 from tests.promises.conftest import Tally
 from tests.slack.clock import HandClock
 
-FULL = 1000
+FULL = 300
 KINDS = (MessageKind.CARD, MessageKind.EVIDENCE, MessageKind.PROPOSAL)
 
 
@@ -52,6 +52,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Outbox, "_read_back", lambda _self, _job: None)
 
 
+@pytest.mark.timeout(600)
 def test_every_message_is_there_once(promise: Callable[[int], Tally], store: SqlStore) -> None:
     tally, clock = promise(10), HandClock()
     chat = UnwellChat(clock, random.Random(10))
