@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--promise-scale", type=float, default=0.01, help="share of the full promise counts to run"
     )
-    parser.addoption("--scenario-seeds", type=int, default=2, help="seeds drawn for each scenario")
+    parser.addoption("--scenario-seeds", type=int, default=1, help="seeds drawn for each scenario")
     parser.addoption("--seeds", default="", help="repeat these seeds, comma separated, instead of drawing")
     parser.addoption(
         "--promise-proof", action="store_true", help="switch each promise's guard off; must break"
