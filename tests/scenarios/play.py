@@ -22,6 +22,7 @@ from bot.local.demo.layout import new_layout, processes
 from bot.local.demo.outside import Outside
 from bot.local.demo.supervisor import Supervisor
 
+_DEADLINE_S = 120.0  # Several trees share the machine.
 SCENARIOS = ("bad-deploy", "db-cascade", "recorded", "unannounced-launch", "planned-event")
 
 
@@ -52,7 +53,7 @@ def play(scenario: str, seeds: Sequence[int]) -> Score:
 def _one(outside: Outside, orders: Orders, score: Score) -> None:
     begun = time.monotonic()
     try:
-        result = Drive(outside, orders).play()
+        result = Drive(outside, orders, deadline_s=_DEADLINE_S).play()
         wrong = failures(result, str(outside.scenario()["ends"]), orders)
         score.seconds_to_card.append(result["seconds_to_card"])
         score.seconds_to_cause.append(result["seconds_to_cause"])
