@@ -188,8 +188,20 @@ function asks(confirm) {
   });
 }
 
-async function use(control, value) {
-  if (control.dataset.confirm && !(await asks(JSON.parse(control.dataset.confirm)))) return;
+// The message may have been edited while the question stood open: its newest button is the one that is pressed.
+function newest(control, message) {
+  const id = control.dataset.action;
+  const now = message && id && byId(message);
+  return (now && now.querySelector(`[data-action="${CSS.escape(id)}"]`)) || control;
+}
+
+async function use(pressed, value) {
+  let control = pressed;
+  const message = control.closest(".msg")?.id;
+  if (control.dataset.confirm) {
+    if (!(await asks(JSON.parse(control.dataset.confirm)))) return;
+    control = newest(control, message);
+  }
   control.setAttribute("aria-busy", "true");
   const act = JSON.parse(control.dataset.act);
   if (value !== undefined) act.value = value;
