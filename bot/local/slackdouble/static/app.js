@@ -303,6 +303,7 @@ async function scenario(button) {
     body: JSON.stringify({ scenario: name }),
   });
   button.removeAttribute("aria-busy");
+  body.classList.remove("drawer");
   if (!answer.ok) toast((await answer.json()).error);
   refresh();
 }
