@@ -7,6 +7,7 @@ from bot.domain.alert import Alert, AlertSeverity
 from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import IncidentState, Severity
 from bot.domain.records import IncidentRow, MessageKind, TaskKind
+from bot.domain.redaction import redact
 from bot.domain.severity import Judged, judge
 from bot.ports import Transaction
 
@@ -85,7 +86,7 @@ def _row(
         open_key=open_key,
         state=IncidentState.INVESTIGATING,
         severity=severity,
-        title=title[:_TITLE_CHARS],
+        title=redact(title)[:_TITLE_CHARS],
         opened_at=now,
         last_alert_at=now,
         services=services,

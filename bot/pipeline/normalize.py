@@ -1,12 +1,13 @@
 """normalize: a raw payload becomes Alerts, or a reason why it cannot be read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.domain.alert import Alert
 from bot.domain.errors import Permanent
 from bot.domain.records import RawBody
+from bot.domain.redaction import redact, redact_named
 from bot.ports import AlertParser
 
 # What a parser may raise for a body that it was not made for; the body is at fault, not the pass.
@@ -41,6 +42,18 @@ def normalize(raw: RawBody, parsers: Mapping[str, AlertParser]) -> NormalizeOutc
     try:
         alerts = parser.parse(raw.body, source=raw.source, received_at=raw.received_at)
     except _UNREADABLE as error:
-        return NormalizeOutcome(Normalized.UNREADABLE, detail=str(error) or type(error).__name__)
+        return NormalizeOutcome(Normalized.UNREADABLE, detail=redact(str(error)) or type(error).__name__)
     reason = Normalized.PARSED if alerts else Normalized.NOTHING_IN_IT
-    return NormalizeOutcome(reason, tuple(alerts))
+    return NormalizeOutcome(reason, tuple(map(_without_secrets, alerts)))
+
+
+def _without_secrets(alert: Alert) -> Alert:
+    """The alert as everything after this may see it; its fingerprint still goes by the labels as they came."""
+    return replace(
+        alert,
+        name=redact(alert.name),
+        service=redact(alert.service),
+        summary=redact(alert.summary),
+        link=redact(alert.link),
+        labels={redact(name): redact_named(name, value) for name, value in alert.labels.items()},
+    )

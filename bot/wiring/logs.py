@@ -3,11 +3,12 @@
 import logging
 import os
 import sys
+from collections.abc import Mapping
 
 import structlog
 from structlog.typing import Processor
 
-from bot.domain.redaction import redact
+from bot.domain.redaction import redact_tree
 
 
 def configure(process: str) -> None:
@@ -50,4 +51,18 @@ def _route_standard_logging(shared: list[Processor], renderer: Processor) -> Non
 def _redacted(
     _logger: object, _method: str, event: "structlog.typing.EventDict"
 ) -> "structlog.typing.EventDict":
-    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+    """Every value, however deep, and what another object would print; internal keys belong to structlog."""
+    return {
+        key: value if key.startswith("_") else redact_tree(_plain(value), name=key)
+        for key, value in event.items()
+    }
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(part) for part in value]
+    return repr(value)

@@ -11,10 +11,13 @@ from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
 from bot.domain.plan import PlanState
 from bot.domain.records import InboxRow
+from bot.domain.redaction import redact_tree
 from bot.domain.telemetry import PlannedEvent
 from bot.domain.topology import Topology
 
 _TOPOLOGY = "topology"
+# Slack's and our own handles, which must come back as they went out.
+_OPAQUE = frozenset({"trigger_id", "value", "metadata"})
 
 
 class ControlPart(Part):
@@ -92,7 +95,7 @@ class ControlPart(Part):
             tenant=self._tenant,
             dedupe=dedupe,
             kind=kind,
-            payload=json.dumps(payload),
+            payload=json.dumps(redact_tree(payload, keep=_OPAQUE)),
             received_at=at,
             state="pending",
             tries=0,

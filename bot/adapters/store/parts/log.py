@@ -10,15 +10,18 @@ from bot.domain.errors import Conflict
 from bot.domain.event import GENESIS, Event, NewEvent, opened, seal
 from bot.domain.incident import Incident
 from bot.domain.incident_fold import fold
+from bot.domain.redaction import redact_tree
 
 _events, _chains = schema.events, schema.chains
+# Made by ourselves and compared by hash or by value later.
+_AS_IT_IS = frozenset({"plan", "plan_hash", "token", "digest", "sha256", "prompt_sha256"})
 
 
 class LogPart(Part):
     """`bot.ports.Log` in SQL."""
 
     def append(self, chain: str, events: Sequence[NewEvent], *, at_ms: int) -> Sequence[Event]:
-        """Append; raises Conflict when another writer moved the head, which `transact` answers by running again."""
+        """Append, redacted; raises Conflict when another writer moved the head, which `transact` answers by running again."""
         seq, mac = self.head(chain) or (0, GENESIS)
         sealed: list[Event] = []
         for new in events:
@@ -31,7 +34,7 @@ class LogPart(Part):
                     chain=chain,
                     seq=seq + len(sealed) + 1,
                     at_ms=at_ms,
-                    new=new,
+                    new=NewEvent(new.type, redact_tree(new.body, keep=_AS_IT_IS)),
                 )
             )
         if not sealed:
