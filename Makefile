@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 demo: env
-	$(BIN)/watchkeeper demo $(ARGS)
+	@$(BIN)/watchkeeper demo $(ARGS)
 
 test: env
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
