@@ -15,6 +15,7 @@ from bot.domain.canonical import canonical, digest
 from bot.domain.identity import Identity, IdentityKind
 from bot.domain.plan import ActionClass, Plan, PlanState
 from bot.domain.records import Grant, PlanRow
+from bot.domain.scope import scope_words
 
 MAX_SKEW_S = 120.0
 GRANT_LIFETIME_S: Mapping[ActionClass, int] = {
@@ -287,7 +288,7 @@ def _freeze(_click: Click, facts: Facts) -> Refusal | None:
         return None
     return Refusal(
         Rule.FROZEN,
-        f"Changes are frozen ({facts.frozen}); nothing runs until `/incident unfreeze` lifts the freeze.",
+        f"Changes are frozen ({scope_words(facts.frozen)}); nothing runs until `/incident unfreeze` lifts the freeze.",
     )
 
 

@@ -16,6 +16,7 @@ from bot.domain.incident import IncidentState
 from bot.domain.plan import ActionClass, Plan, plan_from_json
 from bot.domain.playbook import Playbook
 from bot.domain.records import Grant, PlanRow, StepRow
+from bot.domain.scope import scope_words
 from bot.domain.undo import undo_plan
 from bot.pipeline.execute.journal import Run
 from bot.pipeline.execute.terms import Means
@@ -121,7 +122,7 @@ def _in_time(run: Run, plan: Plan, grant: Grant | None) -> None:
 
 def _world(plan: Plan, stored: Stored) -> None:
     if stored.forbidden is not None:
-        raise _no("frozen", f"changes are frozen ({stored.forbidden})")
+        raise _no("frozen", f"changes are frozen ({scope_words(stored.forbidden)})")
     if not read_only(plan) and any(_in_the_way(plan, other) for other in stored.running):
         message = "another plan of this incident or on the same target is running; wait until it has ended"
         raise _no("another_running", message)

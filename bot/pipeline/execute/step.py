@@ -13,6 +13,7 @@ from bot.domain.actions import action_of
 from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided, WatchkeeperError
 from bot.domain.plan import PlannedStep
 from bot.domain.records import StepRow, StepState
+from bot.domain.scope import scope_words
 from bot.pipeline.execute.journal import NOT_APPLIED, Run, token_of
 
 T = TypeVar("T")
@@ -72,7 +73,9 @@ class _Attempt:
         before = {field: live[field] for field in ("uid", *action_of(self._step.action).expect)}
         forbidden = self._run.intend(self._step, self._phase, before)
         if forbidden is not None:
-            return StepOutcome(Verdict.STOPPED, f"stopped before step {self._step.id} ({forbidden})")
+            return StepOutcome(
+                Verdict.STOPPED, f"stopped before step {self._step.id} ({scope_words(forbidden)})"
+            )
         return self._go(before)
 
     def recover(self, row: StepRow) -> StepOutcome:
@@ -87,8 +90,12 @@ class _Attempt:
         if untouched:
             forbidden = self._run.forbidden(self._step)
             if forbidden is not None:
-                self._end(StepState.FAILED, f"{NOT_APPLIED}stopped after a restart ({forbidden})")
-                return StepOutcome(Verdict.STOPPED, f"stopped before step {self._step.id} ({forbidden})")
+                self._end(
+                    StepState.FAILED, f"{NOT_APPLIED}stopped after a restart ({scope_words(forbidden)})"
+                )
+                return StepOutcome(
+                    Verdict.STOPPED, f"stopped before step {self._step.id} ({scope_words(forbidden)})"
+                )
             return self._go(row.before)
         if self._wait_until_settled():
             return self._end(StepState.DONE, "found done when read back after a restart")

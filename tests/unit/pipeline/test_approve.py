@@ -15,6 +15,7 @@ from bot.domain.incident import IncidentState
 from bot.domain.incident_fold import option_of
 from bot.domain.plan import ActionClass, PlanState
 from bot.domain.records import MessageKind, StepRow, StepState
+from bot.domain.scope import scope_words
 from bot.pipeline.approve import ApprovalOutcome, Outcome, expire_plans
 from bot.pipeline.propose import Proposed, record_proposal
 from tests.gate_stage import CARD_TS, HOME, KEY, ROOM, START, Stage, stage
@@ -135,7 +136,7 @@ def test_observe_mode_freeze_and_closed_incident(store: SqlStore) -> None:
     for scope in ("tenant", f"incident:{on.incident}", "service:basket", "action:kubectl/rollout-undo"):
         store.transact(lambda tx, scope=scope: tx.set_switch(scope, True, by="U0FIRST", at=START))
         refused = on.decide(on.click())
-        assert (refused.rule, scope in refused.text) == (Rule.FROZEN, True)
+        assert (refused.rule, scope_words(scope) in refused.text) == (Rule.FROZEN, True)
         store.transact(lambda tx, scope=scope: tx.set_switch(scope, False, by="U0FIRST", at=START))
     body = {"to": IncidentState.RESOLVED.value, "reason": "over", "by": ""}
     store.transact(lambda tx: tx.append(on.incident, [NewEvent(EventType.STATUS_CHANGED, body)], at_ms=1))
