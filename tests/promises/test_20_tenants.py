@@ -160,6 +160,7 @@ class Filled:
             "plan": lambda tx: tx.plan(plan),
             "plans_of": lambda tx: tx.plans_of(self.incident),
             "grant": lambda tx: tx.grant(plan),
+            "running_plans": lambda tx: set(tx.running_plans()) & set(self.hashes.values()) and HIT,
             "claimable_plans": lambda tx: (
                 set(tx.claimable_plans(now=NOW + 99)) & set(self.hashes.values()) and HIT
             ),
