@@ -78,7 +78,8 @@ def _show(layout: Layout, supervisor: Supervisor, scenario: str, seed: int | Non
         _refuse_dead(supervisor)
         time.sleep(0.1)
     print(
-        f"Watchkeeper is running. Open {layout.page_url} (Ctrl-C ends everything; logs: {layout.data_dir}/logs)"
+        f"Watchkeeper is running. Open {layout.page_url} (Ctrl-C ends everything; logs: {layout.data_dir}/logs)",
+        flush=True,  # The address is also read through a pipe.
     )
     if scenario:
         outside.start(scenario, seed)

@@ -50,14 +50,13 @@ class Supervisor:
 
     def __enter__(self) -> Self:
         (self._layout.data_dir / "logs").mkdir(exist_ok=True)
-        try:
+        with contextlib.ExitStack() as unless_all_start:
+            unless_all_start.callback(self._end_all)
             self._start_infrastructure()
             for name in self._specs:
                 if name not in INFRASTRUCTURE:
                     self._start(name)
-        except BaseException:
-            self._end_all()
-            raise
+            unless_all_start.pop_all()
         self._watcher.start()
         return self
 
