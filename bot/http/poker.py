@@ -1,4 +1,4 @@
-"""When to wake the correlator: 250 ms after the first pending row, then at the first 50 ms gap, at most 600 ms."""
+"""When to wake the correlator: 250 ms after the first pending row, then at the first 50 ms gap, at most 450 ms."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from bot.ports import JobQueue
 
 _FIRST_S = 0.25
 _GAP_S = 0.05
-_MOST_S = 0.6
+_MOST_S = 0.45
 
 _log = structlog.get_logger()
 

@@ -10,6 +10,7 @@ from bot.adapters.evidence import service_graph
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.queue.rq_workers import InProcessWorker, run_worker
 from bot.adapters.store.sql import open_store
+from bot.boundary import guarded
 from bot.domain.errors import Retryable
 from bot.pipeline.correlate import Correlated, Correlation, correlate
 from bot.ports import JobQueue, TopologySource
@@ -78,9 +79,18 @@ def pass_over_pending() -> None:
                 _log.warning("poke_lost", reason=str(error))
 
 
+def _warm() -> None:
+    """A pass and a look at the graph before the first alert, which would else wait for both."""
+    guarded("first pass", pass_over_pending)
+    topology, clock = runtime().parts.topology, runtime().parts.clock
+    if topology is not None:
+        guarded("first look at the graph", lambda: topology.topology(now=clock.now()))
+
+
 def run(settings: Settings) -> None:
     """Serve the queue until told to stop."""
     here = runtime()
+    _warm()
     sweeper = Sweeper(here.parts.store, here.queue, here.parts.clock, "correlator", settings.resolve_after_s)
     sweeper.start(threading.Event())
     run_worker(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from bot.domain.errors import Permanent
-from bot.settings import Settings
+from bot.settings import Settings, load
 
 
 @pytest.mark.parametrize("url", ["https://slack.com/api/", "https://acme.slack.com/api/"])
@@ -26,3 +26,11 @@ def test_slack_itself(settings: Callable[..., Settings], url: str) -> None:
 def test_somebody_else(settings: Callable[..., Settings], url: str) -> None:
     with pytest.raises(Permanent, match="SLACK_API_URL"):
         settings(slack_api_url=url)
+
+
+def test_variables_of_the_tests_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHKEEPER_TEST_DATA", "a folder")
+    load()
+    monkeypatch.setenv("WATCHKEEPER_TSET_DATA", "a folder")
+    with pytest.raises(Permanent, match="unknown settings: WATCHKEEPER_TSET_DATA"):
+        load()
