@@ -79,18 +79,18 @@ def pass_over_pending() -> None:
                 _log.warning("poke_lost", reason=str(error))
 
 
-def _warm() -> None:
-    """A pass and a look at the graph before the first alert, which would else wait for both."""
-    guarded("first pass", pass_over_pending)
-    topology, clock = runtime().parts.topology, runtime().parts.clock
+def _warm(here: Runtime) -> None:
+    """A first job and a look at the graph before the first alert, which would else wait for both."""
+    guarded("first poke", lambda: here.queue.poke("bot.jobs.correlate", 0))
+    topology = here.parts.topology
     if topology is not None:
-        guarded("first look at the graph", lambda: topology.topology(now=clock.now()))
+        guarded("first look at the graph", lambda: topology.topology(now=here.parts.clock.now()))
 
 
 def run(settings: Settings) -> None:
     """Serve the queue until told to stop."""
     here = runtime()
-    _warm()
+    _warm(here)
     sweeper = Sweeper(here.parts.store, here.queue, here.parts.clock, "correlator", settings.resolve_after_s)
     sweeper.start(threading.Event())
     run_worker(
