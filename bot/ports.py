@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from bot.domain.alert import Alert
 from bot.domain.event import Event, NewEvent
 from bot.domain.evidence import Diagnosis, Explanation
+from bot.domain.freeze import FreezeWindow
 from bot.domain.incident import Incident, IncidentState, Severity
 from bot.domain.plan import Plan, PlannedStep, PlanState, Target
 from bot.domain.playbook import Playbook
@@ -74,6 +75,10 @@ class Inventory(Protocol):
 
     def find(self, kind: str, service: str) -> list[tuple[Target, Mapping[str, str]]]:
         """Targets of that kind that belong to a service, each with its live fields (see `domain/catalogue`)."""
+        ...
+
+    def declared(self, kind: str, role: str) -> list[tuple[Target, Mapping[str, str]]]:
+        """Targets of that kind to which operators gave the role, by a label or tag `watchkeeper-role`."""
         ...
 
 
@@ -231,6 +236,22 @@ class Plans(Protocol):
     def steps(self, plan_hash: str) -> Sequence[StepRow]: ...
 
 
+class Gating(Protocol):
+    """What else may hold a plan back, and what is counted against its caps."""
+
+    def add_freeze(self, window: FreezeWindow) -> bool: ...
+    def freezes(self, *, after: float) -> Sequence[FreezeWindow]: ...
+    def frozen_by(self, scopes: Sequence[str], *, now: float) -> FreezeWindow | None: ...
+    def lift_freeze(self, window_id: str, *, at: float) -> bool: ...
+    def lock_admission(self) -> None: ...
+    def admit(self, plan_hash: str, names: Sequence[str], *, at: float) -> None: ...
+    def admitted(self, plan_hash: str) -> bool: ...
+    def admissions(self, name: str, *, since: float) -> int: ...
+    def running_admitted(self) -> int: ...
+    def count_refusal(self, incident: str, user: str, *, now: float, window_s: float) -> tuple[int, int]: ...
+    def database_now(self) -> float | None: ...
+
+
 class Control(Protocol):
     """Switches, leases, planned events, what people did in Slack, and signs of life."""
 
@@ -258,7 +279,7 @@ class Retention(Protocol):
     def forget(self, *, before: float, limit: int) -> int: ...
 
 
-class Transaction(Log, Intake, Incidents, Tasks, Outbox, Plans, Control, Retention, Protocol):
+class Transaction(Log, Intake, Incidents, Tasks, Outbox, Plans, Gating, Control, Retention, Protocol):
     """Everything that one transaction may do. No network call belongs inside one."""
 
 

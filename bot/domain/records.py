@@ -120,7 +120,10 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One human approval of one exact plan, usable once. `mac` binds all fields to the grant key."""
+    """One human approval of one exact plan, usable once. `mac` binds all fields to the grant key.
+
+    `seconded_by` is the other of the two people that a destructive plan needs, and empty for other plans.
+    """
 
     plan_hash: str
     approver: str
@@ -131,6 +134,7 @@ class Grant:
     expires_ms: int
     nonce: str
     mac: bytes
+    seconded_by: str = ""
 
     def signed_fields(self) -> dict[str, str | int]:
         """Everything that the MAC covers, ready for `canonical()`."""
@@ -143,6 +147,7 @@ class Grant:
             "granted_ms": self.granted_ms,
             "expires_ms": self.expires_ms,
             "nonce": self.nonce,
+            "seconded_by": self.seconded_by,
         }
 
 

@@ -72,9 +72,34 @@ class Change:
     link: str = ""
 
 
+class BehaviourKind(StrEnum):
+    """What a runtime sensor saw a workload do."""
+
+    PROCESS = "process"
+    CONNECTION = "connection"
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """The first time in a window that an instance ran a process or connected out; `at` in unix seconds.
+
+    `what` is the executable, or the remote `address:port`; `by` the parent, or the executable that connected.
+    """
+
+    service: str
+    instance: str
+    kind: BehaviourKind
+    what: str
+    by: str
+    at: float
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedEvent:
-    """A planned launch, campaign or maintenance; `services` empty means everything. Times are unix seconds."""
+    """A planned launch, campaign or maintenance; `services` empty means everything. Times are unix seconds.
+
+    `entered_at` is when somebody entered it, 0 where that is not known.
+    """
 
     id: str
     title: str
@@ -82,6 +107,7 @@ class PlannedEvent:
     ends_at: float
     services: tuple[str, ...] = ()
     entered_by: str = ""
+    entered_at: float = 0.0
 
     def covers(self, service: str, at: float) -> bool:
         """Whether `service` is inside the event's scope at `at`."""
@@ -104,6 +130,7 @@ class Readings:
     series: tuple[MetricSeries, ...] = ()
     logs: tuple[LogLine, ...] = ()
     changes: tuple[Change, ...] = ()
+    behaviours: tuple[Behaviour, ...] = ()
     missing: tuple[Missing, ...] = ()
 
 
@@ -117,6 +144,7 @@ class Telemetry:
     series: tuple[MetricSeries, ...] = ()
     logs: tuple[LogLine, ...] = ()
     changes: tuple[Change, ...] = ()
+    behaviours: tuple[Behaviour, ...] = ()
     topology: Topology = field(default_factory=Topology)
     planned_events: tuple[PlannedEvent, ...] = ()
     missing: tuple[Missing, ...] = ()

@@ -15,6 +15,7 @@ from bot.adapters.store.sql import SqlStore, open_store
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.errors import WatchkeeperError
 from bot.domain.event import TENANT_CHAIN, EventType, NewEvent
+from bot.domain.freeze import FreezeWindow
 from bot.domain.gate import sign_grant
 from bot.domain.incident import IncidentState, Severity
 from bot.domain.plan import PlanState
@@ -30,7 +31,7 @@ from bot.domain.records import (
 )
 from bot.domain.telemetry import PlannedEvent
 from bot.domain.topology import Topology
-from bot.ports import Control, Incidents, Intake, Log, Outbox, Plans, Tasks, Transaction
+from bot.ports import Control, Gating, Incidents, Intake, Log, Outbox, Plans, Tasks, Transaction
 from bot.settings import Settings
 from tests.promises.conftest import Tally
 from tests.unit.blocks import samples
@@ -126,6 +127,9 @@ class Filled:
         assert tx.claim_plan(self.hashes["running"], holder=words, now=NOW, lease_s=9.0) == 1
         assert tx.intend_step(step(self.hashes["running"], "one", words), epoch=1)
         tx.set_switch("tenant", True, by=words, at=NOW)
+        assert tx.add_freeze(FreezeWindow("fr", "tenant", NOW, NOW + 9, words, words))
+        tx.admit(self.hashes["running"], ["action:a"], at=NOW)
+        tx.count_refusal(self.incident, "U1", now=NOW, window_s=60.0)
         tx.take_lease("outbox", holder=words, now=NOW, ttl_s=99.0)
         tx.add_planned_event(PlannedEvent("ev", words, NOW, NOW + 9, ("checkout",), words))
         tx.record_inbox("click:1", "click", {"text": words}, at=NOW)
@@ -166,6 +170,12 @@ class Filled:
             ),
             "steps": lambda tx: tx.steps(plan),
             "switched_on": lambda tx: tx.switched_on(["tenant"]) and HIT,
+            "freezes": lambda tx: tx.freezes(after=0.0),
+            "frozen_by": lambda tx: tx.frozen_by(["tenant"], now=NOW),
+            "admitted": lambda tx: tx.admitted(plan) and HIT,
+            "admissions": lambda tx: tx.admissions("action:a", since=0.0) and HIT,
+            "running_admitted": lambda tx: tx.running_admitted() and HIT,
+            "database_now": lambda tx: tx.database_now() and HIT,
             "holds_lease": lambda tx: tx.holds_lease("outbox", 1) and HIT,
             "planned_events": lambda tx: tx.planned_events(start=0, end=2 * NOW),
             "pending_inbox": lambda tx: tx.pending_inbox(limit=99),
@@ -209,6 +219,11 @@ class Filled:
             "settle_step": lambda tx: tx.settle_step(replace(step(plan, "one", "ours"), state=StepState.DONE), epoch=1) and HIT,
             "finish_plan": lambda tx: tx.finish_plan(plan, to=PlanState.DONE, epoch=1) and HIT,
             "set_switch": lambda tx: tx.set_switch("tenant", False, by="us", at=NOW),
+            "add_freeze": lambda tx: tx.add_freeze(FreezeWindow("fr", "tenant", 1.0, 2.0, "ours", "us")) and None,
+            "lift_freeze": lambda tx: tx.lift_freeze("fr", at=NOW + 1) and HIT,
+            "lock_admission": lambda tx: tx.lock_admission(),
+            "admit": lambda tx: tx.admit(f"of-ours-{random.random()}", ["action:a"], at=NOW),
+            "count_refusal": lambda tx: tx.count_refusal(self.incident, "U1", now=NOW, window_s=60.0)[0] > 1 and HIT,
             "take_lease": lambda tx: tx.take_lease("outbox", holder="us", now=NOW + 999, ttl_s=1.0) != 1 and HIT,
             "add_planned_event": lambda tx: tx.add_planned_event(PlannedEvent("ev", "ours", 0.0, 1.0, (), "us")),
             "record_inbox": lambda tx: tx.record_inbox(f"click:{random.random()}", "click", {}, at=NOW) or HIT,
@@ -230,7 +245,7 @@ def rows_of(connection: Connection, tenant: str) -> list[Any]:
 
 
 def port_methods() -> set[str]:
-    groups = (Log, Intake, Incidents, Tasks, Outbox, Plans, Control)
+    groups = (Log, Intake, Incidents, Tasks, Outbox, Plans, Gating, Control)
     return {name for group in groups for name in vars(group) if not name.startswith("_")}
 
 

@@ -178,6 +178,7 @@ grants = Table(
     Column("expires_ms", BigInteger, nullable=False),
     Column("nonce", Text, nullable=False),
     Column("mac", LargeBinary, nullable=False),
+    Column("seconded_by", Text, nullable=False, server_default=""),
 )
 
 steps = Table(
@@ -224,6 +225,40 @@ planned_events = Table(
     Column("ends_at", Float, nullable=False),
     Column("services", Text, nullable=False),
     Column("entered_by", Text, nullable=False),
+    Column("entered_at", Float, nullable=False, server_default="0"),
+)
+
+freezes = Table(
+    "freezes",
+    metadata,
+    _tenant(),
+    Column("id", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("starts_at", Float, nullable=False),
+    Column("ends_at", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Index(None, "tenant", "ends_at"),
+)
+
+executions = Table(
+    "executions",
+    metadata,
+    _tenant(),
+    Column("plan_hash", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("at", Float, nullable=False),
+    Index(None, "tenant", "name", "at"),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    _tenant(),
+    Column("incident", Text, primary_key=True),
+    Column("user", Text, primary_key=True),
+    Column("since", Float, nullable=False),
+    Column("times", Integer, nullable=False),
 )
 
 inbox = Table(

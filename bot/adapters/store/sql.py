@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from bot.adapters.store.migrate import bring_up_to_date
 from bot.adapters.store.parts.base import Keys
 from bot.adapters.store.parts.control import ControlPart
+from bot.adapters.store.parts.gating import GatingPart
 from bot.adapters.store.parts.incidents import IncidentsPart
 from bot.adapters.store.parts.intake import IntakePart
 from bot.adapters.store.parts.log import LogPart
@@ -36,7 +37,15 @@ _RACES = ("40001", "40P01", "23505")
 
 
 class SqlTransaction(
-    LogPart, IntakePart, IncidentsPart, TasksPart, OutboxPart, PlansPart, ControlPart, RetentionPart
+    LogPart,
+    IntakePart,
+    IncidentsPart,
+    TasksPart,
+    OutboxPart,
+    PlansPart,
+    GatingPart,
+    ControlPart,
+    RetentionPart,
 ):
     """One transaction with every group of methods. Folds start from what this process folded before."""
 

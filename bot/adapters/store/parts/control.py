@@ -84,7 +84,13 @@ class ControlPart(Part):
         )
         return [
             PlannedEvent(
-                row.id, row.title, row.starts_at, row.ends_at, tuple(json.loads(row.services)), row.entered_by
+                row.id,
+                row.title,
+                row.starts_at,
+                row.ends_at,
+                tuple(json.loads(row.services)),
+                row.entered_by,
+                row.entered_at,
             )
             for row in self._connection.execute(query.order_by(table.c.starts_at))
         ]

@@ -1,4 +1,4 @@
-"""Forgetting what has served its time: settled payloads, Slack deliveries and tasks. The log is never touched."""
+"""Forgetting what has served its time: settled payloads, Slack deliveries, tasks, counters. The log is never touched."""
 
 from sqlalchemy import ColumnElement, Table, delete, func, select
 
@@ -14,6 +14,9 @@ class RetentionPart(Part):
     def forget(self, *, before: float, limit: int) -> int:
         """Delete at most `limit` settled rows of each kind that are older than `before`; returns how many."""
         raw, inbox, tasks = schema.raw_bodies, schema.inbox, schema.tasks
+        counters = ((schema.executions, schema.executions.c.at), (schema.refusals, schema.refusals.c.since))
+        for table, at in counters:
+            self._connection.execute(delete(table).where(table.c.tenant == self._tenant, at < before))
         return sum(
             self._forget(table, at < before, limit)
             for table, at in ((raw, raw.c.received_at), (inbox, inbox.c.received_at), (tasks, tasks.c.due_at))
