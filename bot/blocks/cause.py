@@ -14,6 +14,7 @@ _CAUSE_WORDS = {
     CauseClass.DEPLOY: "a deploy",
     CauseClass.CONFIGURATION: "a configuration change",
     CauseClass.CAPACITY: "too little capacity",
+    CauseClass.MEMORY: "exhausted memory",
     CauseClass.DEPENDENCY: "a dependency",
     CauseClass.DATABASE_LOAD: "database load",
     CauseClass.NETWORK: "the network",

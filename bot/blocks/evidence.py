@@ -17,6 +17,7 @@ _ROLE_WORDS = {
     EvidenceRole.SYMPTOM: "🌡️ symptom",
     EvidenceRole.CONTEXT: "ℹ️ context",
     EvidenceRole.RULED_OUT: "🚫 ruled out",
+    EvidenceRole.WARNING: "⚠️ warning",
 }
 _MOST_ROWS = 30
 

@@ -17,6 +17,7 @@ class EvidenceKind(StrEnum):
     TOPOLOGY = "topology"
     ALERT = "alert"
     PLANNED = "planned"
+    BEHAVIOUR = "behaviour"
 
 
 class EvidenceRole(StrEnum):
@@ -27,6 +28,7 @@ class EvidenceRole(StrEnum):
     SYMPTOM = "symptom"
     CONTEXT = "context"
     RULED_OUT = "ruled_out"
+    WARNING = "warning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class CauseClass(StrEnum):
     DEPLOY = "deploy"
     CONFIGURATION = "configuration"
     CAPACITY = "capacity"
+    MEMORY = "memory"
     DEPENDENCY = "dependency"
     DATABASE_LOAD = "database_load"
     NETWORK = "network"
@@ -72,7 +75,10 @@ class Conclusion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """One candidate cause. `confidence` is 0..1; `because` are sentences, each naming the evidence ids it uses."""
+    """One candidate cause. `confidence` is 0..1; `because` are sentences, each naming the evidence ids it uses.
+
+    `solid` is the engine's confidence from evidence that no outsider can write; only what both reach acts by itself.
+    """
 
     service: str
     cause: CauseClass
@@ -80,6 +86,7 @@ class Hypothesis:
     because: tuple[str, ...]
     evidence: tuple[str, ...]
     path: tuple[str, ...] = ()
+    solid: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ def collect(
         series=tuple(series for part in parts for series in part.series),
         logs=tuple(line for part in parts for line in part.logs),
         changes=tuple(change for part in parts for change in part.changes),
+        behaviours=tuple(behaviour for part in parts for behaviour in part.behaviours),
         missing=tuple(gap for part in parts for gap in part.missing),
     )
 

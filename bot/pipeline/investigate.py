@@ -134,6 +134,7 @@ def _read(
         series=read.series,
         logs=read.logs,
         changes=read.changes,
+        behaviours=read.behaviours,
         topology=topology,
         planned_events=opening.planned,
         missing=(*gaps, *read.missing, *_untold(opening.alerts)),

@@ -7,8 +7,10 @@ from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.blame import Scene, Suspect
 from bot.domain.diagnosis.changes import CLASS_OF
 from bot.domain.diagnosis.docket import Docket, cite, clock
+from bot.domain.diagnosis.intrusion import Intrusion
 from bot.domain.diagnosis.symptoms import FELT, Anomaly, Route, ServiceState
 from bot.domain.evidence import CauseClass, EvidenceKind, EvidenceRole, Hypothesis
+from bot.domain.telemetry import Signal
 from bot.domain.topology import Topology
 from bot.domain.trust import Trust
 
@@ -35,6 +37,8 @@ def hypothesis(
     argument = Argument([], [])
     if suspect.demand is not None:
         _argue_demand(suspect, scene, docket, argument)
+    if suspect.intrusion is not None:
+        _argue_intrusion(suspect.intrusion, docket, argument)
     _argue_change(suspect, docket, argument)
     _argue_driven(suspect, scene, docket, argument)
     _argue_novelty(suspect, docket, argument)
@@ -56,6 +60,8 @@ def hypothesis(
 
 def classify(suspect: Suspect, scene: Scene) -> CauseClass:
     """The class that playbooks match on."""
+    if suspect.intrusion is not None and not suspect.intrusion.released:
+        return CauseClass.SECURITY
     if suspect.demand is not None:
         return CauseClass.PLANNED if suspect.demand.planned is not None else CauseClass.CAPACITY
     if suspect.driven is not None:
@@ -72,7 +78,11 @@ def _class_without_change(service: str, scene: Scene) -> CauseClass:
         return CauseClass.DATABASE_LOAD if loaded or state.saturated else CauseClass.DEPENDENCY
     if service in scene.graph.observed:
         return CauseClass.DEPENDENCY
-    return CauseClass.CAPACITY if state.saturated and loaded else CauseClass.UNKNOWN
+    if state.saturated and loaded:
+        return CauseClass.CAPACITY
+    memory = state.of(Signal.MEMORY)
+    exhausted = memory is not None and memory.rising and memory.after >= tuning.SATURATED
+    return CauseClass.MEMORY if exhausted else CauseClass.UNKNOWN
 
 
 def path_of(suspect: Suspect, scene: Scene) -> tuple[str, ...]:
@@ -120,6 +130,36 @@ def _argue_demand(suspect: Suspect, scene: Scene, docket: Docket, argument: Argu
         argument.say(
             f"It shows as utilisation of {demand.hottest}", docket.metric(heat, EvidenceRole.MECHANISM)
         )
+
+
+def _argue_intrusion(intrusion: Intrusion, docket: Docket, argument: Argument) -> None:
+    """One fact an instance, so that what is done about it can name the instances; foreign words stand as quotes."""
+    numbers = []
+    for one in intrusion.sightings[: tuning.MOST_SIGHTINGS]:
+        did = [
+            words for words, seen in (("runs a process", one.processes), ("calls out", one.remotes)) if seen
+        ]
+        number = docket.file(
+            f"behaviour {intrusion.service} {one.instance}", EvidenceKind.BEHAVIOUR, EvidenceRole.CAUSE,
+            intrusion.service, one.first_at,
+            f"{one.instance} of {intrusion.service} {' and '.join(did)} outside its baseline since "
+            f"{clock(one.first_at)}",
+            source="runtime sensor", quote="; ".join((*one.processes, *one.remotes)),
+            value={"instance": one.instance, "processes": len(one.processes), "remotes": len(one.remotes)},
+        )  # fmt: skip
+        numbers.append(number)
+    running = sum(bool(one.processes) for one in intrusion.sightings)
+    calling = sum(bool(one.remotes) for one in intrusion.sightings)
+    argument.say(
+        f"A process that {intrusion.service} never ran before appeared on {running} of its instances",
+        *numbers,
+    )
+    if calling:
+        argument.say(
+            f"{calling} of them opened outbound connections that the baseline does not have", *numbers
+        )
+    if intrusion.released:
+        argument.say("Against it: a release came just before and may have brought them", *numbers)
 
 
 def _argue_change(suspect: Suspect, docket: Docket, argument: Argument) -> None:

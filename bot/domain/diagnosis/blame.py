@@ -11,6 +11,7 @@ from bot.domain.candidate import CRITICAL_WEIGHT
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.changes import NearChange, nearest
 from bot.domain.diagnosis.graph import Graph
+from bot.domain.diagnosis.intrusion import Intrusion
 from bot.domain.diagnosis.load import Demand, Driven, driver_of
 from bot.domain.diagnosis.novelty import Novelty
 from bot.domain.diagnosis.symptoms import Route, ServiceState
@@ -29,6 +30,7 @@ class Scene:
     alerts: Mapping[str, float]
     changes: tuple[Change, ...]
     novelty: Mapping[str, Novelty]
+    intrusions: Mapping[str, Intrusion]
     onset_at: float
     witnesses: frozenset[str]
     entries: frozenset[str]
@@ -52,6 +54,7 @@ class Suspect:
     alerts: float = 0.0
     driven: Driven | None = None
     demand: Demand | None = None
+    intrusion: Intrusion | None = None
     explained_by: str = ""
     measured: bool = True
 
@@ -68,7 +71,7 @@ def alert_weights(alerts: Iterable[Alert]) -> dict[str, float]:
 
 def rank(scene: Scene, demand: Demand | None) -> tuple[Suspect, ...]:
     """Suspects best first; ties go by name, so that the result depends on nothing else."""
-    if not scene.witnesses and demand is None:
+    if not scene.witnesses and demand is None and not scene.intrusions:
         return ()
     unwell = _trouble(scene)
     total = sum(unwell.values())
@@ -77,6 +80,7 @@ def rank(scene: Scene, demand: Demand | None) -> tuple[Suspect, ...]:
     _hand_over(suspects, scene)
     if demand is not None:
         _excuse(suspects, demand)
+    _accuse(suspects, scene)
     lifted = [_lifted(suspect, scene) for suspect in suspects.values()]
     lifted.sort(key=lambda suspect: (-suspect.score, suspect.service))
     best = lifted[0].score if lifted else 0.0
@@ -258,6 +262,15 @@ def _excuse(suspects: dict[str, Suspect], demand: Demand) -> None:
     )
 
 
+def _accuse(suspects: dict[str, Suspect], scene: Scene) -> None:
+    """Foreign code needs no symptom: a workload that does what it never did is a suspect by that alone."""
+    for name, intrusion in scene.intrusions.items():
+        known = suspects.get(name) or Suspect(
+            name, 0.0, 0.0, 0.0, (), alerts=scene.alerts.get(name, 0.0), measured=False
+        )
+        suspects[name] = replace(known, score=max(known.score, intrusion.strength), intrusion=intrusion)
+
+
 def _lifted(suspect: Suspect, scene: Scene) -> Suspect:
     state = scene.states.get(suspect.service)
     onset = (state.onset_at if state is not None else None) or scene.onset_at
@@ -269,4 +282,5 @@ def _lifted(suspect: Suspect, scene: Scene) -> Suspect:
     lift = 1.0 + tuning.ALERT_LIFT * scene.alerts.get(suspect.service, 0.0) / loudest
     lift *= 1.0 + (tuning.CHANGE_LIFT * change.proximity if change else 0.0)
     lift *= 1.0 + (tuning.NOVELTY_LIFT * novelty.strength if novelty else 0.0)
+    lift *= 1.0 + (tuning.INTRUSION_LIFT * suspect.intrusion.strength if suspect.intrusion else 0.0)
     return replace(suspect, score=suspect.score * lift, change=change, novelty=novelty)

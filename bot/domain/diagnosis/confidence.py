@@ -4,7 +4,7 @@ Monotone in each of them. Signals that anybody could have written (public text) 
 answer over the line.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 from bot.domain.diagnosis import tuning
@@ -20,6 +20,8 @@ def signals_of(suspect: Suspect) -> dict[str, float]:
         "change": suspect.change.proximity if suspect.change else 0.0,
         "log": suspect.novelty.strength if suspect.novelty else 0.0,
         "demand": suspect.driven.share if suspect.driven else 0.0,
+        "process": suspect.intrusion.process if suspect.intrusion else 0.0,
+        "connection": suspect.intrusion.connection if suspect.intrusion else 0.0,
     }
     if suspect.demand is not None:
         signals["demand"] = min(1.0, suspect.demand.growth)
@@ -29,21 +31,46 @@ def signals_of(suspect: Suspect) -> dict[str, float]:
 
 def confidences(suspects: Sequence[Suspect], *, coverage: float, public_alerts: bool) -> tuple[float, ...]:
     """Confidence of each suspect, in their order, never rising from one to the next."""
+    figures = _figures(suspects, coverage, public_alerts=public_alerts)
+    return _falling([_confidence(everything, carried) for everything, carried, _solid in figures])
+
+
+def solid_confidences(
+    suspects: Sequence[Suspect], *, coverage: float, public_alerts: bool
+) -> tuple[float, ...]:
+    """The same from the signals alone that no outsider can write: what may act without being asked."""
+    figures = _figures(suspects, coverage, public_alerts=public_alerts)
+    return _falling([min(tuning.CEILING, solid) for _everything, _carried, solid in figures])
+
+
+def _falling(values: Sequence[float]) -> tuple[float, ...]:
     found: list[float] = []
-    for place, suspect in enumerate(suspects):
-        rival = suspects[1 if place == 0 else 0].score if len(suspects) > 1 else 0.0
-        value = _one(suspect, rival, coverage, public_alerts=public_alerts)
+    for value in values:
         found.append(round(min([value, *found]), 3))
     return tuple(found)
 
 
-def _one(suspect: Suspect, rival: float, coverage: float, *, public_alerts: bool) -> float:
-    signals = signals_of(suspect)
-    discount = _margin(suspect.score, rival) * _covered(coverage)
+def _figures(
+    suspects: Sequence[Suspect], coverage: float, *, public_alerts: bool
+) -> Iterator[tuple[float, float, float]]:
+    """For each suspect how sure all signals make, how sure the trusted ones, and these without the score's public part."""
     public = {"log", "alert"} if public_alerts else {"log"}
-    trusted = {name: strength for name, strength in signals.items() if name not in public}
-    everything, solid = _agreement(signals) * discount, _agreement(trusted) * discount
-    if solid < tuning.CAUSE_FOUND_AT <= everything:
+    covered = _covered(coverage)
+    for place, suspect in enumerate(suspects):
+        rival = suspects[1 if place == 0 else 0].score if len(suspects) > 1 else 0.0
+        signals = signals_of(suspect)
+        trusted = _agreement({name: strength for name, strength in signals.items() if name not in public})
+        lift = 1.0 + (tuning.NOVELTY_LIFT * suspect.novelty.strength if suspect.novelty else 0.0)
+        discount = _margin(suspect.score, rival) * covered
+        yield (
+            _agreement(signals) * discount,
+            trusted * discount,
+            trusted * _margin(suspect.score / lift, rival) * covered,
+        )
+
+
+def _confidence(everything: float, carried: float) -> float:
+    if carried < tuning.CAUSE_FOUND_AT <= everything:
         return tuning.CAUSE_FOUND_AT - 0.01
     return min(tuning.CEILING, everything)
 

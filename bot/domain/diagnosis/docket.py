@@ -1,6 +1,6 @@
 """The docket: evidence in order of importance, numbered E1, E2, ... as it is filed, bounded, nothing filed twice."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -8,6 +8,7 @@ from bot.domain.canonical import Json
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.symptoms import Anomaly
 from bot.domain.evidence import Evidence, EvidenceKind, EvidenceRole
+from bot.domain.instructions import Finding
 from bot.domain.telemetry import Signal
 from bot.domain.trust import Trust
 
@@ -77,6 +78,28 @@ class Docket:
             f"metric {anomaly.service} {anomaly.signal.value}", EvidenceKind.METRIC, role, anomaly.service,
             anomaly.onset_at, text, source="metrics", link=anomaly.link, value=value,
         )  # fmt: skip
+
+    def warn(self, findings: Iterable[Finding]) -> None:
+        """File texts that give orders; a warning always has room, since it is what protects the reader."""
+        for one in findings:
+            number = f"E{len(self.evidence) + 1}"
+            text = f"{one.where} of {one.service} {' and '.join(one.does)}; it is shown and never followed"
+            kind = EvidenceKind.LOG if one.where == "a log line" else EvidenceKind.ALERT
+            quoted = one.text[: tuning.QUOTE_CHARS]
+            self.evidence.append(
+                Evidence(
+                    number,
+                    kind,
+                    EvidenceRole.WARNING,
+                    one.service,
+                    one.at,
+                    text,
+                    "instructions in evidence",
+                    Trust.PUBLIC,
+                    quoted,
+                )
+            )
+            self.filed[f"warning {one.service} {one.where}"] = number
 
 
 def shown(signal: Signal, value: float) -> str:

@@ -1,17 +1,21 @@
 """diagnose(): the order in which the engine thinks. Everything it decides is decided in the modules that it calls."""
 
+from dataclasses import replace
+
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.argument import hypothesis
 from bot.domain.diagnosis.blame import Scene, Suspect, alert_weights, rank
-from bot.domain.diagnosis.confidence import confidences
+from bot.domain.diagnosis.confidence import confidences, solid_confidences
 from bot.domain.diagnosis.docket import Docket
 from bot.domain.diagnosis.graph import Graph, cleaned
+from bot.domain.diagnosis.intrusion import intrusions
 from bot.domain.diagnosis.load import demand_of
 from bot.domain.diagnosis.novelty import novelties
 from bot.domain.diagnosis.ruled_out import file_ruled_out
 from bot.domain.diagnosis.symptoms import Route, ServiceState, service_states
 from bot.domain.diagnosis.window import Window, window_of
 from bot.domain.evidence import Conclusion, Diagnosis, Hypothesis
+from bot.domain.instructions import findings
 from bot.domain.telemetry import Telemetry
 from bot.domain.trust import Trust
 
@@ -25,6 +29,7 @@ def diagnose(telemetry: Telemetry) -> Diagnosis:
     coverage = _coverage(scene)
     docket = Docket()
     hypotheses = _argue(suspects, scene, docket, coverage, telemetry)
+    docket.warn(findings(telemetry.logs, telemetry.alerts))
     if suspects:
         file_ruled_out(suspects[0], scene, docket)
     return Diagnosis(
@@ -50,6 +55,7 @@ def _scene(telemetry: Telemetry, window: Window) -> Scene:
         alerts=alerts,
         changes=tuple(changes),
         novelty=novelties(telemetry.logs, onset_at=onset),
+        intrusions=intrusions(telemetry.behaviours, changes, before=window.before),
         onset_at=onset,
         witnesses=witnesses,
         entries=entries,
@@ -83,10 +89,12 @@ def _argue(
 ) -> tuple[Hypothesis, ...]:
     public = bool(telemetry.alerts) and all(alert.trust is Trust.PUBLIC for alert in telemetry.alerts)
     sure = confidences(suspects, coverage=coverage, public_alerts=public)
-    return tuple(
+    solid = solid_confidences(suspects, coverage=coverage, public_alerts=public)
+    argued = [
         hypothesis(suspect, scene, docket, confidence, full=place == 0)
         for place, (suspect, confidence) in enumerate(zip(suspects, sure, strict=True))
-    )
+    ]
+    return tuple(replace(one, solid=figure) for one, figure in zip(argued, solid, strict=True))
 
 
 def _coverage(scene: Scene) -> float:

@@ -4,7 +4,7 @@ Sources: (m) measured on recorded and simulated incidents when the engine was co
 (d) a definition or unit, (j) judgement, to be replaced by calibration. Changing one changes ENGINE.
 """
 
-ENGINE = "graph-shift/1"
+ENGINE = "graph-shift/2"
 
 # Window
 # (j) Alert rules see a fault up to this late; the baseline ends this long before the symptom...
@@ -68,6 +68,13 @@ DRIVEN_BY_ABOVE = 0.6  # (j) ...unless its own incoming rate grew at least this 
 STEADY_ERRORS = 0.02  # (j) Errors per request count as steady up to two points.
 EXCUSED = 0.25  # (j) What is left of a suspicion of slowness or saturation that more demand explains.
 
+# Intrusion
+INTRUSION_INSTANCES = (
+    2  # (j) A new process alone counts from two instances on; one may be an operator's shell...
+)
+RELEASE_EXPLAINS = 0.3  # (j) ...and little is left of the suspicion where a release came just before.
+INTRUSION_LIFT = 2.0  # (j) Foreign code on several instances outranks slowness elsewhere.
+
 METRIC_FULL = 0.4  # (j) Own trouble of this strength is a full signal.
 # Confidence: chance that each signal, alone, names the right service; combined as noisy-or, then discounted.
 SIGNAL_TRUST = {  # (m) order of metric and topology, (j) the rest
@@ -77,6 +84,8 @@ SIGNAL_TRUST = {  # (m) order of metric and topology, (j) the rest
     "change": 0.60,
     "log": 0.35,
     "demand": 0.55,
+    "process": 0.65,
+    "connection": 0.60,
 }
 MARGIN_FULL = 0.5  # (j) A runner-up at half the score or less takes nothing away.
 MARGIN_NONE = 0.6  # (j) An equal runner-up leaves this much of the confidence.
@@ -87,6 +96,7 @@ CAUSE_FOUND_AT = 0.70  # (j) The line; calibration on held-out systems decides i
 # Argument
 MOST_EVIDENCE = 20  # (d) What fits a message.
 MOST_SYMPTOMS = 4
+MOST_SIGHTINGS = 8
 MOST_RULED_OUT = 5
 MOST_PATHS = 20  # (d) Bounds the search for the longest way to a symptom.
 QUOTE_CHARS = 200

@@ -1,0 +1,79 @@
+"""Instructions inside evidence: log lines and labels that tell the reader to act, found so that people are warned.
+
+A fixed set of patterns, no model. Nothing follows from a finding but the warning: no text from evidence ever becomes
+a parameter, whether it is found here or not. Not a filter: what is missed here is as powerless as what is found.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.domain.alert import Alert
+from bot.domain.telemetry import LogLine
+
+MOST_CHARS = 2000  # Longer texts are read up to here.
+MOST_FINDINGS = 3
+_VERBS = (
+    r"restart|reboot|delete|drop|scale|roll\s?back|open|disable|shut\s?down|kill|terminate|run|execute|apply|"
+    r"deploy|grant|approve|allow|expose|escalate|curl|kubectl"
+)
+_PATTERNS = (
+    ("claims an approval", re.compile(r"\b(?:pre-?)?(?:approved|authori[sz]ed|signed off|cleared) (?:by|for)\b", re.IGNORECASE)),
+    ("addresses the reader", re.compile(
+        r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:previous|above|prior|all|earlier|your)\b"
+        r"|\b(?:system prompt|new instructions?|as an? (?:ai|assistant)|you are (?:now|an?))\b"
+        r"|\b(?:assistant|ai|bot|watchkeeper|incident bot|sre agent)\b\s*[:,]\s*\w+", re.IGNORECASE)),
+    ("demands an action", re.compile(
+        rf"\b(?:please|must|need to|required to|immediately|action required|do|now)\b.{{0,24}}\b(?:{_VERBS})\b"
+        rf"|\b(?:{_VERBS})\b.{{0,60}}\b(?:immediately|right now|at once|without (?:approval|asking|review)|asap)\b",
+        re.IGNORECASE)),
+    ("demands an open port", re.compile(
+        r"\b(?:open|allow|expose)\b.{0,30}\b(?:port|ingress|egress|0\.0\.0\.0/0|::/0|security group)\b", re.IGNORECASE)),
+)  # fmt: skip
+_STRONG = (
+    2  # Patterns that must agree for a single log line: ordinary software also writes `restart required now`.
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A text that tells its reader what to do: where it stood, what it does, and the text itself (never trusted)."""
+
+    service: str
+    where: str
+    at: float
+    does: tuple[str, ...]
+    text: str
+
+
+def traits(text: str) -> tuple[str, ...]:
+    """What the text does to its reader, in the order of the table; empty for ordinary text."""
+    read = text[:MOST_CHARS]
+    return tuple(name for name, pattern in _PATTERNS if pattern.search(read))
+
+
+def findings(logs: Iterable[LogLine], alerts: Iterable[Alert]) -> tuple[Finding, ...]:
+    """At most MOST_FINDINGS, one for each place, the earliest first; independent of the order of the input."""
+    found: dict[tuple[str, str], Finding] = {}
+    for candidate in sorted(
+        (*_of_logs(logs), *_of_alerts(alerts)), key=lambda one: (one.at, one.where, one.text)
+    ):
+        found.setdefault((candidate.service, candidate.where), candidate)
+    return tuple(found.values())[:MOST_FINDINGS]
+
+
+def _of_logs(logs: Iterable[LogLine]) -> Iterable[Finding]:
+    for line in logs:
+        does = traits(line.text)
+        if len(does) >= _STRONG:
+            yield Finding(line.service, "a log line", line.at, does, line.text)
+
+
+def _of_alerts(alerts: Iterable[Alert]) -> Iterable[Finding]:
+    for alert in alerts:
+        texts = [("the summary of an alert", alert.summary)]
+        texts += [(f"the label {name} of an alert", value) for name, value in sorted(alert.labels.items())]
+        for where, text in texts:
+            does = traits(text)
+            if len(does) >= _STRONG:
+                yield Finding(alert.service, where, alert.starts_at, does, text)
