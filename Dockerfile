@@ -11,6 +11,9 @@ FROM python:3.11.14-slim-bookworm
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/watchkeeper watchkeeper
 COPY --from=build /opt/watchkeeper /opt/watchkeeper
 COPY playbooks /opt/watchkeeper/playbooks
+COPY deploy/strip.py /tmp/strip.py
+# The last command that runs: what it removes is every shell, so that nothing after it could run one.
+RUN ["python", "/tmp/strip.py", "/"]
 ENV PATH=/opt/watchkeeper/bin:$PATH \
     WATCHKEEPER_PLAYBOOKS_DIR=/opt/watchkeeper/playbooks \
     WATCHKEEPER_DATA_DIR=/var/lib/watchkeeper \

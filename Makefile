@@ -7,7 +7,7 @@ STAMP := $(VENV)/.built
 ARGS ?=
 WORKERS ?= 2
 
-.PHONY: env demo test check scenarios bench promises promises-proof lock clean
+.PHONY: env demo test check scenarios bench promises promises-long promises-proof lock sbom clean
 
 env: $(STAMP)
 
@@ -48,6 +48,10 @@ bench: env
 promises: env
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/promises --promise-scale 1.0 $(ARGS)
 
+# Ten times as much of everything; an evening's work on two cores.
+promises-long: env
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/promises --promise-scale 10 $(ARGS)
+
 # Switches off the guard that each promise test claims to test; every one must report a break.
 promises-proof: env
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/promises --promise-scale 0.01 --promise-proof $(ARGS)
@@ -55,7 +59,12 @@ promises-proof: env
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 lock: env
 	$(LOCK) --extra postgres --extra kubernetes --extra demo --group dev -o requirements.lock
-	$(LOCK) --extra postgres --extra kubernetes -o deploy/requirements-image.lock
+	$(LOCK) --extra postgres --extra kubernetes --constraint requirements.lock -o deploy/requirements-image.lock
+	$(BIN)/python deploy/sbom.py > deploy/sbom.json
+
+# The bill of materials of the image, from its lock.
+sbom: env
+	$(BIN)/python deploy/sbom.py > deploy/sbom.json
 
 clean:
 	rm -rf $(VENV) var build dist

@@ -41,6 +41,13 @@ class Tally:
 _PROPERTY = "promise"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A run of many times the published counts has no time limit."""
+    if float(config.getoption("--promise-scale")) > 1:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(0), append=False)
+
+
 @pytest.fixture
 def planted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """In proof mode, switch off the guard under test."""
