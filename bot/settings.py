@@ -90,6 +90,7 @@ class Settings(BaseSettings):
 
     prometheus_url: str = ""
     loki_url: str = ""
+    runtime_streams: str = ""
     metric_queries: Mapping[str, str] = Field(default_factory=lambda: dict(DEFAULT_QUERIES))
     topology_query: str = "traces_service_graph_request_total"
 

@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 
 from bot.adapters import registry
-from bot.adapters.evidence import ecs, kubernetes, loki, prometheus, service_graph
+from bot.adapters.evidence import ecs, falco, kubernetes, loki, prometheus, service_graph
 from bot.adapters.playbooks import yaml_files
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.queue.rq_workers import ForkingWorker, run_worker
@@ -70,9 +70,10 @@ def _around(store: Store, settings: Settings) -> Runtime:
     accounts = [ecs.build(settings)] if settings.aws_reader_credentials else []
     metrics = [prometheus.build(settings)] if settings.prometheus_url else []
     logs = [loki.build(settings)] if settings.loki_url else []
+    sensors = [falco.build(settings)] if settings.loki_url and settings.runtime_streams else []
     return Runtime(
         store=store,
-        sources=[*metrics, *logs, *clusters, *accounts],
+        sources=[*metrics, *logs, *sensors, *clusters, *accounts],
         topology=service_graph.build(settings) if settings.prometheus_url else None,
         inventories=[*clusters, *accounts],
         playbooks=yaml_files.build(settings).all(),

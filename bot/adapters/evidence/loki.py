@@ -4,12 +4,13 @@ Logs are read by stream label `service`; nothing from a log line ever becomes pa
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 
+from bot.adapters.evidence._loki_api import PATH, asked
 from bot.domain.errors import Permanent, Retryable
 from bot.domain.telemetry import LogLine, Missing, Readings
 from bot.settings import Settings
@@ -29,7 +30,7 @@ class LokiLogs:
     name = "loki"
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._url = url.rstrip("/") + "/loki/api/v1/query_range"
+        self._url = url.rstrip("/") + PATH
         self._client = httpx.Client(timeout=timeout_s, trust_env=False)
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
@@ -48,32 +49,13 @@ class LokiLogs:
         )
 
     def _lines(self, service: str, start: float, end: float, limit: int) -> list[LogLine] | Missing:
-        params = {
-            "query": f"{{service={json.dumps(service)}}}",
-            "start": str(int(start * 1e9)),
-            "end": str(int(end * 1e9)),
-            "limit": str(limit),
-            "direction": "backward",
-        }
+        query = f"{{service={json.dumps(service)}}}"
         try:
-            return self._asked(service, params)
+            return _read(service, asked(self._client, self._url, query, start=start, end=end, limit=limit))
         except (Retryable, Permanent) as error:
             return Missing("logs", str(error))
-
-    def _asked(self, service: str, params: Mapping[str, str]) -> list[LogLine]:
-        try:
-            answer = self._client.get(self._url, params=params)
-        except httpx.HTTPError as error:
-            message = f"{self._url} did not answer: {type(error).__name__}"
-            raise Retryable(message) from error
-        if answer.status_code != httpx.codes.OK:
-            message = f"{self._url} answered {answer.status_code}"
-            raise Permanent(message)
-        try:
-            return _read(service, answer.json())
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            message = f"{self._url} answered something that is not a Loki result"
-            raise Permanent(message) from error
+        except (ValueError, TypeError, KeyError, IndexError):
+            return Missing("logs", f"{self._url} answered something that is not a Loki result")
 
 
 def build(settings: Settings) -> LokiLogs:
@@ -81,9 +63,9 @@ def build(settings: Settings) -> LokiLogs:
     return LokiLogs(settings.loki_url)
 
 
-def _read(service: str, body: Mapping[str, Any]) -> list[LogLine]:
+def _read(service: str, streams: Sequence[Any]) -> list[LogLine]:
     return [
         LogLine(service, int(pair[0]) / 1e9, str(pair[1])[:MOST_CHARS])
-        for stream in body["data"]["result"]
+        for stream in streams
         for pair in stream["values"]
     ]

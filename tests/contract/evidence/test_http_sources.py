@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bot.adapters.evidence.falco import FalcoEvents
 from bot.adapters.evidence.loki import LokiLogs
 from bot.adapters.evidence.prometheus import PrometheusMetrics
 from bot.adapters.evidence.service_graph import ServiceGraph
@@ -183,3 +184,39 @@ def test_trouble_with_logs_is_missing_once(endpoint: Endpoint, name: str):
     found = LokiLogs(endpoint.url, timeout_s=0.5).collect(["a", "b"], start=0, end=2400)
     assert found.logs == ()
     assert [gap.source for gap in found.missing] == ["logs"]
+
+
+def falco(kind: str, **fields: object) -> str:
+    named = {name.replace("_", "."): value for name, value in fields.items()}
+    return json.dumps({"rule": "any", "output_fields": {"evt.type": kind, "k8s.pod.name": "a-1", **named}})
+
+
+def streamed(*lines: tuple[float, str]) -> bytes:
+    values = [[str(int(at * 1e9)), line] for at, line in lines]
+    result = [{"stream": {"source": "syscall"}, "values": values}]
+    return json.dumps({"status": "success", "data": {"resultType": "streams", "result": result}}).encode()
+
+
+def test_what_a_workload_did_is_told_once_with_its_first_time(endpoint: Endpoint):
+    started = falco("execve", proc_exepath="/bin/sh", proc_pname="server")
+    called = falco("connect", proc_exepath="/bin/sh", fd_rip="203.0.113.9", fd_rport=4444)
+    other = falco("openat", proc_exepath="/bin/sh")
+    endpoint.reply = lambda _given: (
+        200,
+        streamed((70, started), (50, started), (60, called), (55, other), (56, "no json"), (57, "[1]")),
+    )
+    found = FalcoEvents(endpoint.url, 'source="syscall"').collect(["a"], start=0, end=100)
+    assert [(one.kind.value, one.what, one.by, one.instance, one.at) for one in found.behaviours] == [
+        ("process", "/bin/sh", "server", "a-1", 50.0),
+        ("connection", "203.0.113.9:4444", "/bin/sh", "a-1", 60.0),
+    ]
+    assert {given["query"] for given in endpoint.asked} == {'{source="syscall",workload="a"}'}
+    assert found.missing == ()
+
+
+@pytest.mark.parametrize("name", TROUBLE)
+def test_trouble_with_the_sensor_is_missing(endpoint: Endpoint, name: str):
+    endpoint.reply = TROUBLE[name]
+    found = FalcoEvents(endpoint.url, 'source="syscall"', timeout_s=0.5).collect(["a"], start=0, end=60)
+    assert found.behaviours == ()
+    assert [gap.source for gap in found.missing] == ["runtime sensor"]
