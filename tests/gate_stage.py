@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from bot.adapters.chat.memory import MemoryChat
-from bot.domain.actions import action_of
+from bot.domain.actions.table import action_of
 from bot.domain.catalogue import planned_step
 from bot.domain.gate import Click, Verb
 from bot.domain.incident import Severity

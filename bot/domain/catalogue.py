@@ -17,6 +17,14 @@ Live = Mapping[str, str]
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}"
 
 
+def _never_refuses(_live: Live, _params: Params) -> str:
+    return ""
+
+
+def _no_manifest(_target: Target, _params: Params) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Param:
     """A parameter: `kind` is integer (with bounds) or name (an inventory identifier that matches all of `pattern`)."""
@@ -35,7 +43,10 @@ class Action:
     `sets` are the live fields that hold once the call has landed, `settled` says whether the effect is complete
     too. `blast_radius` counts what the call touches. `permissions` are all that it needs, one
     `k8s:GROUP:RESOURCE:VERB` or `iam:SERVICE:ACTION` each. A `read_only` action changes nothing, so that its
-    inverse is to do nothing.
+    inverse is to do nothing. `refuses` is a precondition of the action itself: a sentence why it may not be done to
+    `live`, or an empty string; it is asked when binding and again right before the call. `manifest` is what the
+    command reads from standard input; it is part of the plan and its hash. `name_pattern` is the form of the target's
+    name. What an action adds to the bill is the unit `cents_per_hour` of its blast radius.
     """
 
     id: str
@@ -51,6 +62,9 @@ class Action:
     blast_radius: Callable[[Live, Params], Mapping[str, int]]
     permissions: tuple[str, ...]
     read_only: bool = False
+    refuses: Callable[[Live, Params], str] = _never_refuses
+    manifest: Callable[[Target, Params], str] = _no_manifest
+    name_pattern: str = NAME
 
 
 def check_params(action: Action, params: Params) -> None:
@@ -90,6 +104,7 @@ def planned_step(
         expect={field: live[field] for field in wanted},
         undo_params=undo,
         undo_command=_undo_command(action, target, undo),
+        stdin=action.manifest(target, params),
     )
 
 
@@ -106,6 +121,7 @@ def rederived(action: Action, step: PlannedStep) -> PlannedStep:
         expect=step.expect,
         undo_params=step.undo_params,
         undo_command=_undo_command(action, step.target, step.undo_params),
+        stdin=action.manifest(step.target, step.params),
     )
 
 
@@ -114,8 +130,8 @@ def check_target(action: Action, target: Target) -> None:
     if target.kind != action.target_kind:
         message = f"{action.id} acts on {action.target_kind}, not on {target.kind}"
         raise Permanent(message)
-    for value in (target.name, target.scope):
-        if not re.fullmatch(NAME, value):
+    for value, pattern in ((target.name, action.name_pattern), (target.scope, NAME)):
+        if not re.fullmatch(pattern, value):
             message = f"{action.id}: {value!r} is not an inventory name"
             raise Permanent(message)
 

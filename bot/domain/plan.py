@@ -49,7 +49,8 @@ class Target:
 class PlannedStep:
     """One action with bound parameters. `command` is what the executor runs, as shown; `undo` likewise or None.
 
-    `expect` are preconditions read just before the call: {field of the live object: value as a string}.
+    `expect` are preconditions read just before the call: {field of the live object: value as a string}. `stdin` is
+    what the command reads, where it reads anything.
     """
 
     id: str
@@ -60,6 +61,7 @@ class PlannedStep:
     expect: Mapping[str, str]
     undo_params: Mapping[str, str | int] | None = None
     undo_command: tuple[str, ...] | None = None
+    stdin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,5 +127,5 @@ def _step(data: Mapping[str, Any]) -> PlannedStep:
         id=data["id"], action=data["action"], target=Target(**data["target"]), params=dict(data["params"]),
         command=tuple(data["command"]), expect=dict(data["expect"]),
         undo_params=None if data["undo_params"] is None else dict(data["undo_params"]),
-        undo_command=None if undo is None else tuple(undo),
+        undo_command=None if undo is None else tuple(undo), stdin=data["stdin"],
     )  # fmt: skip

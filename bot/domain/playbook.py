@@ -6,17 +6,8 @@ from enum import StrEnum
 
 from bot.domain.evidence import CauseClass
 
-TARGET_KINDS = ("k8s.deployment", "ecs.service")
-# Live fields that a playbook may bind or test, per target kind; `domain/actions` says what each one means.
-LIVE_FIELDS: Mapping[str, frozenset[str]] = {
-    "k8s.deployment": frozenset(
-        {"replicas", "updated", "ready", "revision", "image", "template_hash"}
-        | {"previous_revision", "previous_image", "previous_template_hash"}
-    ),
-    "ecs.service": frozenset(
-        {"status", "desired_count", "running_count", "task_definition", "previous_count", "scaled_at"}
-    ),
-}
+VALUE_TYPES = ("integer", "name")
+MAIN_TARGET = "target"
 
 
 class Tier(StrEnum):
@@ -38,8 +29,11 @@ class Offer(StrEnum):
 class Input:
     """One typed input. `type` is integer, name or a target kind; `source` says where in the inventory it comes from.
 
-    Sources: `incident.suspect` (a live target of the suspect) or `target.FIELD` (a live field of that target).
-    An integer is `percent` hundredths of the field, rounded up, and must lie in minimum..maximum.
+    Sources of a target, each an exact look-up in the live inventory: `incident.suspect` (of the suspect),
+    `incident.affected` (of the one other service of the incident that has such a target), `incident.instances` (those
+    of the suspect that the evidence names, at most `most`) or `declared.ROLE` (the one that operators gave that role).
+    A value comes from `INPUT.FIELD`, a live field of a target input. An integer is `percent` hundredths of the field,
+    rounded up, and must lie in minimum..maximum.
     """
 
     name: str
@@ -48,13 +42,19 @@ class Input:
     minimum: int | None = None
     maximum: int | None = None
     percent: int = 100
+    most: int = 1
+
+    @property
+    def is_target(self) -> bool:
+        """Whether this input names live objects, not a value."""
+        return self.type not in VALUE_TYPES
 
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """A live field of the target that must hold when binding.
+    """A live field of the target input `of` that must hold when binding and again before the plan runs.
 
-    `operator` is ==, !=, <, <=, > or >= with `value` a constant, `target.FIELD` or `inputs.NAME`; or `within`, where
+    `operator` is ==, !=, <, <=, > or >= with `value` a constant, `INPUT.FIELD` or `inputs.NAME`; or `within`, where
     the field is a unix time in seconds and `value` the greatest age in seconds.
     """
 
@@ -62,17 +62,22 @@ class Precondition:
     field: str
     operator: str
     value: str
+    of: str = MAIN_TARGET
 
 
 @dataclass(frozen=True, slots=True)
 class PlaybookStep:
-    """One use of a catalogue action; `arguments` maps its parameters to `inputs.NAME` or an integer constant."""
+    """One use of a catalogue action; `arguments` maps its parameters to `inputs.NAME` or an integer constant.
+
+    `on` is the target input that it acts on; where that may hold several targets, the step is done on each in turn.
+    """
 
     id: str
     name: str
     uses: str
     arguments: Mapping[str, str | int]
     irreversible: bool = False
+    on: str = MAIN_TARGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,10 @@ class VerifyCheck:
 
 @dataclass(frozen=True, slots=True)
 class Playbook:
-    """A whole playbook. `digest` is the SHA-256 of the file's bytes; `causes` is what it answers to."""
+    """A whole playbook. `digest` is the SHA-256 of the file's bytes; `causes` is what it answers to.
+
+    With `signals` it answers only where the suspect is unwell in one of them.
+    """
 
     id: str
     version: int
@@ -108,8 +116,14 @@ class Playbook:
     on_failure: str
     path: str
     offer: Offer = Offer.FIRST
+    signals: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[Input, ...]:
+        """The inputs that name live objects."""
+        return tuple(item for item in self.inputs if item.is_target)
 
     @property
     def target(self) -> Input:
-        """The one input that names the target; lint holds that there is exactly one."""
-        return next(item for item in self.inputs if item.type in TARGET_KINDS)
+        """The input that names the main target; lint holds that there is exactly one."""
+        return next(item for item in self.targets if item.name == MAIN_TARGET)

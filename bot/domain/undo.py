@@ -6,7 +6,7 @@ Pure, so that the card shows and the executor re-derives the very same content f
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.domain.actions import action_of
+from bot.domain.actions.table import action_of
 from bot.domain.errors import Permanent
 from bot.domain.plan import Plan, PlannedStep
 from bot.domain.records import StepRow, StepState
@@ -58,7 +58,8 @@ def inverse_of(step: PlannedStep, *, landed: bool) -> PlannedStep:
     if step.undo_params is None or step.undo_command is None:
         message = f"step {step.id} was declared irreversible"
         raise Permanent(message)
-    expect = dict(action_of(step.action).sets(step.params)) if landed else {}
+    action = action_of(step.action)
+    expect = dict(action.sets(step.params)) if landed else {}
     return replace(
         step,
         params=step.undo_params,
@@ -66,4 +67,5 @@ def inverse_of(step: PlannedStep, *, landed: bool) -> PlannedStep:
         expect={"uid": step.target.uid, **expect},
         undo_params=None,
         undo_command=None,
+        stdin=action.manifest(step.target, step.undo_params),
     )

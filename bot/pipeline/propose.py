@@ -6,7 +6,7 @@ Pure over what the inventories return. Nothing is offered but what a reviewed pl
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.actions import action_of
+from bot.domain.actions.table import action_of
 from bot.domain.binding import Bound, bind
 from bot.domain.canonical import Json
 from bot.domain.errors import Refused, WatchkeeperError
@@ -16,6 +16,7 @@ from bot.domain.incident import Incident
 from bot.domain.plan import Check, Plan, PlanState, Target
 from bot.domain.playbook import Offer, Playbook, Tier, VerifyCheck
 from bot.domain.records import MessageKind
+from bot.pipeline.find_targets import find_targets
 from bot.ports import Inventory, Transaction
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -63,12 +64,12 @@ def propose(
     letters = _free_letters(incident)
     options: list[tuple[str, Plan]] = []
     withheld: list[tuple[str, str]] = []
-    for playbook in _in_order(playbooks, scene.top.cause):
+    for playbook in _in_order(playbooks, scene):
         try:
             _allowed(playbook, scene, observe_only=observe_only, room=len(options) < MOST_OPTIONS)
-            target, bound = _bound(playbook, scene, inventories)
+            bound = _bound(playbook, scene, inventories)
             letter = letters[len(options)]
-            options.append((letter, _plan(playbook, scene, letter, target, bound)))
+            options.append((letter, _plan(playbook, scene, letter, bound)))
         except WatchkeeperError as error:
             withheld.append((playbook.id, str(error)))
     return Proposed(tuple(options), tuple(withheld))
@@ -96,12 +97,26 @@ def record_proposal(tx: Transaction, incident: str, proposed: Proposed, *, now: 
         tx.want_message(incident, MessageKind.PROPOSAL, now=now)
 
 
-def _in_order(playbooks: Sequence[Playbook], cause: CauseClass) -> list[Playbook]:
-    matching = [playbook for playbook in playbooks if cause in playbook.causes]
-    secure_first = cause is CauseClass.SECURITY
+def _in_order(playbooks: Sequence[Playbook], scene: _Scene) -> list[Playbook]:
+    felt = _signals(scene)
+    matching = [
+        playbook
+        for playbook in playbooks
+        if scene.top.cause in playbook.causes and (not playbook.signals or felt & set(playbook.signals))
+    ]
+    secure_first = scene.top.cause is CauseClass.SECURITY
     return sorted(
         matching, key=lambda playbook: ((playbook.offer is Offer.COMPANION) is not secure_first, playbook.id)
     )
+
+
+def _signals(scene: _Scene) -> set[object]:
+    """The signals in which the evidence shows the suspect itself unwell."""
+    return {
+        item.value.get("signal")
+        for item in scene.diagnosis.evidence
+        if item.kind is EvidenceKind.METRIC and item.role in _FELT and item.service == scene.top.service
+    }
 
 
 def _free_letters(incident: Incident) -> str:
@@ -129,22 +144,12 @@ def _allowed(playbook: Playbook, scene: _Scene, *, observe_only: bool, room: boo
         raise Refused(message, rule="enough")
 
 
-def _bound(playbook: Playbook, scene: _Scene, inventories: Sequence[Inventory]) -> tuple[Target, Bound]:
-    kind, service = playbook.target.type, scene.top.service
-    found = [
-        (target, live)
-        for inventory in inventories
-        if kind in inventory.kinds
-        for target, live in inventory.find(kind, service)
-        if target.service == service and target.kind == kind
-    ]
-    if len(found) != 1:
-        how = "No" if not found else f"Not one but {len(found)}"
-        message = f"{how} {kind} of {service} in the live inventory."
-        raise Refused(message, rule="target")
-    target, live = found[0]
-    _target_is_free(scene.incident, target)
-    return target, bind(playbook, target, live, now=scene.now)
+def _bound(playbook: Playbook, scene: _Scene, inventories: Sequence[Inventory]) -> Bound:
+    found = find_targets(playbook, scene.diagnosis, inventories)
+    for targets in found.values():
+        for target, _live in targets:
+            _target_is_free(scene.incident, target)
+    return bind(playbook, found, now=scene.now)
 
 
 def _target_is_free(incident: Incident, target: Target) -> None:
@@ -155,7 +160,8 @@ def _target_is_free(incident: Incident, target: Target) -> None:
             raise Refused(message, rule="busy")
 
 
-def _plan(playbook: Playbook, scene: _Scene, letter: str, target: Target, bound: Bound) -> Plan:
+def _plan(playbook: Playbook, scene: _Scene, letter: str, bound: Bound) -> Plan:
+    target = bound.target
     created_ms = round(scene.now * 1000)
     checks = tuple(
         replace(check, within_s=_capped(check.within_s, scene.verify_cap_s))

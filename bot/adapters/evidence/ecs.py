@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _KIND = "ecs.service"
 _CALLS = ("CreateService", "UpdateService")
 _MOST_PAGES = 6
+_ROLE = "watchkeeper-role"
+_AT_ONCE = 10  # DescribeServices takes no more.
 _BUSY = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
 
 
@@ -54,6 +56,29 @@ class Ecs:
         except (ClientError, BotoCoreError) as error:
             raise _failure(error) from error
         return [self._found(one, records) for one in named]
+
+    def declared(self, kind: str, role: str) -> list[tuple[Target, Mapping[str, str]]]:
+        """The services of the cluster that carry the tag `watchkeeper-role`; raises like `find`."""
+        if kind != _KIND:
+            return []
+        wanted = {"key": _ROLE, "value": role}
+        try:
+            pages = self._ecs.get_paginator("list_services").paginate(
+                cluster=self._cluster, PaginationConfig={"PageSize": _AT_ONCE}
+            )
+            tagged = [
+                one
+                for page in pages
+                if page["serviceArns"]
+                for one in self._ecs.describe_services(
+                    cluster=self._cluster, services=page["serviceArns"], include=["TAGS"]
+                )["services"]
+                if wanted in one.get("tags", [])
+            ]
+            records = self._records() if tagged else []
+        except (ClientError, BotoCoreError) as error:
+            raise _failure(error) from error
+        return [self._found(one, records) for one in tagged]
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Scalings and deployments of the services within the window."""

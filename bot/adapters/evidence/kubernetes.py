@@ -17,6 +17,7 @@ from bot.settings import Settings
 _KIND = "k8s.deployment"
 _BOTH = "deployments.apps,replicasets.apps"
 _LABEL = "service"
+_ROLE = "watchkeeper-role"
 _CAUSE = "kubernetes.io/change-cause"
 
 _Obj = Mapping[str, Any]
@@ -36,12 +37,11 @@ class Kubernetes:
         # A service's name comes from telemetry, so that only a plain one may become part of a selector.
         if kind != _KIND or not re.fullmatch(NAME, service):
             return []
-        deployments, replica_sets = self._read(f"{_LABEL}={service}")
-        try:
-            return [self._found(one, replica_sets) for one in deployments]
-        except (KeyError, IndexError) as error:
-            message = f"a Deployment of {service} has no {error}"
-            raise Permanent(message) from error
+        return self._all(f"{_LABEL}={service}")
+
+    def declared(self, kind: str, role: str) -> list[tuple[Target, Mapping[str, str]]]:
+        """Deployments with the label `watchkeeper-role`; raises like `find`."""
+        return self._all(f"{_ROLE}={role},{_LABEL}") if kind == _KIND else []
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Rollouts of the services within the window."""
@@ -58,6 +58,14 @@ class Kubernetes:
         except (KeyError, IndexError, ValueError) as error:
             return Readings(missing=(Missing(self.name, f"an object could not be read: {error}"),))
         return Readings(changes=tuple(sorted(changes, key=lambda change: (change.at, change.service))))
+
+    def _all(self, selector: str) -> list[tuple[Target, Mapping[str, str]]]:
+        deployments, replica_sets = self._read(selector)
+        try:
+            return [self._found(one, replica_sets) for one in deployments]
+        except (KeyError, IndexError) as error:
+            message = f"a Deployment with {selector} has no {error}"
+            raise Permanent(message) from error
 
     def _read(self, selector: str) -> tuple[list[_Obj], list[_Obj]]:
         items = self._kubectl.items(_BOTH, selector)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.adapters.executors._kubectl_call import KubectlCall, build_call, selector_of
-from bot.domain.actions import COLLECT
+from bot.domain.actions.forensics import COLLECT
 from bot.domain.catalogue import check_params
 from bot.domain.errors import Permanent, Refused, WatchkeeperError
 from bot.domain.live_deployment import live_deployment

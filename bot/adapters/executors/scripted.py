@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from bot.domain.actions import action_of
+from bot.domain.actions.table import action_of
 from bot.domain.catalogue import check_params
 from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided
 from bot.domain.plan import PlannedStep, Target

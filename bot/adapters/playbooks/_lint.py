@@ -1,21 +1,25 @@
 """What a well-shaped playbook can still get wrong: each rule is one function that yields findings with lines."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bot.adapters.playbooks._findings import Finding, Source
-from bot.domain.actions import ACTIONS
+from bot.domain.actions.table import ACTIONS, LIVE_FIELDS
 from bot.domain.catalogue import Action, Param
 from bot.domain.evidence import CauseClass
 from bot.domain.plan import ActionClass
 from bot.domain.playbook import (
-    LIVE_FIELDS,
-    TARGET_KINDS,
+    MAIN_TARGET,
     Input,
     Playbook,
     PlaybookStep,
     Tier,
 )
 
+_TARGET_SOURCES = ("incident.suspect", "incident.affected", "incident.instances")
+_REFERENCE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+_RESERVED = {"inputs", "incident", "declared"}
+_MANY = "only incident.instances may be several targets"
 _NEVER_OFFERED = (CauseClass.PLANNED, CauseClass.UNKNOWN)
 _Rule = Callable[[Source, Playbook], Iterator[Finding]]
 
@@ -78,36 +82,46 @@ def _known_actions(source: Source, playbook: Playbook) -> Iterator[Finding]:
             yield source.finding(("steps", index, "id"), "step-id", f"step id {step.id!r} appears twice")
 
 
-def _one_target(source: Source, playbook: Playbook) -> Iterator[Finding]:
-    targets = [item for item in playbook.inputs if item.type in TARGET_KINDS]
-    if len(targets) != 1 or targets[0].name != "target":
-        yield source.finding(
-            ("inputs",), "target", "exactly one input has a target kind, and it is named target"
-        )
-        return
+def _targets(source: Source, playbook: Playbook) -> Iterator[Finding]:
+    names = {item.name for item in playbook.targets}
+    if MAIN_TARGET not in names:
+        said = f"one input has a target kind and is named {MAIN_TARGET}"
+        yield source.finding(("inputs",), "target", said)
+    for name in sorted(_RESERVED & {item.name for item in playbook.inputs}):
+        yield source.finding(("inputs", name), "target", f"no input may be called {name}")
+    kinds = {item.name: item.type for item in playbook.targets}
     for index, step, action in _actions(playbook):
-        if action.target_kind != targets[0].type:
-            said = f"{step.uses} acts on {action.target_kind}, but the target is a {targets[0].type}"
+        if step.on not in kinds:
+            yield source.finding(("steps", index), "target", f"{step.on} is no target input")
+        elif action.target_kind != kinds[step.on]:
+            said = f"{step.uses} acts on {action.target_kind}, but {step.on} is a {kinds[step.on]}"
             yield source.finding(("steps", index, "uses"), "target", said)
 
 
 def _input_sources(source: Source, playbook: Playbook) -> Iterator[Finding]:
-    fields = _live_fields(playbook)
     for item in playbook.inputs:
-        place = ("inputs", item.name, "from")
-        if (item.type in TARGET_KINDS) != (item.source == "incident.suspect"):
-            yield source.finding(
-                place, "input-source", "a target comes from incident.suspect, nothing else does"
-            )
-        elif item.type not in TARGET_KINDS and item.source.removeprefix("target.") not in fields:
-            yield source.finding(
-                place, "input-source", f"{item.source} is no live field; known: {', '.join(sorted(fields))}"
-            )
+        said = _target_source(item) if item.is_target else _value_source(item, playbook)
+        if said:
+            yield source.finding(("inputs", item.name, "from"), "input-source", said)
 
 
-def _live_fields(playbook: Playbook) -> frozenset[str]:
-    kinds = [item.type for item in playbook.inputs if item.type in TARGET_KINDS]
-    return frozenset().union(*(LIVE_FIELDS[kind] for kind in kinds))
+def _target_source(item: Input) -> str:
+    if not (item.source in _TARGET_SOURCES or item.source.startswith("declared.")):
+        return f"a target comes from {', '.join(_TARGET_SOURCES)} or declared.ROLE, not from {item.source}"
+    return "" if item.most == 1 or item.source == "incident.instances" else _MANY
+
+
+def _value_source(item: Input, playbook: Playbook) -> str:
+    place, _, field = item.source.partition(".")
+    target = next((one for one in playbook.targets if one.name == place), None)
+    if target is None:
+        return f"{place} is no target input"
+    if target.most > 1:
+        return f"{place} may be several targets, which have no one {field}"
+    if field not in LIVE_FIELDS[target.type]:
+        known = ", ".join(sorted(LIVE_FIELDS[target.type]))
+        return f"{item.source} is no live field; known: {known}"
+    return ""
 
 
 def _input_bounds(source: Source, playbook: Playbook) -> Iterator[Finding]:
@@ -116,6 +130,8 @@ def _input_bounds(source: Source, playbook: Playbook) -> Iterator[Finding]:
         if item.type != "integer":
             if item.minimum is not None or item.maximum is not None or item.percent != 100:
                 yield source.finding(place, "bounds", f"{item.name}: only integers have min, max and percent")
+            if item.most > 1 and not item.is_target:
+                yield source.finding(place, "bounds", f"{item.name}: only a target may be several")
         elif item.minimum is None or item.maximum is None:
             yield source.finding(place, "bounds", f"{item.name}: an integer needs min and max")
         elif item.minimum > item.maximum:
@@ -163,23 +179,25 @@ def _unused(source: Source, playbook: Playbook) -> Iterator[Finding]:
     used = {value for step in playbook.steps for value in step.arguments.values()}
     used |= {condition.value for condition in playbook.preconditions}
     for item in playbook.inputs:
-        if item.type not in TARGET_KINDS and f"inputs.{item.name}" not in used:
+        if not item.is_target and f"inputs.{item.name}" not in used:
             yield source.finding(("inputs", item.name), "unused-input", f"input {item.name!r} is never used")
 
 
 def _conditions(source: Source, playbook: Playbook) -> Iterator[Finding]:
-    fields = _live_fields(playbook)
-    names = {item.name for item in playbook.inputs if item.type not in TARGET_KINDS}
+    kinds = {item.name: item.type for item in playbook.targets}
+    values = {item.name for item in playbook.inputs if not item.is_target}
     for index, condition in enumerate(playbook.preconditions):
         place = ("preconditions", index, "expect")
-        read = [condition.field]
-        if condition.value.startswith("target."):
-            read.append(condition.value.removeprefix("target."))
-        for field in read:
-            if field not in fields:
-                yield source.finding(place, "precondition", f"target.{field} is no live field of the target")
-        if condition.value.startswith("inputs.") and condition.value.removeprefix("inputs.") not in names:
-            yield source.finding(place, "undeclared-input", f"{condition.value} is not declared under inputs")
+        read = [f"{condition.of}.{condition.field}"]
+        if _REFERENCE.fullmatch(condition.value):
+            read.append(condition.value)
+        for one in read:
+            owner, _, field = one.partition(".")
+            if owner == "inputs":
+                if field not in values:
+                    yield source.finding(place, "undeclared-input", f"{one} is not declared under inputs")
+            elif owner not in kinds or field not in LIVE_FIELDS[kinds[owner]]:
+                yield source.finding(place, "precondition", f"{one} is no live field of a target input")
 
 
 def _inverses(source: Source, playbook: Playbook) -> Iterator[Finding]:
@@ -251,7 +269,7 @@ def _reachable(source: Source, playbook: Playbook) -> Iterator[Finding]:
 _RULES: tuple[_Rule, ...] = (
     _file_name,
     _known_actions,
-    _one_target,
+    _targets,
     _input_sources,
     _input_bounds,
     _arguments,

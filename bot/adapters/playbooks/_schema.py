@@ -6,15 +6,15 @@
 import json
 from typing import Any
 
-from bot.domain.actions import ACTIONS
+from bot.domain.actions.table import ACTIONS, TARGET_KINDS
 from bot.domain.evidence import CauseClass
-from bot.domain.playbook import TARGET_KINDS, Offer, Tier
+from bot.domain.playbook import Offer, Tier
 from bot.domain.telemetry import Signal
 
 DURATION = r"^[1-9][0-9]{0,4}(s|m|h)$"
 NAME = r"^[a-z][a-z0-9_]{0,40}$"
 EXPECT = (
-    r"^target\.[a-z_]+ ((==|!=|<=|>=|<|>) (target\.[a-z_]+|inputs\.[a-z][a-z0-9_]*|[A-Za-z0-9._-]+)"
+    r"^[a-z][a-z0-9_]*\.[a-z_]+ ((==|!=|<=|>=|<|>) ([a-z][a-z0-9_]*\.[a-z][a-z0-9_]*|[A-Za-z0-9._-]+)"
     r"|within [1-9][0-9]{0,4}(s|m|h))$"
 )
 REFERENCE = r"^\$\{\{ inputs\.[a-z][a-z0-9_]* \}\}$"
@@ -55,7 +55,7 @@ def schema() -> dict[str, Any]:
                 "inputs": _inputs(),
                 "policy": _policy(duration),
                 "preconditions": _list(_precondition(), minimum=0, maximum=10),
-                "steps": _list(_step(), minimum=1, maximum=5),
+                "steps": _list(_step(), minimum=1, maximum=8),
                 "verify": _list(_check(duration), minimum=0, maximum=5),
                 "on-failure": {"enum": ["rollback", "stop"]},
             },
@@ -74,7 +74,11 @@ def _list(item: dict[str, Any], *, minimum: int, maximum: int) -> dict[str, Any]
 
 def _match() -> dict[str, Any]:
     causes = _list({"enum": [cause.value for cause in CauseClass]}, minimum=1, maximum=len(CauseClass))
-    return _closed(["causes"], {"causes": {**causes, "uniqueItems": True}})
+    signals = _list({"enum": [signal.value for signal in Signal]}, minimum=1, maximum=len(Signal))
+    return _closed(
+        ["causes"],
+        {"causes": {**causes, "uniqueItems": True}, "signals": {**signals, "uniqueItems": True}},
+    )
 
 
 def _inputs() -> dict[str, Any]:
@@ -82,7 +86,8 @@ def _inputs() -> dict[str, Any]:
         ["type", "from"],
         {
             "type": {"enum": ["integer", "name", *TARGET_KINDS]},
-            "from": _text(pattern=r"^(incident\.suspect|target\.[a-z_]+)$"),
+            "from": _text(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"),
+            "most": _whole(1, 10),
             "percent": _whole(1, 400),
             "min": _whole(0, 1_000_000),
             "max": _whole(0, 1_000_000),
@@ -98,7 +103,7 @@ def _inputs() -> dict[str, Any]:
 
 def _policy(duration: dict[str, Any]) -> dict[str, Any]:
     approvals = _closed(["min", "expires"], {"min": _whole(0, 5), "expires": duration})
-    caps = {"type": "object", "additionalProperties": _whole(0, 1000)}
+    caps = {"type": "object", "additionalProperties": _whole(0, 1_000_000)}
     tier = {"enum": [tier.value for tier in Tier]}
     return _closed(
         ["tier", "approvals", "blast-radius"], {"tier": tier, "approvals": approvals, "blast-radius": caps}
@@ -118,6 +123,7 @@ def _step() -> dict[str, Any]:
             "name": _text(),
             "uses": {"type": "string", "examples": sorted(ACTIONS)},
             "with": {"type": "object", "additionalProperties": value},
+            "on": _text(pattern=NAME),
             "irreversible": {"type": "boolean"},
         },
     )

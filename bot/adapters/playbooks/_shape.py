@@ -12,6 +12,7 @@ from bot.adapters.playbooks._findings import Finding, Source
 from bot.adapters.playbooks._schema import schema
 from bot.domain.evidence import CauseClass
 from bot.domain.playbook import (
+    MAIN_TARGET,
     Input,
     Offer,
     Playbook,
@@ -22,7 +23,7 @@ from bot.domain.playbook import (
 )
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-_EXPECT = re.compile(r"target\.([a-z_]+) (==|!=|<=|>=|<|>|within) (\S+)")
+_EXPECT = re.compile(r"([a-z][a-z0-9_]*)\.([a-z_]+) (==|!=|<=|>=|<|>|within) (\S+)")
 
 
 def shape_findings(source: Source) -> Iterator[Finding]:
@@ -78,11 +79,15 @@ def playbook_of(source: Source, content: bytes) -> Playbook:
         on_failure=data["on-failure"],
         path=source.path,
         offer=Offer(data.get("offer", Offer.FIRST)),
+        signals=tuple(data["match"].get("signals", ())),
     )
 
 
 def _input(name: str, item: Mapping[str, Any]) -> Input:
-    return Input(name, item["type"], item["from"], item.get("min"), item.get("max"), item.get("percent", 100))
+    return Input(
+        name, item["type"], item["from"], item.get("min"), item.get("max"), item.get("percent", 100),
+        item.get("most", 1),
+    )  # fmt: skip
 
 
 def _precondition(item: Mapping[str, Any]) -> Precondition:
@@ -90,13 +95,17 @@ def _precondition(item: Mapping[str, Any]) -> Precondition:
     if found is None:
         message = f"{item['expect']!r} passed the schema and is no expectation"
         raise ValueError(message)
-    field, operator, value = found.groups()
-    return Precondition(item["name"], field, operator, str(seconds(value)) if operator == "within" else value)
+    of, field, operator, value = found.groups()
+    value = str(seconds(value)) if operator == "within" else value
+    return Precondition(item["name"], field, operator, value, of)
 
 
 def _step(item: Mapping[str, Any]) -> PlaybookStep:
     arguments = {name: _argument(value) for name, value in item["with"].items()}
-    return PlaybookStep(item["id"], item["name"], item["uses"], arguments, item.get("irreversible", False))
+    return PlaybookStep(
+        item["id"], item["name"], item["uses"], arguments, item.get("irreversible", False),
+        item.get("on", MAIN_TARGET),
+    )  # fmt: skip
 
 
 def _argument(value: str | int) -> str | int:

@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.actions import ACTIONS, action_of
+from bot.domain.actions.table import ACTIONS, action_of
+from bot.domain.binding import is_bound_from
 from bot.domain.canonical import canonical, without_floats
 from bot.domain.catalogue import rederived
 from bot.domain.errors import Permanent, Refused
@@ -168,8 +169,7 @@ def _playbook(run: Run, plan: Plan) -> None:
     playbook = next((book for book in run.means.playbooks.all() if book.id == plan.playbook), None)
     if playbook is None or playbook.digest != plan.playbook_digest:
         raise _no("playbook_changed", f"playbook {plan.playbook} is not the one that the plan was made from")
-    uses = [(step.id, step.uses.partition("@")[0]) for step in playbook.steps]
-    if uses != [(step.id, step.action) for step in plan.steps] or plan.on_failure != playbook.on_failure:
+    if not is_bound_from(playbook, plan.steps) or plan.on_failure != playbook.on_failure:
         raise _no("playbook_changed", f"the plan's steps are not those of playbook {plan.playbook}")
     _checks(plan, playbook)
     _caps(plan, playbook)

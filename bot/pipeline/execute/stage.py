@@ -5,7 +5,7 @@ The order is written once, here. It may be killed at any instant: the next claim
 
 from collections.abc import Sequence
 
-from bot.domain.actions import action_of
+from bot.domain.actions.table import action_of
 from bot.domain.errors import Permanent, Refused
 from bot.domain.event import TENANT_CHAIN, EventType, NewEvent
 from bot.domain.incident import IncidentState

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from bot.domain.actions import action_of
+from bot.domain.actions.table import action_of
 from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided, WatchkeeperError
 from bot.domain.plan import PlannedStep
 from bot.domain.records import StepRow, StepState
@@ -66,6 +66,7 @@ class _Attempt:
             live = self._patiently(self._read)
             self._unchanged(live, self._step.expect)
             self._within_radius(live)
+            self._not_refused(live)
         except Refused as error:
             return StepOutcome(Verdict.REFUSED, str(error), error.rule)
         except WatchkeeperError as error:
@@ -149,6 +150,13 @@ class _Attempt:
                     f"step {self._step.id} would now touch {amount} {name}, {allowed.get(name, 0)} were shown"
                 )
                 raise Refused(message, rule="blast_radius")
+
+    def _not_refused(self, live: Mapping[str, str]) -> None:
+        """The action's own precondition, on what is live now."""
+        why = action_of(self._step.action).refuses(live, self._step.params)
+        if why:
+            message = f"{self._step.target.name}: {why}"
+            raise Refused(message, rule="action_refuses")
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         """Ask again a few times while trying again can help; the lease is held for each try."""

@@ -11,8 +11,8 @@ import pytest
 from bot.adapters.evidence import ecs
 from bot.adapters.evidence._cloudtrail import changes_of, count_history, records_of
 from bot.adapters.evidence.ecs import Ecs
+from bot.domain.actions.table import LIVE_FIELDS
 from bot.domain.errors import Permanent, WatchkeeperError
-from bot.domain.playbook import LIVE_FIELDS
 from bot.domain.telemetry import ChangeKind
 from bot.settings import Settings
 from tests.world.stage import Stage, running_world

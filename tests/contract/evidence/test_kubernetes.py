@@ -10,8 +10,8 @@ import pytest
 
 from bot.adapters.evidence import kubernetes
 from bot.adapters.evidence.kubernetes import Kubernetes
+from bot.domain.actions.table import LIVE_FIELDS
 from bot.domain.errors import Permanent, WatchkeeperError
-from bot.domain.playbook import LIVE_FIELDS
 from bot.domain.telemetry import ChangeKind
 from bot.settings import Settings
 from tests.contract.kube.cluster import GOOD, NAMESPACE, NEWER, Cluster, binary

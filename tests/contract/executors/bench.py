@@ -10,9 +10,11 @@ import boto3
 from moto.server import ThreadedMotoServer
 
 from bot.adapters.executors import aws
+from bot.adapters.executors._aws_call import Clients
 from bot.adapters.executors.kubectl import KubectlExecutor
 from bot.adapters.executors.scripted import ScriptedExecutor, key_of, save_world
-from bot.domain.actions import ROLLOUT_UNDO, SET_DESIRED_COUNT
+from bot.domain.actions.ecs import SET_DESIRED_COUNT
+from bot.domain.actions.kubernetes import ROLLOUT_UNDO
 from bot.domain.catalogue import Action, Live, Params, planned_step
 from bot.domain.live_service import live_service
 from bot.domain.plan import PlannedStep, Target
@@ -104,6 +106,6 @@ def aws_bench(url: str, folder: Path) -> Bench:
         family="cart", containerDefinitions=[{"name": "app", "image": "cart:1", "memory": 64}]
     )
     made = ecs.create_service(cluster=cluster, serviceName=name, taskDefinition="cart", desiredCount=10)
-    client = aws.client(write_credentials(folder / "credentials"), REGION, url)
+    client = Clients(write_credentials(folder / "credentials"), REGION, url)
     target = Target("ecs.service", name, cluster, live_service(made["service"])["uid"], name)
     return Bench(aws.AwsExecutor(client, cluster), target, SET_DESIRED_COUNT, count_for)

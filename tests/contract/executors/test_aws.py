@@ -13,6 +13,7 @@ from botocore.exceptions import (
 )
 
 from bot.adapters.executors import aws
+from bot.adapters.executors._aws_call import Clients, failure
 from bot.domain.errors import Permanent, Refused, Retryable, Undecided
 from bot.settings import Settings
 from tests.contract.executors.bench import REGION, Bench, aws_bench, moto, write_credentials
@@ -38,7 +39,7 @@ def test_another_cluster_or_a_recreated_service_is_refused(bench: Bench) -> None
 
 
 def test_an_endpoint_that_is_away_was_never_reached(tmp_path: Path, bench: Bench) -> None:
-    client = aws.client(write_credentials(tmp_path / "c"), REGION, f"http://127.0.0.1:{free_port()}")
+    client = Clients(write_credentials(tmp_path / "c"), REGION, f"http://127.0.0.1:{free_port()}")
     away = aws.AwsExecutor(client, bench.target.scope)
     with pytest.raises(Retryable):
         away.read(bench.target)
@@ -64,8 +65,8 @@ def answered(code: str, status: int) -> ClientError:
     ],
 )
 def test_each_error_in_our_own_words(error: ClientError, written: type, read: type) -> None:
-    assert type(aws.failure(error, writes=True)) is written
-    assert type(aws.failure(error, writes=False)) is read
+    assert type(failure(error, writes=True)) is written
+    assert type(failure(error, writes=False)) is read
 
 
 def test_what_is_missing_is_named(settings: Callable[..., Settings], tmp_path: Path) -> None:
@@ -81,6 +82,6 @@ def test_keys_come_from_the_file_alone(
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASOMEBODY")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "else")
-    client = aws.client(write_credentials(tmp_path / "c"), REGION, "")
-    credentials = client._request_signer._credentials  # type: ignore[attr-defined]
+    client = Clients(write_credentials(tmp_path / "c"), REGION, "").of("ecs")
+    credentials = client._request_signer._credentials
     assert credentials.access_key == "AKIAEXAMPLE"

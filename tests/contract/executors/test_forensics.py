@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from bot.adapters.executors.forensics import MANIFEST, ForensicsExecutor
-from bot.domain.actions import COLLECT
+from bot.domain.actions.forensics import COLLECT
 from bot.domain.catalogue import planned_step
 from tests.contract.executors.bench import kubectl_bench
 from tests.contract.kube.cluster import Cluster

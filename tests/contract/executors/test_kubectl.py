@@ -9,7 +9,7 @@ import pytest
 from bot.adapters.executors import _kubectl_call, kubectl
 from bot.adapters.executors._kubectl_call import KubectlCall, failure
 from bot.adapters.executors.kubectl import KubectlExecutor
-from bot.domain.actions import ROLLOUT_UNDO
+from bot.domain.actions.kubernetes import ROLLOUT_UNDO
 from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided
 from bot.domain.plan import Target
 from bot.settings import Settings

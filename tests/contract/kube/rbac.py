@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from bot.domain.actions import ACTIONS
+from bot.domain.actions.table import ACTIONS
 
 
 def manifests(namespace: str) -> str:

@@ -11,7 +11,8 @@ from bot.adapters.playbooks import _lint
 from bot.adapters.playbooks._schema import schema_text
 from bot.adapters.playbooks.yaml_files import build, read_folder
 from bot.cli.playbooks import app
-from bot.domain.actions import ACTIONS, ROLLOUT_UNDO
+from bot.domain.actions.kubernetes import ROLLOUT_UNDO
+from bot.domain.actions.table import ACTIONS
 from bot.domain.errors import Permanent
 from bot.domain.evidence import CauseClass
 from bot.domain.playbook import Offer

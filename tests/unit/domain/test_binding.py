@@ -8,12 +8,12 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.playbooks.yaml_files import read_folder
-from bot.domain.actions import ACTIONS, action_of
+from bot.domain.actions.table import ACTIONS, LIVE_FIELDS, action_of
 from bot.domain.binding import bind
 from bot.domain.catalogue import NAME
 from bot.domain.errors import WatchkeeperError
 from bot.domain.plan import Target
-from bot.domain.playbook import LIVE_FIELDS, Playbook
+from bot.domain.playbook import Playbook
 from tests.gate_stage import LIVE, START, target
 
 PLAYBOOKS = {one.id: one for one in read_folder(Path(__file__).parents[3] / "playbooks")[0]}
@@ -72,7 +72,7 @@ def test_every_word_of_a_command_is_ours(data: st.DataObject, playbook: str) -> 
     name = data.draw(st.just("basket") | st.just("cart") | hostile)
     scope = data.draw(st.just("production") | st.just("staging") | hostile)
     try:
-        bound = bind(book, Target(kind, name, scope, "u-1", name), live, now=START)
+        bound = bind(book, {"target": [(Target(kind, name, scope, "u-1", name), live)]}, now=START)
     except WatchkeeperError:
         return
     event(f"{playbook} bound")
@@ -103,7 +103,7 @@ CART = Target("ecs.service", "cart", "production", "u-1", "cart")
 
 
 def test_rollback_sets_the_previous_revision_and_knows_its_way_back() -> None:
-    bound = bind(PLAYBOOKS["rollback-deployment"], target(), LIVE, now=START)
+    bound = bind(PLAYBOOKS["rollback-deployment"], {"target": [(target(), LIVE)]}, now=START)
     step = bound.steps[0]
     assert step.command[-3:] == ("--to-revision=6", "--", "deployment/basket")
     assert step.undo_params == {"to_revision": 7, "to_template": "bbbb7"}
@@ -112,11 +112,15 @@ def test_rollback_sets_the_previous_revision_and_knows_its_way_back() -> None:
 
 
 def test_restore_and_scale_out_set_absolute_counts() -> None:
-    restored = bind(PLAYBOOKS["restore-ecs-count"], CART, ecs(), now=START)
+    restored = bind(PLAYBOOKS["restore-ecs-count"], {"target": [(CART, ecs())]}, now=START)
     assert restored.steps[0].params == {"count": 5}
     assert restored.steps[0].undo_params == {"count": 30}
     assert restored.blast_radius == {"services": 1, "tasks": 25}
-    out = bind(PLAYBOOKS["scale-out-ecs-service"], CART, ecs(desired_count="5", running_count="5"), now=START)
+    out = bind(
+        PLAYBOOKS["scale-out-ecs-service"],
+        {"target": [(CART, ecs(desired_count="5", running_count="5"))]},
+        now=START,
+    )
     assert out.steps[0].params == {"count": 13}
 
 
@@ -146,21 +150,21 @@ def test_restore_and_scale_out_set_absolute_counts() -> None:
 )
 def test_what_does_not_bind_says_why(playbook: str, live: dict[str, str], reason: str) -> None:
     with pytest.raises(WatchkeeperError, match=re.escape(reason)):
-        bind(PLAYBOOKS[playbook], CART, ecs(**live), now=START)
+        bind(PLAYBOOKS[playbook], {"target": [(CART, ecs(**live))]}, now=START)
 
 
 @pytest.mark.parametrize(("desired", "fits"), [("45", True), ("46", False)])
 def test_cap_boundary(desired: str, fits: bool) -> None:
     if fits:
         assert (
-            bind(PLAYBOOKS["restore-ecs-count"], CART, ecs(desired_count=desired), now=START).blast_radius[
-                "tasks"
-            ]
+            bind(
+                PLAYBOOKS["restore-ecs-count"], {"target": [(CART, ecs(desired_count=desired))]}, now=START
+            ).blast_radius["tasks"]
             == 40
         )
         return
     with pytest.raises(WatchkeeperError, match="cap"):
-        bind(PLAYBOOKS["restore-ecs-count"], CART, ecs(desired_count=desired), now=START)
+        bind(PLAYBOOKS["restore-ecs-count"], {"target": [(CART, ecs(desired_count=desired))]}, now=START)
 
 
 def test_constants_are_those_of_the_catalogue() -> None:

@@ -8,7 +8,10 @@ from typing import Any
 
 from bot.adapters.executors.scripted import ScriptedExecutor, Trouble, key_of, save_world
 from bot.adapters.store.sql import SqlStore
-from bot.domain.actions import COLLECT, ROLLOUT_UNDO, SET_DESIRED_COUNT, action_of
+from bot.domain.actions.ecs import SET_DESIRED_COUNT
+from bot.domain.actions.forensics import COLLECT
+from bot.domain.actions.kubernetes import ROLLOUT_UNDO
+from bot.domain.actions.table import action_of
 from bot.domain.catalogue import planned_step
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import CauseClass

@@ -1,0 +1,88 @@
+"""What all AWS surfaces share: clients from one file of keys with one attempt and bounded waiting, and our errors."""
+
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProxyConnectionError,
+)
+
+from bot.domain.errors import Permanent, Refused, Retryable, Undecided, WatchkeeperError
+from bot.settings import Settings
+
+_NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError, NoCredentialsError)
+_FORBIDDEN = {"AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "InvalidClientTokenId"}
+_BUSY = {"ThrottlingException", "Throttling", "TooManyRequestsException"}
+
+
+class Clients:
+    """Makes clients of one account, with the executor's own keys and nobody else's."""
+
+    def __init__(self, credentials: Path, region: str, endpoint: str) -> None:
+        # A named profile takes keys from this file alone: botocore then leaves the environment's keys out.
+        session = botocore.session.Session(profile="default")
+        session.set_config_variable("credentials_file", str(credentials))
+        self._session = boto3.Session(botocore_session=session)
+        self._region = region
+        self._endpoint = endpoint or None
+        self._config = Config(
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            connect_timeout=2,
+            read_timeout=5,
+            proxies={},
+        )
+
+    def of(self, service: Any) -> Any:
+        """A client of one AWS service; each surface annotates it with its own type."""
+        return self._session.client(
+            service, region_name=self._region, endpoint_url=self._endpoint, config=self._config
+        )
+
+
+def build_clients(settings: Settings) -> Clients:
+    """The clients that the settings describe; raises Permanent naming what is missing."""
+    settings.require("executor", ["aws_executor_credentials", "aws_region", "ecs_cluster"])
+    path = settings.aws_executor_credentials
+    if path is None or not path.is_file():
+        message = (
+            f"the executor's AWS credentials {path} cannot be read; set WATCHKEEPER_AWS_EXECUTOR_CREDENTIALS"
+        )
+        raise Permanent(message)
+    try:
+        return Clients(path, settings.aws_region, settings.aws_endpoint_url)
+    except (BotoCoreError, ValueError) as error:
+        message = f"the AWS executor cannot be set up from {path}: {error}"
+        raise Permanent(message) from error
+
+
+def failure(error: ClientError | BotoCoreError, *, writes: bool) -> WatchkeeperError:
+    """What an AWS error means; a write whose fate is unknown is Undecided."""
+    if isinstance(error, ClientError):
+        return _answered(error, writes=writes)
+    message = f"aws: {error}"
+    if isinstance(error, NoCredentialsError):
+        return Permanent(message)
+    if not writes or isinstance(error, _NEVER_SENT):
+        return Retryable(message)
+    return Undecided(message)
+
+
+def _answered(error: ClientError, *, writes: bool) -> WatchkeeperError:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    message = f"aws: {error}"
+    if code in _FORBIDDEN or status == 403:
+        return Refused(message, rule="forbidden")
+    if code in _BUSY or status == 429:
+        return Retryable(message, delay_s=2.0)
+    if status >= 500:
+        return Undecided(message) if writes else Retryable(message)
+    return Permanent(message)
