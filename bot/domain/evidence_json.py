@@ -87,4 +87,6 @@ def _hypothesis(item: Mapping[str, Any]) -> Hypothesis:
         because=tuple(item["because"]),
         evidence=tuple(item["evidence"]),
         path=tuple(item["path"]),
+        # Logs from before this figure existed hold none, and none is not enough for anything.
+        solid=item.get("solid", 0.0),
     )

@@ -122,7 +122,8 @@ class PlanRow:
 class Grant:
     """One human approval of one exact plan, usable once. `mac` binds all fields to the grant key.
 
-    `seconded_by` is the other of the two people that a destructive plan needs, and empty for other plans.
+    `seconded_by` is the other of the two people that a destructive plan needs, and empty for other plans. Where a
+    standing order stands for the approval, `order_hash` names it and `approver` is empty.
     """
 
     plan_hash: str
@@ -135,6 +136,7 @@ class Grant:
     nonce: str
     mac: bytes
     seconded_by: str = ""
+    order_hash: str = ""
 
     def signed_fields(self) -> dict[str, str | int]:
         """Everything that the MAC covers, ready for `canonical()`."""
@@ -148,6 +150,7 @@ class Grant:
             "expires_ms": self.expires_ms,
             "nonce": self.nonce,
             "seconded_by": self.seconded_by,
+            "order_hash": self.order_hash,
         }
 
 

@@ -179,6 +179,7 @@ grants = Table(
     Column("nonce", Text, nullable=False),
     Column("mac", LargeBinary, nullable=False),
     Column("seconded_by", Text, nullable=False, server_default=""),
+    Column("order_hash", Text, nullable=False, server_default=""),
 )
 
 steps = Table(
@@ -292,4 +293,53 @@ beats = Table(
     _tenant(),
     Column("process", Text, primary_key=True),
     Column("at", Float, nullable=False),
+)
+
+standing_orders = Table(
+    "standing_orders",
+    metadata,
+    _tenant(),
+    Column("id", Text, primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("live_seq", Integer, nullable=False),
+    UniqueConstraint("tenant", "hash"),
+    Index(None, "tenant", "state"),
+)
+
+order_signatures = Table(
+    "order_signatures",
+    metadata,
+    _tenant(),
+    Column("order_hash", Text, primary_key=True),
+    Column("signer", Text, primary_key=True),
+    Column("team", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("message_ts", Text, nullable=False),
+    Column("signed_ms", BigInteger, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+)
+
+order_firings = Table(
+    "order_firings",
+    metadata,
+    _tenant(),
+    Column("incident", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("plan_hash", Text, nullable=False),
+    Column("order_hash", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Index(None, "tenant", "order_hash", "at"),
+)
+
+tiers = Table(
+    "tiers",
+    metadata,
+    _tenant(),
+    Column("scope", Text, primary_key=True),
+    Column("tier", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("seq", Integer, nullable=False),
 )

@@ -17,6 +17,7 @@ from bot.adapters.store.parts.gating import GatingPart
 from bot.adapters.store.parts.incidents import IncidentsPart
 from bot.adapters.store.parts.intake import IntakePart
 from bot.adapters.store.parts.log import LogPart
+from bot.adapters.store.parts.orders import OrdersPart
 from bot.adapters.store.parts.outbox import OutboxPart
 from bot.adapters.store.parts.plans import PlansPart
 from bot.adapters.store.parts.retention import RetentionPart
@@ -44,6 +45,7 @@ class SqlTransaction(
     OutboxPart,
     PlansPart,
     GatingPart,
+    OrdersPart,
     ControlPart,
     RetentionPart,
 ):
