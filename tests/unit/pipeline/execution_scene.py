@@ -136,19 +136,21 @@ def playbook_for(plan: Plan) -> Playbook:
     )
 
 
-def declare(store: SqlStore, *, at: float = START) -> None:
+def declare(store: SqlStore, *, at: float = START, incident: str = INCIDENT, number: int = 1) -> None:
     """An open incident with its log."""
     body = {
-        "number": 1, "title": "Errors", "severity": 2, "reason": "test", "key": "k", "own_channel": False,
+        "number": number, "title": "Errors", "severity": 2, "reason": "test", "key": "k", "own_channel": False,
         "observe_only": False,
     }  # fmt: skip
-    row = IncidentRow(INCIDENT, 1, "k", IncidentState.IDENTIFIED, Severity.SEV2, "Errors", at, at, ("shop",))
+    row = IncidentRow(
+        incident, number, f"k{number}", IncidentState.IDENTIFIED, Severity.SEV2, "Errors", at, at, ("shop",)
+    )
 
     def work(tx: Any) -> None:
         tx.insert_incident(row)
-        tx.append(INCIDENT, [NewEvent(EventType.INCIDENT_DECLARED, body)], at_ms=int(at * 1000))
+        tx.append(incident, [NewEvent(EventType.INCIDENT_DECLARED, body)], at_ms=int(at * 1000))
         status = {"to": "identified", "reason": "test", "by": ""}
-        tx.append(INCIDENT, [NewEvent(EventType.STATUS_CHANGED, status)], at_ms=int(at * 1000))
+        tx.append(incident, [NewEvent(EventType.STATUS_CHANGED, status)], at_ms=int(at * 1000))
 
     store.transact(work)
 
@@ -167,13 +169,13 @@ def approve(store: SqlStore, plan: Plan, *, at: float = START, key: bytes = KEY)
         tx.add_plan(plan)
         if not plan.undoes:
             tx.append(
-                INCIDENT,
+                plan.incident,
                 [NewEvent(EventType.OPTIONS_PROPOSED, {"options": [offered], "withheld": []})],
                 at_ms=granted_ms,
             )
         tx.add_grant(grant)
         tx.move_plan(plan.hash, to=PlanState.GRANTED, frm=(PlanState.PROPOSED,))
-        tx.append(INCIDENT, [NewEvent(EventType.APPROVAL_GRANTED, granted)], at_ms=granted_ms)
+        tx.append(plan.incident, [NewEvent(EventType.APPROVAL_GRANTED, granted)], at_ms=granted_ms)
 
     store.transact(work)
     return plan.hash
