@@ -37,7 +37,7 @@ MOST_RUNS_PER_DAY = 50
 MOST_TEXT = 2900
 _TARGET = re.compile(r"[a-z0-9.]{1,60}:[A-Za-z0-9._/-]{1,255}/[A-Za-z0-9][A-Za-z0-9._:/-]{0,254}")
 _LEAST_MILLI, _MOST_MILLI = round(tuning.CAUSE_FOUND_AT * 1000), round(tuning.CEILING * 1000)
-_BEFORE_FIX = (IncidentState.INVESTIGATING, IncidentState.IDENTIFIED)
+BEFORE_FIX = (IncidentState.INVESTIGATING, IncidentState.IDENTIFIED)
 _UNTOUCHED = (PlanState.PROPOSED, PlanState.EXPIRED)
 
 
@@ -153,11 +153,11 @@ def uncaused(order: StandingOrder, playbook: Playbook | None, incident: Incident
 
 def untimely(incident: Incident, plan: Plan, around: Around) -> Held | None:
     """Whether this is a moment to act: open, nobody has decided anything in it, no freeze, no planned event."""
-    if incident.observe_only or incident.state not in _BEFORE_FIX or incident.investigating:
+    if incident.observe_only or incident.state not in BEFORE_FIX or incident.investigating:
         return Held(
             "incident_state", f"{incident.key} is {incident.state.value}, or is being investigated again"
         )
-    if any(option.state not in _UNTOUCHED or option.refusals for option in incident.options):
+    if any(option.state not in _UNTOUCHED for option in incident.options):
         return Held("decided", f"somebody has decided about an option of {incident.key} already")
     offered = [option for option in incident.options if option.plan_hash == plan.hash]
     if len(offered) != 1 or offered[0].state is not PlanState.PROPOSED or plan.incident != incident.id:

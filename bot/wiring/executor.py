@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 import structlog
 
@@ -18,6 +19,7 @@ from bot.boundary import guarded
 from bot.domain.errors import Permanent, Retryable
 from bot.pipeline.execute.stage import execute
 from bot.pipeline.execute.terms import Means, Measure
+from bot.pipeline.orders import fire_orders
 from bot.ports import Executor
 from bot.settings import Settings
 from bot.wiring.parts import SystemClock, holder_name
@@ -53,12 +55,17 @@ class Poller:
         if now - self._beaten_at >= BEAT_S:
             store.transact(lambda tx: tx.beat("executor", at=now))
             self._beaten_at = now
+        guarded("standing orders", self._fire)
         for plan_hash in store.read(lambda tx: tx.claimable_plans(now=now)):
             with self._lock:
                 if plan_hash in self._busy or len(self._busy) >= AT_ONCE:
                     continue
                 self._busy.add(plan_hash)
             self._pool.submit(self._work, plan_hash)
+
+    def _fire(self) -> None:
+        for firing in fire_orders(self._means):
+            _log.info("standing_order", **asdict(firing))
 
     def _work(self, plan_hash: str) -> None:
         try:

@@ -9,6 +9,7 @@ from bot.domain.incident import IncidentState
 from bot.domain.plan import PlannedStep, PlanState
 from bot.domain.records import MessageKind, PlanRow, StepRow, StepState
 from bot.pipeline.execute.terms import Means, TakenOver
+from bot.pipeline.orders import withdraw
 from bot.ports import Transaction
 
 T = TypeVar("T")
@@ -88,6 +89,8 @@ class Run:
             if not tx.settle_step(row, epoch=self.epoch):
                 return False
             self._tell(tx, _EVENT_OF[state], now, step=step.id, phase=phase, detail=detail[:300])
+            if state is not StepState.DONE:
+                withdraw(tx, self.row, f"step {step.id} {state.value}", now)
             return True
 
         self._write(work)
@@ -100,6 +103,8 @@ class Run:
             if not tx.renew_plan(self.hash, epoch=self.epoch, now=now, lease_s=self.means.lease_s):
                 return False
             self._tell(tx, event, now, **body)
+            if event is EventType.VERIFIED and not body["verified"]:
+                withdraw(tx, self.row, "its checks did not pass", now)
             return True
 
         self._write(work)
@@ -134,6 +139,8 @@ class Run:
                 self._tell(tx, EventType.EXECUTION_REFUSED, now, rule=rule, text=text)
             else:
                 self._tell(tx, EventType.EXECUTION_FINISHED, now, state=to.value, text=text)
+            if to in (PlanState.FAILED, PlanState.PARKED):
+                withdraw(tx, self.row, f"its run ended {to.value}", now)
             if incident_to is not None:
                 self._move_incident(tx, incident_to, (IncidentState.MITIGATING,), text, now)
             return True

@@ -21,6 +21,7 @@ from bot.domain.scope import scope_words
 from bot.domain.undo import undo_plan
 from bot.pipeline.execute.journal import Run
 from bot.pipeline.execute.terms import Means
+from bot.pipeline.orders import order_refusal
 from bot.ports import Transaction
 
 MAX_PLAN_LIFETIME_MS = 15 * 60 * 1000
@@ -44,7 +45,7 @@ def recheck(run: Run, *, resumed: bool) -> None:
     stored = run.means.store.read(lambda tx: _stored(tx, run))
     plan = _content(run)
     _mode(run.means)
-    _grant(run, plan, stored.grant)
+    _grant(run, plan, stored.grant, resumed=resumed)
     if not resumed:
         _in_time(run, plan, stored.grant)
         _world(plan, stored)
@@ -99,7 +100,7 @@ def _mode(means: Means) -> None:
         raise _no("observe_only", "Watchkeeper runs in observe mode and changes nothing")
 
 
-def _grant(run: Run, plan: Plan, grant: Grant | None) -> None:
+def _grant(run: Run, plan: Plan, grant: Grant | None, *, resumed: bool) -> None:
     if grant is None or grant.plan_hash != run.hash:
         raise _no("no_grant", "there is no recorded approval of this plan")
     if not grant_is_genuine(grant, run.means.grant_key):
@@ -107,6 +108,13 @@ def _grant(run: Run, plan: Plan, grant: Grant | None) -> None:
     lifetime_ms = GRANT_LIFETIME_S[plan.klass] * 1000
     if grant.expires_ms - grant.granted_ms > lifetime_ms:
         raise _no("grant_too_long", "the recorded approval is valid for longer than its class allows")
+    if grant.order_hash:
+        means = run.means
+        held = means.store.read(lambda tx: order_refusal(tx, means, grant, plan, resumed=resumed))
+        if held is not None:
+            raise _no(held.rule, held.text)
+    elif not grant.approver:
+        raise _no("no_grant", "the recorded approval names nobody")
 
 
 def _in_time(run: Run, plan: Plan, grant: Grant | None) -> None:
