@@ -143,8 +143,8 @@ class OrdersPart(Part):
 
     def _read(self, row: Row[Any]) -> OrderRow | None:
         try:
-            order = order_from_json(row.content)
-            return OrderRow(order, row.content, row.hash, OrderState(row.state), row.live_seq)
+            content = bytes(row.content)
+            return OrderRow(order_from_json(content), content, row.hash, OrderState(row.state), row.live_seq)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             _flag(self._tenant, row.id)
             return None
