@@ -242,9 +242,10 @@ class Scene:
         assert row is not None
         return row.state
 
-    def calls(self) -> list[str]:
-        """The effects at the provider: step ids with phase, oldest first."""
-        return [":".join(call["token"].split(":")[1:]) for call in self.provider.calls()]
+    def calls(self, plan_hash: str = "") -> list[str]:
+        """The effects at the provider, of one plan or of all: step ids with phase, oldest first."""
+        tokens = [call["token"].split(":") for call in self.provider.calls()]
+        return [":".join(rest) for plan, *rest in tokens if plan_hash.startswith(plan) or not plan_hash]
 
     def live(self, target: Target) -> Mapping[str, str]:
         return self.provider.read(target)
