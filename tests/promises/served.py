@@ -60,7 +60,7 @@ def served(store: SqlStore) -> Iterator[int]:
     app = build_http(
         IntakePorts(SOURCES, PARSERS, commits, clock), HealthPorts(store, clock, (), "observe"), beside
     )
-    listening = socket.socket()
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind((HOST, 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)

@@ -20,7 +20,7 @@ class QuietServer(uvicorn.Server):
 
 def bound(port: int) -> socket.socket:
     """A socket bound to the port on 127.0.0.1; OSError that names the port where it is taken."""
-    one = socket.socket()
+    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         one.bind(("127.0.0.1", port))
