@@ -20,6 +20,7 @@ from bot.ports import Chat, Store
 KEY = b"g" * 32
 HOME = "T0HOME"
 GROUP = "oncall"
+REASON = "errors since the release"
 ROOM = "C0INCIDENT"
 CARD_TS = "1700000000.000100"
 START = 1_700_000_000.0
@@ -102,6 +103,7 @@ class Stage:
             incident=self.incident,
             verb=verb,
             at=self.clock.at,
+            reason=REASON,
         )
         return replace(plain, **changes)
 
@@ -130,11 +132,12 @@ def workspace(clock: Now) -> MemoryChat:
         person("U0FIRST"),
         person("U0SECOND"),
         person("U0COLLEAGUE"),
+        person("U0LEAD"),
         person("U0GUEST", is_restricted=True, is_ultra_restricted=True),
         person("U0BOT", is_bot=True),
     ]
     chat = MemoryChat(clock, people={one["id"]: one for one in people}, channels={ROOM: "inc-1"})
-    chat.groups[GROUP] = ("U0FIRST", "U0SECOND", "U0GUEST", "U0BOT")
+    chat.groups[GROUP] = ("U0FIRST", "U0SECOND", "U0LEAD", "U0GUEST", "U0BOT")
     return chat
 
 
@@ -150,7 +153,7 @@ def stage(store: Store, *, letters: str = "A", klass: ActionClass = ActionClass.
             incident=incident,
             title="basket errors",
             severity=Severity.SEV2,
-            by="U0FIRST",
+            by="U0LEAD",
             now=clock.at,
             observe_only=False,
         )

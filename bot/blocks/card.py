@@ -18,6 +18,7 @@ from bot.blocks.shape import (
     section,
 )
 from bot.blocks.text import code, group_mention, line, moment, number, safe, severity_word
+from bot.domain.evidence import EvidenceRole
 from bot.domain.incident import Incident, IncidentState, OptionView
 from bot.domain.plan import PlanState
 
@@ -43,6 +44,7 @@ def render(incident: Incident, place: Place) -> Rendered:
         header(f"{severity_word(incident.severity)} · {incident.key} · {line(incident.title, 110)}"),
         section("\n".join(["*What's going on?*", *_going_on(incident)])),
         section("\n".join(["*What caused it?*", *cause.lines(incident)])),
+        *_warning(incident),
         section("\n".join([_question(incident), *_can_do(incident)])),
         *_buttons(incident),
         context(_context(incident, place)),
@@ -85,6 +87,21 @@ def _going_on(incident: Incident) -> list[str]:
     return shown
 
 
+def _warning(incident: Incident) -> list[Block]:
+    """Orders that somebody wrote into the evidence: said out loud, quoted inertly, followed by nobody."""
+    found = [
+        item
+        for item in (incident.diagnosis.evidence if incident.diagnosis else ())
+        if item.role is EvidenceRole.WARNING
+    ]
+    if not found:
+        return []
+    where = "; ".join(f"{safe(item.text, 150)} [{safe(item.id, 8)}]" for item in found[:2])
+    quote = code(found[0].quote, 120)
+    said = "⚠️ *The evidence gives orders.* Somebody wrote them for you or for me; nothing follows from them."
+    return [section(f"{said}\n{where}\n{quote}")]
+
+
 def _question(incident: Incident) -> str:
     if incident.observe_only:
         return "*What can I do?* (observe only: Watchkeeper changes nothing)"
@@ -119,7 +136,8 @@ def _option_line(incident: Incident, option: OptionView) -> str:
         return f"{name} — not decided; the incident is closed"
     if option.state is PlanState.PROPOSED:
         would = "would propose · " if incident.observe_only else ""
-        return f"{name} — {would}{facts}"
+        pending = options.agreed_words(option)
+        return "\n".join([f"{name} — {would}{facts}", *([pending] if pending else [])])
     return f"{name} — {options.state_words(option)}"
 
 

@@ -1,4 +1,4 @@
-"""The three modals: open an incident, approve a plan after review, enter a planned event."""
+"""The modals: open an incident, approve a plan after review, enter a planned event, lift a freeze."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from bot.blocks import options
 from bot.blocks.ids import APPROVE_REVIEW, NEW_INCIDENT, PLANNED_EVENT, ModalPlace
 from bot.blocks.shape import Block, context, fields, mrkdwn, plain_text, preformatted, section
 from bot.blocks.text import code, day_and_time, line, safe
+from bot.domain.gate_rules.person import LEAST_REASON_CHARS, MOST_REASON_CHARS
 from bot.domain.incident import Incident, OptionView, Severity
 from bot.domain.plan import ActionClass
 
@@ -27,14 +28,14 @@ def new_incident(place: ModalPlace, title: str) -> View:
         "options": [_choice(severity) for severity in Severity],
         "initial_option": chosen,
     }
-    return _modal(
+    return modal(
         "New incident",
         "Open",
         NEW_INCIDENT,
         place,
         [
-            _input("title", "What is wrong?", _line("title", title, 150)),
-            _input("severity", "How bad is it?", severity),
+            field_input("title", "What is wrong?", one_line("title", title, 150)),
+            field_input("severity", "How bad is it?", severity),
             context("SEV1 and SEV2 open a channel of their own."),
         ],
     )
@@ -42,15 +43,15 @@ def new_incident(place: ModalPlace, title: str) -> View:
 
 def planned_event(place: ModalPlace) -> View:
     """Ask for a title, a time range and services."""
-    return _modal(
+    return modal(
         "Planned event",
         "Enter",
         PLANNED_EVENT,
         place,
         [
-            _input("title", "What is planned?", _line("title", "", 150)),
-            _input("when", "When? 09:00-23:00 or two ISO times", _line("when", "", 60)),
-            _input("services", "Services, empty for all", _line("services", "", 300), optional=True),
+            field_input("title", "What is planned?", one_line("title", "", 150)),
+            field_input("when", "When? 09:00-23:00 or two ISO times", one_line("when", "", 60)),
+            field_input("services", "Services, empty for all", one_line("services", "", 300), optional=True),
         ],
     )
 
@@ -74,11 +75,16 @@ def review(incident: Incident, option: OptionView, place: ModalPlace) -> View:
         section(f"*Undo*\n{code(undo, 600) if undo else options.reversible_words(option)}"),
         context(f"plan `{option.plan_hash[:8]}` · exactly this runs, once"),
     ]
+    pending = options.agreed_words(option)
+    if pending:
+        blocks.insert(1, section(pending))
+    if option.plan["klass"] == ActionClass.RISKY.value:
+        blocks.append(field_input("reason", "Why is this right, now? Kept in the log.", _reason()))
     if options.destructive(option):
         names = sorted({str(step["target"]["name"]) for step in option.plan["steps"]})
         label = f"Type the target's name to approve: {line(', '.join(names), 200)}"
-        blocks.append(_input("typed", label, _line("typed", "", 253)))
-    return _modal("Review the plan", "Approve & run", APPROVE_REVIEW, place, blocks)
+        blocks.append(field_input("typed", label, one_line("typed", "", 253)))
+    return modal("Review the plan", "Approve & run", APPROVE_REVIEW, place, blocks)
 
 
 def _danger(option: OptionView) -> str:
@@ -98,7 +104,8 @@ def _level(option: OptionView) -> str:
     return "warning" if options.reversible(option) and not options.destructive(option) else "error"
 
 
-def _modal(title: str, submit: str, callback: str, place: ModalPlace, blocks: list[Block]) -> View:
+def modal(title: str, submit: str, callback: str, place: ModalPlace, blocks: list[Block]) -> View:
+    """A modal whose blocks each have an id."""
     return {
         "type": "modal",
         "callback_id": callback,
@@ -113,14 +120,21 @@ def _modal(title: str, submit: str, callback: str, place: ModalPlace, blocks: li
     }
 
 
-def _input(name: str, label: str, element: Block, *, optional: bool = False) -> Block:
+def field_input(name: str, label: str, element: Block, *, optional: bool = False) -> Block:
+    """One question."""
     block = {"type": "input", "block_id": name, "label": plain_text(label, 300), "element": element}
     return {**block, "optional": True} if optional else block
 
 
-def _line(name: str, value: str, most: int) -> Block:
+def one_line(name: str, value: str, most: int) -> Block:
+    """A line to write on, with what is filled in already."""
     element: Block = {"type": "plain_text_input", "action_id": name, "max_length": most}
     return {**element, "initial_value": line(value, most)} if value.strip() else element
+
+
+def _reason() -> Block:
+    words = one_line("reason", "", MOST_REASON_CHARS)
+    return {**words, "multiline": True, "min_length": LEAST_REASON_CHARS}
 
 
 def _choice(severity: Severity) -> Block:

@@ -7,9 +7,10 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bot.blocks.text import mention, safe
+from bot.blocks.text import mention, moment, safe
 from bot.domain.incident import Incident, OptionView
 from bot.domain.plan import ActionClass, PlanState
+from bot.domain.price import COST
 
 _CLASS_WORDS = {
     ActionClass.SAFE: "🟢 safe",
@@ -60,6 +61,19 @@ def destructive(option: OptionView) -> bool:
     return bool(option.plan["klass"] == ActionClass.DESTRUCTIVE.value)
 
 
+def one_click(option: OptionView) -> bool:
+    """Whether a button alone may approve: a safe plan that can be undone. Every other one asks for words first."""
+    return bool(option.plan["klass"] == ActionClass.SAFE.value) and reversible(option)
+
+
+def agreed_words(option: OptionView, verb: str = "approve") -> str:
+    """Who said yes already to a plan that needs two people; empty where nobody did or one suffices."""
+    said = [yes for yes in option.agreed if yes.verb == verb]
+    if not said or not destructive(option):
+        return ""
+    return f"⏳ *1 of 2:* {mention(said[-1].by)} agreed {moment(said[-1].at_ms)}; a second, different person must too."
+
+
 def reversible(option: OptionView) -> bool:
     """Whether each step has a declared inverse."""
     return all(step["undo_params"] is not None for step in option.plan["steps"])
@@ -79,10 +93,12 @@ def reversible_words(option: OptionView) -> str:
 
 def radius_words(plan: Mapping[str, Any]) -> str:
     """1 deployment, 4 pods."""
-    parts = [
-        f"{count} {_unit(safe(name, 30), count)}" for name, count in sorted(plan["blast_radius"].items())
-    ]
+    parts = [_amount(name, count) for name, count in sorted(plan["blast_radius"].items())]
     return ", ".join(parts) or "nothing in production"
+
+
+def _amount(name: str, count: int) -> str:
+    return f"{count / 100:.2f} more an hour" if name == COST else f"{count} {_unit(safe(name, 30), count)}"
 
 
 def _unit(name: str, count: int) -> str:
@@ -149,7 +165,8 @@ def state_words(option: OptionView) -> str:
     """`outcome_words` and who approved."""
     words = outcome_words(option)
     if option.approved_by and option.state is not PlanState.PROPOSED:
-        words += f" · approved by {mention(option.approved_by)}"
+        second = f" and {mention(option.seconded_by)}" if option.seconded_by else ""
+        words += f" · approved by {mention(option.approved_by)}{second}"
     return words
 
 

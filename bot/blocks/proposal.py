@@ -75,7 +75,8 @@ def _option(incident: Incident, option: OptionView, *, collapsed: bool) -> list[
         return [section(f"*{name}*\n{options.state_words(option)}{note}"), context(_identity(option))]
     heading = "" if options.is_undo(option) else f"Option {option.letter} · "
     blocks = [plan(f"{heading}{line(str(option.plan['title']), 150)}", run_tasks(option))]
-    blocks.append(section(_outcome(option)))
+    pending = options.agreed_words(option, "undo") if option.state in options.ENDED else ""
+    blocks.append(section("\n".join([_outcome(option), *([pending] if pending else [])])))
     buttons = _run_buttons(incident, option)
     if buttons:
         blocks.append(actions(*buttons))
@@ -99,6 +100,8 @@ def _offer(incident: Incident, option: OptionView, *, collapsed: bool) -> Block:
     if not options.showable(option):
         children.append(section("⛔ *This cannot be approved:* its commands cannot be shown exactly."))
     elif not incident.observe_only:
+        pending = options.agreed_words(option)
+        children += [section(pending)] if pending else []
         children.append(actions(*_decision_buttons(incident, option)))
     facts = options.facts_words(option)
     title = f"Option {option.letter} · {option.plan['title']}"
@@ -113,12 +116,12 @@ def _decision_buttons(incident: Incident, option: OptionView) -> list[Block]:
         value,
         label=f"Reject option {option.letter}",
     )
-    if options.destructive(option) or not options.reversible(option):
+    if not options.one_click(option):
         approve = button(
             "Review & approve …",
             action_id(REVIEW, option.letter, option.plan_hash),
             value,
-            style="danger",
+            style="danger" if options.destructive(option) or not options.reversible(option) else "primary",
             label=f"Review option {option.letter}, then approve it",
         )
         return [approve, reject]
@@ -173,4 +176,7 @@ def _identity(option: OptionView) -> str:
 def _approval(option: OptionView) -> str:
     if not option.approved_by:
         return _identity(option)
-    return f"approved by {mention(option.approved_by)} {moment(option.approved_at_ms)} · {_identity(option)}"
+    second = f" and {mention(option.seconded_by)}" if option.seconded_by else ""
+    because = f" · reason: {safe(option.reason, 300)}" if option.reason else ""
+    when = moment(option.approved_at_ms)
+    return f"approved by {mention(option.approved_by)}{second} {when}{because} · {_identity(option)}"

@@ -57,6 +57,16 @@ def _proposed(body: _Body) -> str:
     return f"Offered: {titles}."
 
 
+def _granted(body: _Body) -> str:
+    because = f" ({body['reason']})" if body.get("reason") else ""
+    return f"Plan {_short(body)} approved{because}."
+
+
+def _refused(body: _Body) -> str:
+    more = f" ({body['unlogged']} more refusals went before it)" if body.get("unlogged") else ""
+    return f"Approval of plan {_short(body)} refused: {_rule(body)}{more}."
+
+
 def _verified(body: _Body) -> str:
     return f"Verification of plan {_short(body)} {'passed' if body['verified'] else 'failed'}."
 
@@ -73,12 +83,21 @@ _TELLERS: Mapping[EventType, Callable[[_Body], str]] = {
     EventType.STATUS_CHANGED: lambda body: f"Status is now {body['to']} ({body['reason']}).",
     EventType.SEVERITY_CHANGED: lambda body: f"Severity is now SEV{body['to']} ({body['reason']}).",
     EventType.PLANNED_EVENT_MATCHED: lambda body: f"Falls inside the planned event: {body['title']}.",
+    EventType.INVESTIGATION_REQUESTED: lambda body: f"Another investigation is wanted ({body['reason']}).",
     EventType.INVESTIGATION_STARTED: lambda body: f"Investigation started ({body['reason']}).",
     EventType.EVIDENCE_COLLECTED: _collected,
     EventType.HYPOTHESES_RANKED: _ranked,
     EventType.OPTIONS_PROPOSED: _proposed,
-    EventType.APPROVAL_GRANTED: lambda body: f"Plan {_short(body)} approved.",
-    EventType.APPROVAL_REFUSED: lambda body: f"Approval of plan {_short(body)} refused: {_rule(body)}.",
+    EventType.OPTIONS_QUEUED: lambda body: f"Options wait: {body['open']} proposals are open in the channel.",
+    EventType.APPROVAL_NOTED: lambda body: (
+        f"Plan {_short(body)}: first of two people said yes ({body['verb']})."
+    ),
+    EventType.APPROVAL_GRANTED: _granted,
+    EventType.APPROVAL_REFUSED: _refused,
+    EventType.ORDER_FIRED: lambda body: (
+        f"Standing order {body['order']} started plan {_short(body)}; the engine was {body['confidence_milli'] / 10:g} % sure."
+    ),
+    EventType.ORDER_REVOKED: lambda body: f"Standing order {body['order']} is withdrawn: {body['why']}.",
     EventType.PLAN_REJECTED: lambda body: f"Plan {_short(body)} rejected.",
     EventType.PLAN_EXPIRED: lambda body: f"Plan {_short(body)} expired.",
     EventType.EXECUTION_CLAIMED: lambda body: f"Plan {_short(body)} started.",

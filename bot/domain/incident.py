@@ -70,8 +70,22 @@ class CheckView:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """The first yes to a plan that needs two; `verb` is approve or undo."""
+
+    by: str
+    verb: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class OptionView:
-    """One offered plan and what became of it. `plan` is the canonical content that was hashed."""
+    """One offered plan and what became of it. `plan` is the canonical content that was hashed.
+
+    `agreed` are the people who said yes where one alone does not suffice; `requesters` asked for what led to the
+    plan; `reason` is the approver's own words; `ended_ms` is 0 until the run ended. `order` is the standing order that
+    started it, if any, and `order_withdrawn` why this run ended that order.
+    """
 
     letter: str
     plan_hash: str
@@ -84,6 +98,13 @@ class OptionView:
     checks: tuple[CheckView, ...] = ()
     verified: bool | None = None
     refusals: tuple[tuple[str, str], ...] = ()
+    agreed: tuple["Agreement", ...] = ()
+    seconded_by: str = ""
+    reason: str = ""
+    requesters: tuple[str, ...] = ()
+    ended_ms: int = 0
+    order: str = ""
+    order_withdrawn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +149,8 @@ class Incident:
     posts: int = 0
     resolved_ms: int = 0
     identified_ms: int = 0
+    requesters: tuple[str, ...] = ()
+    queued: bool = False
     postmortem_chars: int = 0
 
     @property

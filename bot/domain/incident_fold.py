@@ -1,16 +1,20 @@
 """fold(): from the log of an incident to the Incident. Each function below is the contract of one event's body.
 
-Bodies (JSON): incident_declared {number, title, severity, reason, key, own_channel, observe_only} ·
+Bodies (JSON): incident_declared {number, title, severity, reason, key, own_channel, observe_only, by} ·
 alerts_folded {count, firing, resolved, total, still_firing, services{name: n}, joins{reason: n}, candidate,
 candidate_why, raw_ids[], digest} · status_changed {to, reason, by} · severity_changed {to, reason, by} ·
-planned_event_matched {id, title} · investigation_started {reason} · evidence_collected {evidence[], missing[]} ·
+planned_event_matched {id, title} · investigation_requested {by, reason} ·
+investigation_started {reason} · evidence_collected {evidence[], missing[]} ·
 hypotheses_ranked {conclusion, hypotheses[], engine} · explained {author, status, sentences[], dropped,
 prompt_sha256} · options_proposed {options[{letter, plan_hash, plan}], withheld[[playbook, reason]]} ·
-approval_granted {plan_hash, by, at_ms} · approval_refused {plan_hash, by, rule, text} · plan_rejected
+options_queued {open, most} · approval_noted {plan_hash, by, verb, at_ms, reason} ·
+approval_granted {plan_hash, by, at_ms, reason, seconded_by} ·
+approval_refused {plan_hash, by, rule, text, unlogged} · plan_rejected
 {plan_hash, by, why} · plan_expired {plan_hash} · execution_claimed {plan_hash, epoch} · execution_refused
 {plan_hash, rule, text} · step_intended / step_done / step_failed / step_parked {plan_hash, step, phase, detail} ·
 verified {plan_hash, verified, checks[]} · execution_finished {plan_hash, state, text} · stop_requested {by} ·
-message_posted {kind, channel, ts} · note_added {by, text} · postmortem_drafted {chars, sha256}.
+order_fired {order, order_hash, plan_hash, incident, at_ms,
+confidence_milli} · order_revoked {order, order_hash, by, why, plan_hash} · message_posted {kind, channel, ts} · note_added {by, text} · postmortem_drafted {chars, sha256}.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +28,7 @@ from bot.domain.evidence_json import (
     explanation_from_json,
 )
 from bot.domain.incident import (
+    Agreement,
     CheckView,
     Incident,
     IncidentState,
@@ -81,6 +86,7 @@ def _declared(event: Event) -> Incident:
         observe_only=body["observe_only"],
         services={},
         joins={},
+        requesters=_added((), body.get("by", "")),
     )
     return _stamped(incident, event)
 
@@ -121,6 +127,18 @@ def _planned_event(incident: Incident, event: Event) -> Incident:
     return replace(incident, planned_event=event.body["title"])
 
 
+def _added(requesters: tuple[str, ...], by: str) -> tuple[str, ...]:
+    return requesters if not by or by in requesters else (*requesters, by)
+
+
+def _requested(incident: Incident, event: Event) -> Incident:
+    return replace(incident, requesters=_added(incident.requesters, event.body["by"]), queued=False)
+
+
+def _queued(incident: Incident, _event: Event) -> Incident:
+    return replace(incident, queued=True)
+
+
 def _started(incident: Incident, _event: Event) -> Incident:
     return replace(incident, investigating=True)
 
@@ -141,11 +159,17 @@ def _explained(incident: Incident, event: Event) -> Incident:
 def _proposed(incident: Incident, event: Event) -> Incident:
     kept = tuple(option for option in incident.options if option.state is not PlanState.PROPOSED)
     offered = tuple(
-        OptionView(option["letter"], option["plan_hash"], option["plan"], PlanState.PROPOSED)
+        OptionView(
+            option["letter"],
+            option["plan_hash"],
+            option["plan"],
+            PlanState.PROPOSED,
+            requesters=incident.requesters,
+        )
         for option in event.body["options"]
     )
     withheld = tuple((playbook, reason) for playbook, reason in event.body["withheld"])
-    return replace(incident, options=kept + offered, withheld=withheld)
+    return replace(incident, options=kept + offered, withheld=withheld, queued=False)
 
 
 def _option(incident: Incident, event: Event, change: Callable[[OptionView], OptionView]) -> Incident:
@@ -155,20 +179,40 @@ def _option(incident: Incident, event: Event, change: Callable[[OptionView], Opt
 
 
 def _granted(incident: Incident, event: Event) -> Incident:
-    body = event.body
-    by, at_ms = body["by"], event.at_ms
-    changed = _option(
-        incident,
-        event,
-        lambda option: replace(option, state=PlanState.GRANTED, approved_by=by, approved_at_ms=at_ms),
-    )
-    if "plan" in body and all(option.plan_hash != body["plan_hash"] for option in incident.options):
-        undo = OptionView(
-            body["plan"]["option"], body["plan_hash"], body["plan"], PlanState.GRANTED,
-            approved_by=by, approved_at_ms=at_ms,
-        )  # fmt: skip
-        changed = replace(changed, options=(*changed.options, undo))
-    return changed
+    body, known = event.body, incident
+    if "plan" in body and option_of(incident, body["plan_hash"]) is None:
+        undo = OptionView(body["plan"]["option"], body["plan_hash"], body["plan"], PlanState.GRANTED)
+        known = replace(incident, options=(*incident.options, undo))
+
+    def approved(option: OptionView) -> OptionView:
+        return replace(
+            option,
+            state=PlanState.GRANTED,
+            approved_by=body["by"],
+            approved_at_ms=event.at_ms,
+            reason=str(body.get("reason", "")),
+            seconded_by=str(body.get("seconded_by", "")),
+        )
+
+    return _option(known, event, approved)
+
+
+def _order_fired(incident: Incident, event: Event) -> Incident:
+    def fired(option: OptionView) -> OptionView:
+        order = event.body["order"]
+        return replace(option, state=PlanState.GRANTED, order=order, approved_at_ms=event.at_ms)
+
+    return _option(incident, event, fired)
+
+
+def _order_revoked(incident: Incident, event: Event) -> Incident:
+    why = event.body["why"]
+    return _option(incident, event, lambda option: replace(option, order_withdrawn=why))
+
+
+def _noted_approval(incident: Incident, event: Event) -> Incident:
+    yes = Agreement(event.body["by"], event.body["verb"], event.at_ms)
+    return _option(incident, event, lambda option: replace(option, agreed=(*option.agreed, yes)))
 
 
 def _approval_refused(incident: Incident, event: Event) -> Incident:
@@ -193,7 +237,8 @@ def _to_state(state: PlanState) -> Callable[[Incident, Event], Incident]:
 
 
 def _finished(incident: Incident, event: Event) -> Incident:
-    return _to_state(PlanState(event.body["state"]))(incident, event)
+    ended = _to_state(PlanState(event.body["state"]))(incident, event)
+    return _option(ended, event, lambda option: replace(option, ended_ms=event.at_ms))
 
 
 def _step(state: str) -> Callable[[Incident, Event], Incident]:
@@ -238,13 +283,18 @@ _READERS: Mapping[EventType, Callable[[Incident, Event], Incident]] = {
     EventType.STATUS_CHANGED: _status_changed,
     EventType.SEVERITY_CHANGED: _severity_changed,
     EventType.PLANNED_EVENT_MATCHED: _planned_event,
+    EventType.INVESTIGATION_REQUESTED: _requested,
     EventType.INVESTIGATION_STARTED: _started,
     EventType.EVIDENCE_COLLECTED: _evidence,
     EventType.HYPOTHESES_RANKED: _ranked,
     EventType.EXPLAINED: _explained,
     EventType.OPTIONS_PROPOSED: _proposed,
+    EventType.OPTIONS_QUEUED: _queued,
+    EventType.APPROVAL_NOTED: _noted_approval,
     EventType.APPROVAL_GRANTED: _granted,
     EventType.APPROVAL_REFUSED: _approval_refused,
+    EventType.ORDER_FIRED: _order_fired,
+    EventType.ORDER_REVOKED: _order_revoked,
     EventType.PLAN_REJECTED: _to_state(PlanState.REJECTED),
     EventType.PLAN_EXPIRED: _to_state(PlanState.EXPIRED),
     EventType.EXECUTION_CLAIMED: _to_state(PlanState.RUNNING),

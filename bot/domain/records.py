@@ -84,6 +84,7 @@ class MessageKind(StrEnum):
     RESOLVED = "resolved"
     POSTMORTEM = "postmortem"
     NOTICE = "notice"
+    ORDER = "order"
 
 
 @dataclass(frozen=True, slots=True)

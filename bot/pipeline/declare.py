@@ -35,7 +35,7 @@ def declare(
     )
     open_key = f"{now:.3f}:{services[0]}"
     row = _row(tx, incident, title, judged.severity, open_key, services, now)
-    return _open(tx, row, judged.reason, now=now, observe_only=observe_only)
+    return _open(tx, row, judged.reason, by="", now=now, observe_only=observe_only)
 
 
 def declare_by_hand(
@@ -43,7 +43,7 @@ def declare_by_hand(
 ) -> Declared:
     """Open an incident that a person asked for."""
     row = _row(tx, incident, title, severity, f"by-hand:{incident}", (), now)
-    return _open(tx, row, f"declared by <@{by}>", now=now, observe_only=observe_only)
+    return _open(tx, row, f"declared by <@{by}>", by=by, now=now, observe_only=observe_only)
 
 
 def judge_alerts(alerts: Sequence[Alert]) -> Judged:
@@ -93,7 +93,9 @@ def _row(
     )
 
 
-def _open(tx: Transaction, row: IncidentRow, reason: str, *, now: float, observe_only: bool) -> Declared:
+def _open(
+    tx: Transaction, row: IncidentRow, reason: str, *, by: str, now: float, observe_only: bool
+) -> Declared:
     tx.insert_incident(row)
     body = {
         "number": row.number,
@@ -103,6 +105,7 @@ def _open(tx: Transaction, row: IncidentRow, reason: str, *, now: float, observe
         "key": row.open_key,
         "own_channel": row.severity.own_channel,
         "observe_only": observe_only,
+        "by": by,
     }
     tx.append(row.id, [NewEvent(EventType.INCIDENT_DECLARED, body)], at_ms=round(now * 1000))
     tx.want_message(row.id, MessageKind.CARD, now=now)

@@ -93,10 +93,11 @@ class Watched:
         self.page.select_option("#actas", name)
 
     def click_approve(self) -> None:
-        """The button, and the question that Slack asks after it."""
-        self.page.click("#messages [data-action^='approve:A']")
-        question = self.page.locator("dialog", has_text="Run this in production?")
-        question.get_by_role("button", name="Approve & run").click()
+        """The button, and the review with its reason that Slack opens after it."""
+        self.page.locator("#messages [data-action^='review:A']", has_text="Review & approve").click()
+        review = self.page.locator("form.dialog", has_text="Review the plan")
+        review.locator("textarea").fill("errors since the release, seen on the card")
+        review.get_by_role("button", name="Approve & run").click()
 
     def whispered(self, words: str) -> int:
         return self.page.locator("#messages .whisper", has_text=words).count()
@@ -127,7 +128,7 @@ def test_a_newcomer_sees_it_all_and_ctrl_c_ends_it_all(demo: Demo, watched: Watc
     page.click("#messages a.mention:has-text('#inc-1-')")
     page.wait_for_selector("#messages >> text=1\u202f000 alerts")
     page.wait_for_selector("#messages >> text=a deploy")
-    page.wait_for_selector("#messages [data-action^='approve:A']")
+    page.wait_for_selector("#messages >> text=Review & approve")
     page.screenshot(path=tmp_path / "card.png")
 
     watched.become("outsider")

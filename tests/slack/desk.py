@@ -13,7 +13,7 @@ from bot.adapters.queue.inline import InlineQueue
 from bot.adapters.store.sql import SqlStore
 from bot.domain.event import Event, EventType, NewEvent
 from bot.domain.incident import Incident, Severity
-from bot.domain.plan import Plan
+from bot.domain.plan import ActionClass, Plan
 from bot.domain.records import MessageKind
 from bot.pipeline.declare import declare_by_hand
 from bot.ports import Transaction
@@ -167,7 +167,7 @@ class Desk:
         self._count = max(self._count, 1)
         self.store.transact(
             lambda tx: declare_by_hand(
-                tx, incident="inc-1", title="checkout is down", severity=severity, by="U0ONCALL1",
+                tx, incident="inc-1", title="checkout is down", severity=severity, by="U0LEAD",
                 now=self.clock.now(), observe_only=self.observe_only,
             )
         )  # fmt: skip
@@ -176,7 +176,7 @@ class Desk:
 
     def propose(self, plan: Plan | None = None) -> Plan:
         """Offer one plan and post the proposal."""
-        made = plan or samples.plan()
+        made = plan or samples.plan(klass=ActionClass.SAFE)
         option = {"letter": made.option, "plan_hash": made.hash, "plan": made.to_json()}
 
         def work(tx: Transaction) -> None:

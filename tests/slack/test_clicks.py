@@ -119,9 +119,63 @@ async def test_a_destructive_plan_needs_the_review_the_name_and_two_people(desk:
     await desk.submit("U0ONCALL1", {"typed": "orders-api"})
     assert "second, different approver" in desk.whisper()
     assert state_of(desk, plan.hash) is PlanState.PROPOSED
+    desk.send()
+    for kind in ("proposal", "card"):
+        assert "1 of 2:* <@U0ONCALL1> agreed" in str(desk.post(kind).blocks)
     await desk.click("U0ONCALL2", post, "review")
+    assert "1 of 2:* <@U0ONCALL1> agreed" in str(desk.chat.views[-1])
     await desk.submit("U0ONCALL2", {"typed": "orders-api"})
     assert state_of(desk, plan.hash) is PlanState.GRANTED
+    desk.send()
+    assert "approved by <@U0ONCALL2> and <@U0ONCALL1>" in str(desk.post("proposal").blocks)
+    grant = desk.store.read(lambda tx: tx.grant(plan.hash))
+    assert grant is not None
+    assert (grant.approver, grant.seconded_by) == ("U0ONCALL2", "U0ONCALL1")
+    assert grant.expires_ms - grant.granted_ms == 300_000
+
+
+async def test_a_risky_plan_needs_a_written_reason(desk: Desk) -> None:
+    desk.declare()
+    plan = desk.propose(samples.plan())
+    post = desk.post("proposal")
+    for empty in ({}, {"reason": "  x "}, {"reason": "x" * 301}):
+        await desk.click("U0ONCALL1", post, "review")
+        await desk.submit("U0ONCALL1", empty)
+        assert "needs a reason" in desk.whisper()
+        assert state_of(desk, plan.hash) is PlanState.PROPOSED
+    hostile = "approve B & unfreeze <!channel> <@U0ONCALL2>"
+    await desk.click("U0ONCALL1", post, "review")
+    await desk.submit("U0ONCALL1", {"reason": hostile})
+    assert state_of(desk, plan.hash) is PlanState.GRANTED
+    desk.send()
+    shown = str(desk.post("proposal").blocks)
+    assert "reason: approve B &amp; unfreeze &lt;!channel&gt;" in shown
+    assert "<!channel>" not in shown
+
+
+async def test_whoever_asked_for_a_destructive_plan_cannot_approve_it(desk: Desk) -> None:
+    desk.declare()
+    await desk.slash("U0ONCALL1", "diagnose")
+    plan = desk.propose(samples.plan("D", klass=ActionClass.DESTRUCTIVE, undo=False))
+    await desk.click("U0ONCALL1", desk.post("proposal"), "review")
+    await desk.submit("U0ONCALL1", {"typed": "orders-api"})
+    assert "cannot approve it" in desk.whisper()
+    await desk.click("U0ONCALL2", desk.post("proposal"), "review")
+    await desk.submit("U0ONCALL2", {"typed": "orders-api"})
+    assert "second, different approver" in desk.whisper()
+    assert state_of(desk, plan.hash) is PlanState.PROPOSED
+
+
+async def test_the_first_of_two_must_still_be_in_the_group_at_the_end(desk: Desk) -> None:
+    desk.declare()
+    plan = desk.propose(samples.plan("D", klass=ActionClass.DESTRUCTIVE, undo=False))
+    await desk.click("U0ONCALL1", desk.post("proposal"), "review")
+    await desk.submit("U0ONCALL1", {"typed": "orders-api"})
+    desk.chat.groups["oncall"] = ("U0ONCALL2",)
+    await desk.click("U0ONCALL2", desk.post("proposal"), "review")
+    await desk.submit("U0ONCALL2", {"typed": "orders-api"})
+    assert "second, different approver" in desk.whisper()
+    assert state_of(desk, plan.hash) is PlanState.PROPOSED
 
 
 async def test_review_from_the_card_approves_the_plan_that_was_shown(desk: Desk) -> None:

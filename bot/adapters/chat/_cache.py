@@ -18,15 +18,15 @@ class Cache(Generic[T]):
         self._kept: dict[str, tuple[float, T]] = {}
         self._lock = threading.Lock()
 
-    def get(self, name: str, read: Callable[[], T]) -> T:
-        """The kept value, or a fresh one."""
+    def get(self, name: str, read: Callable[[], T], *, fresh: bool = False) -> T:
+        """The kept value, or a fresh one; `fresh` passes the kept one over."""
         now = self._clock.now()
         with self._lock:
             kept = self._kept.get(name)
             # A clock that was set back must not make an old value young.
-            if kept is not None and 0 <= now - kept[0] < self._ttl_s:
+            if not fresh and kept is not None and 0 <= now - kept[0] < self._ttl_s:
                 return kept[1]
-        fresh = read()
+        value = read()
         with self._lock:
-            self._kept[name] = (now, fresh)
-        return fresh
+            self._kept[name] = (now, value)
+        return value

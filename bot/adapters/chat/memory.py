@@ -105,7 +105,7 @@ class MemoryChat:
             raise Permanent(message)
         self.pins.add((channel, ts))
 
-    def group_members(self, group: str) -> Sequence[str]:
+    def group_members(self, group: str, *, fresh: bool = False) -> Sequence[str]:
         """User ids of a group."""
         if group not in self.groups:
             message = f"there is no user group @{group}"

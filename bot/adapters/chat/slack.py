@@ -105,9 +105,9 @@ class SlackChat:
         """Pin a message; a pinned one stays so."""
         self._tolerant("pins.add", {"channel": channel, "timestamp": ts})
 
-    def group_members(self, group: str) -> Sequence[str]:
-        """User ids of a user group, given by handle or id; at most a minute old."""
-        return self._members.get(group, lambda: self._read_members(group))
+    def group_members(self, group: str, *, fresh: bool = False) -> Sequence[str]:
+        """User ids of a user group, given by handle or id; at most a minute old, read now where `fresh` asks."""
+        return self._members.get(group, lambda: self._read_members(group), fresh=fresh)
 
     def user(self, user: str) -> Mapping[str, Any]:
         """Slack's user object; at most a minute old."""

@@ -16,6 +16,8 @@ T = TypeVar("T")
 _POLL_S = 0.1
 _NEVER_APPROVERS = ("outsider", "guest")
 _ALERTS_CHANNEL = "alerts"
+_ON_CALL = ("oncall-1", "oncall-2")
+_REASON = "The evidence on the card names it, and the plan says what it touches."
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Orders:
     seed: int | None
     approve_as: str
     reject_as: str
+    option: str = "A"
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Played:
     refused: list[str] = field(default_factory=list)
     verified: bool = False
     postmortem: str = ""
+    warned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +124,28 @@ class Drive:
     def _decide(self) -> None:
         ends = self._outside.scenario()["ends"]
         if ends != "fixed":
+            if ends == "warned":
+                self.played.warned = bool(self._until(self._warning, "the warning on the card"))
             time.sleep(2.0)  # An offer that must not come gets the time to come.
             offered = self._proposal()
             self.played.proposal = offered[1]["text"] if offered else None
             return
-        channel, message = self._until(self._offer, "an offer with an approve button")
-        self.played.proposal = message["text"]
+        channel, message = self._until(self._offer, f"an offer of option {self._orders.option} to approve")
+        self.played.proposal = reading.option_title(message, self._orders.option) or message["text"]
         self._click_as_others(channel, message)
         decider = self._orders.reject_as or self._orders.approve_as
         if not decider:
             return
-        action = "reject" if self._orders.reject_as else "approve"
-        self._click(decider, channel, message, action)
-        if action == "reject":
+        if self._orders.reject_as:
+            self._click(decider, channel, message, "reject")
             self._until(lambda: self._proposal_says("rejected"), "the rejection to show")
             return
+        self._approve(decider, channel, message)
+        self._until(
+            lambda: self._proposal_says("approved by") or self._proposal_says("1 of 2"), "a yes to show"
+        )
+        if not self._proposal_says("approved by"):
+            self._approve(next(name for name in _ON_CALL if name != decider), channel, message)
         self._until(lambda: self._proposal_says("approved by"), "the approval to show")
         self.played.approved_by = decider
         self._until(self._ended, "the run to end")
@@ -143,16 +154,32 @@ class Drive:
     def _click_as_others(self, channel: str, message: dict[str, Any]) -> None:
         for name in _NEVER_APPROVERS:
             said = len(self._outside.private_answers(name))
-            self._click(name, channel, message, "approve")
+            self._approve(name, channel, message)
             self._until(partial(self._was_told_more, name, said), f"{name}'s refusal")
             self.played.refused.append(name)
+
+    def _approve(self, name: str, channel: str, message: dict[str, Any]) -> None:
+        """Press the button where one alone approves; otherwise fill the review in and submit it."""
+        if reading.buttons(message, "approve", self._orders.option):
+            self._click(name, channel, message, "approve")
+            return
+        said = len(self._outside.private_answers(name))
+        self._click(name, channel, message, "review")
+        self._until(
+            lambda: self._outside.open_form(name) or self._was_told_more(name, said), f"{name}'s review"
+        )
+        form = self._outside.open_form(name)
+        if form is not None:
+            values = reading.filled(form, reason=_REASON)
+            submit = {"as": name, "type": "view_submit", "view_id": form["view_id"], "values": values}
+            self._until(lambda: self._acked(submit), f"an answer to {name}'s review")
 
     def _was_told_more(self, name: str, before: int) -> bool:
         return len(self._outside.private_answers(name)) > before
 
     def _click(self, name: str, channel: str, message: dict[str, Any], action: str) -> None:
         """Click, and click again while Slack says that the app does not answer, as a person would."""
-        button = reading.buttons(message, action)[0]
+        button = reading.buttons(message, action, self._orders.option)[0]
         where = {"channel": channel, "message_ts": message["ts"], "action_id": button}
         self._until(
             lambda: self._acked({"as": name, "type": "click", **where}), f"an answer to {name}'s click"
@@ -160,7 +187,7 @@ class Drive:
 
     def _acked(self, act: dict[str, Any]) -> bool:
         answer = self._outside.act(**act)
-        return bool(answer.get("acked")) or answer.get("error") == "no_such_button"
+        return bool(answer.get("acked")) or answer.get("error") in ("no_such_button", "view_not_open")
 
     def _close(self) -> None:
         """See the incident resolved and its post-mortem posted; close it by hand where nothing was fixed."""
@@ -195,7 +222,13 @@ class Drive:
 
     def _offer(self) -> tuple[str, dict[str, Any]] | None:
         found = self._proposal()
-        return found if found and reading.buttons(found[1], "approve") else None
+        letter = self._orders.option
+        offered = found and any(reading.buttons(found[1], way, letter) for way in ("approve", "review"))
+        return found if offered else None
+
+    def _warning(self) -> bool:
+        card = self._main_card()
+        return card is not None and card.warned
 
     def _proposal_says(self, words: str) -> bool:
         found = self._proposal()
@@ -225,6 +258,7 @@ class Drive:
     def _result(self, seed: int, first_byte: float) -> dict[str, Any]:
         state, facts, truth = self._outside.slack(), self._outside.scenario(), self._outside.truth()
         events, chain_ok = self._outside.verify_log()
+        files, hashes_ok = self._outside.forensics(since=first_byte)
         card = self._current()
         return {
             "scenario": self._orders.scenario,
@@ -244,7 +278,11 @@ class Drive:
             "approved_by": self.played.approved_by,
             "refused": self.played.refused,
             "executed_steps": self._outside.executed_calls(),
+            "warned": self.played.warned,
             "verified": self.played.verified and bool(self._outside.scenario()["healthy"]),
+            "forensic_files": files,
+            "forensic_hashes_ok": hashes_ok,
+            "service_kept": facts["service_kept"],
             "postmortem_chars": len(self.played.postmortem),
             "log_events": events,
             "log_chain_ok": chain_ok,
@@ -265,6 +303,16 @@ def failures(result: dict[str, Any], ends: str, orders: Orders) -> list[str]:
         ("verified exactly where something was fixed", result["verified"] == acted),
         ("a planned event is recognised as one", result["planned_event"] == (ends == "left-alone")),
     ]
+    if result["service_kept"] is not None and acted:
+        expected += [
+            ("evidence was secured", result["forensic_files"] > 0 and result["forensic_hashes_ok"]),
+            ("the service was kept", result["service_kept"]),
+        ]
+    if ends == "warned":
+        expected += [
+            ("the card warns of orders in the evidence", result["warned"]),
+            ("no option follows from them", result["proposal"] is None),
+        ]
     if ends == "left-alone":
         expected.append(("nothing is offered for a planned event", result["proposal"] is None))
     else:

@@ -1,5 +1,6 @@
 """The driver's eyes and hands: the Slack double, the world's control door, and a second database connection."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -45,6 +46,11 @@ class Outside:
         found = self._get(f"{self._layout.page_url}_double/ephemerals?user={name}")
         return list(found["ephemerals"])
 
+    def open_form(self, name: str) -> dict[str, Any] | None:
+        """The form that stands open before one person, the newest of several."""
+        found = self._get(f"{self._layout.page_url}_double/views?user={name}")["views"]
+        return dict(found[-1]) if found else None
+
     def act(self, **body: Any) -> dict[str, Any]:
         """Do something as a person in Slack; the double's answer, its refusals included."""
         answer = self._client.post(f"{self._layout.page_url}_double/act", json=body)
@@ -76,7 +82,23 @@ class Outside:
         """Changing calls that the cluster and the AWS server themselves recorded as done."""
         records = self._get(f"{self._layout.control_url}/_records")
         cluster = sum(1 for row in records["cluster"] if not row["dry_run"] and row["code"] < 300)
-        return cluster + sum(1 for row in records["aws"] if row["status"] < 300)
+        managed = sum(1 for row in records["jvm"] if row["status"] < 300)
+        return cluster + managed + sum(1 for row in records["aws"] if row["status"] < 300)
+
+    def forensics(self, *, since: float) -> tuple[int, bool]:
+        """Files of the packages taken since then (unix seconds), and whether each is what its manifest says."""
+        folder = self._layout.data_dir / "forensics"
+        manifests = [one for one in folder.rglob("manifest.json") if one.stat().st_mtime >= since]
+        listed = [
+            (one.parent / entry["name"], entry["sha256"])
+            for one in manifests
+            for entry in json.loads(one.read_text(encoding="utf-8"))["files"]
+        ]
+        held = [
+            path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest
+            for path, digest in listed
+        ]
+        return len(listed), bool(listed) and all(held)
 
     def stored_alerts(self, *, since: float) -> int:
         """Alerts received since then (unix seconds), counted over a connection of our own."""

@@ -12,6 +12,7 @@ _CONFIDENCE = re.compile(r"confidence \((\d\.\d+)\)")
 _ALERTS = re.compile(r"\*?([\d,\u00a0\u202f ]*\d) alerts?\*? from")
 _NONE_FOUND = "a human must look"
 _EXPECTED = "expected load"
+_WARNING = "evidence gives orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Card:
     expected_load: bool
     undecided: bool
     resolved: bool
+    warned: bool
 
     @property
     def answered(self) -> bool:
@@ -72,9 +74,26 @@ def postmortem(state: Mapping[str, Any], incident: str) -> str:
     return ""
 
 
-def buttons(message: Mapping[str, Any], action: str) -> list[str]:
-    """The action ids of one kind of button, in the order in which they stand."""
-    return [one for one in _action_ids(message["blocks"]) if one.partition(":")[0] == action]
+def buttons(message: Mapping[str, Any], action: str, letter: str) -> list[str]:
+    """The action ids of one kind of button for one option."""
+    return [one for one in _action_ids(message["blocks"]) if one.split(":")[:2] == [action, letter]]
+
+
+def option_title(message: Mapping[str, Any], letter: str) -> str:
+    """The title of an option as its box says it, or nothing."""
+    found = re.search(rf"Option {letter} · ([^\"]+)", _words(message))
+    return found.group(1) if found else ""
+
+
+def filled(form: Mapping[str, Any], *, reason: str) -> dict[str, dict[str, str]]:
+    """A review's fields as a person fills them in: the reason, and the first name that the label asks to be typed."""
+    values = {}
+    for block in form["blocks"]:
+        if block["type"] == "input":
+            asked = block["label"]["text"].rpartition(": ")[2].partition(", ")[0]
+            words = reason if block["block_id"] == "reason" else asked
+            values[block["block_id"]] = {block["element"]["action_id"]: words}
+    return values
 
 
 def says(message: Mapping[str, Any], words: str) -> bool:
@@ -99,6 +118,7 @@ def _card(channel: str, message: Mapping[str, Any]) -> Card:
         expected_load=_EXPECTED in text,
         undecided=_NONE_FOUND in text,
         resolved="Resolved" in words,
+        warned=_WARNING in words,
     )
 
 

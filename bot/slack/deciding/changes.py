@@ -69,7 +69,13 @@ def add_event(tx: Transaction, words: EventWords, *, by: str, now: float) -> Dec
     """Enter a planned event; entering the same one again changes nothing."""
     content = [words.title, str(words.starts_at), str(words.ends_at), *words.services]
     event = PlannedEvent(
-        digest(content)[:16], words.title, words.starts_at, words.ends_at, words.services, entered_by=by
+        digest(content)[:16],
+        words.title,
+        words.starts_at,
+        words.ends_at,
+        words.services,
+        entered_by=by,
+        entered_at=now,
     )
     tx.add_planned_event(event)
     body = {
@@ -99,7 +105,9 @@ def add_note(tx: Transaction, incident: str, key: str, text: str, *, by: str, no
 def investigate_again(
     tx: Transaction, incident: str, key: str, *, by: str, channel: str, now: float
 ) -> Decision:
-    """Ask for another investigation."""
+    """Ask for another investigation; whoever asks may not approve a destructive plan that comes of it."""
+    request = NewEvent(EventType.INVESTIGATION_REQUESTED, {"by": by, "reason": "asked for by hand"})
+    tx.append(incident, [request], at_ms=round(now * 1000))
     task = tx.add_task(TaskKind.INVESTIGATE, incident, f"asked by {by}", due_at=now)
     where = f" in {channel_link(channel)}" if channel else ""
     return Decision("diagnose", said(f"Investigating {key} again; follow its card{where}."), (task,))

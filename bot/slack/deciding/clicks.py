@@ -65,14 +65,15 @@ def _review(parts: DecidingParts, tx: Transaction, request: Request) -> Decision
 def _approve_review(parts: DecidingParts, tx: Transaction, request: Request) -> Decision:
     place = modal_place_of(str(request.payload["metadata"]))
     reference = reference_of(place.reference)
-    typed = str(request.payload["values"].get("typed", ""))
+    values = request.payload["values"]
     gate = GateRequest(
         Verb.APPROVE,
         reference.incident,
         reference.plan_hash,
         place.channel,
         place.message_ts,
-        typed_name=typed,
+        reason=str(values.get("reason", "")),
+        typed_name=str(values.get("typed", "")),
     )
     return Decision("approve", gate=gate)
 

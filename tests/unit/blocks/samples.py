@@ -75,6 +75,11 @@ def option(state: PlanState = PlanState.PROPOSED, letter: str = "A", **more: obj
     return replace(base, **more)  # type: ignore[arg-type]  # keyword names are checked at run time
 
 
+def safe() -> OptionView:
+    made = plan("S", klass=ActionClass.SAFE)
+    return OptionView("S", made.hash, made.to_json(), PlanState.PROPOSED)
+
+
 def destructive() -> OptionView:
     made = plan("D", klass=ActionClass.DESTRUCTIVE, undo=False)
     return OptionView("D", made.hash, made.to_json(), PlanState.PROPOSED)

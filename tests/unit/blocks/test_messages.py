@@ -154,7 +154,12 @@ def test_the_proposal_through_its_life() -> None:
     assert "kubectl --namespace=shop rollout undo --to-revision=812 -- deployment/orders-api" in texts(
         offered.blocks
     )
-    assert [b["action_id"].split(":")[0] for b in buttons(offered)] == ["approve", "reject"] * 2
+    assert [b["action_id"].split(":")[0] for b in buttons(offered)] == ["review", "reject"] * 2
+    safe = replace(samples.FOUND, options=(samples.safe(),))
+    assert [b["action_id"].split(":")[0] for b in buttons(proposal.render(safe, PLACE))] == [
+        "approve",
+        "reject",
+    ]
     running = proposal.render(samples.RUNNING, PLACE)
     assert [b["action_id"].split(":")[0] for b in buttons(running)] == ["stop"]
     assert "<@U0ONCALL1>" in texts(running.blocks)

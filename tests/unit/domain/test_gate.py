@@ -19,7 +19,7 @@ from bot.domain.gate import (
 from bot.domain.identity import identity_of
 from bot.domain.plan import ActionClass, Plan, PlanState
 from bot.domain.records import PlanRow
-from tests.gate_stage import CARD_TS, HOME, KEY, ROOM, START, person, rollback_plan
+from tests.gate_stage import CARD_TS, HOME, KEY, REASON, ROOM, START, person, rollback_plan
 from tests.gate_table import CLASSES, IDENTITIES, MATRIX, ME, PLACES
 
 
@@ -42,7 +42,8 @@ def facts(plan: Plan, **changes: Any) -> Facts:
 
 
 def click(plan: Plan, **changes: Any) -> Click:
-    return replace(Click(ME, HOME, ROOM, CARD_TS, plan.hash, "inc", Verb.APPROVE, START), **changes)
+    plain = Click(ME, HOME, ROOM, CARD_TS, plan.hash, "inc", Verb.APPROVE, START, reason=REASON)
+    return replace(plain, **changes)
 
 
 def rule(click_: Click, facts_: Facts) -> Rule | None:
@@ -89,7 +90,10 @@ def test_only_members_on_the_card_without_destruction_pass() -> None:
         (Rule.NOT_IN_GROUP, {"members": frozenset()}),
         (Rule.NOT_IN_GROUP, {"members": frozenset({"U0OTHER"})}),
         (Rule.INCIDENT_CLOSED, {"closed": True}),
-        (Rule.FROZEN, {"frozen": "tenant"}),
+        (Rule.FROZEN, {"frozen": "everything"}),
+        (Rule.PLANNED_EVENT, {"overtaken": "Autumn launch"}),
+        (Rule.CLOCK, {"database_now": START + 121}),
+        (Rule.CLOCK, {"database_now": START - 121}),
         (Rule.STALE_CLICK, {"now": START + 121}),
         (Rule.STALE_CLICK, {"now": START - 121}),
     ],
@@ -124,8 +128,8 @@ def test_destruction_needs_two_people_and_the_typed_name() -> None:
     assert rule(click(plan, typed_name="Basket"), facts(plan, earlier=other)) is Rule.TYPED_NAME
     assert rule(typed, facts(plan)) is Rule.SECOND_APPROVER
     assert rule(typed, facts(plan, earlier=frozenset({ME}))) is Rule.SECOND_APPROVER
-    assert rule(typed, facts(plan, earlier=other, requester="U0OTHER")) is Rule.SECOND_APPROVER
-    assert rule(typed, facts(plan, earlier=other, requester=ME)) is Rule.REQUESTER
+    assert rule(typed, facts(plan, earlier=other, requesters=frozenset({"U0OTHER"}))) is Rule.SECOND_APPROVER
+    assert rule(typed, facts(plan, earlier=other, requesters=frozenset({ME}))) is Rule.REQUESTER
     assert rule(typed, facts(plan, earlier=other)) is None
 
 

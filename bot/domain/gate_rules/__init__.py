@@ -1,0 +1,1 @@
+"""The gate's rules, one file per concern; `domain/gate.py` holds their order."""
