@@ -34,6 +34,7 @@ COLLECT = Action(
     permissions=(
         "k8s:apps:deployments:get",
         "k8s:apps:replicasets:list",
+        "k8s::pods:get",
         "k8s::pods:list",
         "k8s::pods/log:get",
         "k8s::events:list",

@@ -5,6 +5,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.domain import permissions
+from bot.domain.permissions import HELD, KubePermission, kube_permissions
 from bot.local.cluster.kinds import READ, Kind
 
 ADMIN = "admin"
@@ -13,12 +15,10 @@ READER = "watchkeeper-reader"
 EXECUTOR = "watchkeeper-executor"
 USERS = (ADMIN, WORLD, READER, EXECUTOR)
 
-# Beyond reading: the verbs that a role holds on (API group, resource).
-_EXTRA: dict[str, dict[tuple[str, str], tuple[str, ...]]] = {
-    EXECUTOR: {
-        ("apps", "deployments"): ("patch",),
-        ("apps", "deployments/scale"): ("patch", "update"),
-    },
+# What the two identities of the product hold is what their shipped roles give them.
+_HELD = {
+    READER: kube_permissions(HELD[permissions.READER]),
+    EXECUTOR: kube_permissions(HELD[permissions.EXECUTOR]),
 }
 
 
@@ -44,9 +44,9 @@ def allows(user: str, verb: str, group: str, resource: str) -> bool:
         return True
     if group == "authorization.k8s.io":
         return verb == "create"
-    if verb in READ:
-        return resource.partition("/")[0] != "secrets"
-    return verb in _EXTRA.get(user, {}).get((group, resource), ())
+    if user == WORLD:
+        return verb in READ and resource.partition("/")[0] != "secrets"
+    return KubePermission(group, resource, verb) in _HELD.get(user, frozenset())
 
 
 def verb_of(method: str, kind: Kind, name: str, *, watching: bool) -> str:

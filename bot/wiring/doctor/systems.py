@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bot.adapters.evidence import loki, prometheus, service_graph
 from bot.domain.errors import WatchkeeperError
+from bot.domain.permissions import APART, EXECUTOR, HELD, READER, KubePermission, kube_permissions
 from bot.settings import Settings
 from bot.wiring.doctor.finding import Finding, caught, failed, good, judged, off, warning
 from bot.wiring.doctor.here import readable
@@ -27,25 +28,31 @@ _TIMEOUT_S = 10
 _WINDOW_S = 300.0
 _DEFAULT_MODEL_URL = "https://api.openai.com/v1"
 _NOBODY = "watchkeeper-doctor"
-# What each role is asked for: verb, resource, and whether it should be allowed.
-_READER = (
-    ("get", "deployments.apps", True),
-    ("list", "pods", True),
-    ("patch", "deployments.apps", False),
-    ("get", "secrets", False),
-)
-_EXECUTOR = (
-    ("get", "deployments.apps", True),
-    ("patch", "deployments.apps", True),
-    ("get", "secrets", False),
-)
+_NOBODYS = (("get", "secrets"), ("create", "clusterrolebindings.rbac.authorization.k8s.io"))
+
+
+def _asked(role: str) -> list[tuple[str, str, bool]]:
+    """Verb, resource, and whether it should be allowed: the role's permissions, and what nobody of ours may."""
+    held = sorted(kube_permissions(HELD[role]))
+    given = [one for one in held if one.resource != APART and (one.writes or role == READER)]
+    others = sorted(kube_permissions(HELD[EXECUTOR])) if role == READER else []
+    denied = [(one.verb, _resource(one)) for one in others if one.writes]
+    return [
+        *((one.verb, _resource(one), True) for one in given),
+        *((verb, resource, False) for verb, resource in (*denied, *_NOBODYS)),
+    ]
+
+
+def _resource(one: KubePermission) -> str:
+    name, slash, inner = one.resource.partition("/")
+    return (f"{name}.{one.group}" if one.group else name) + slash + inner
 
 
 def check_kubernetes(settings: Settings) -> Iterator[Finding]:
     """The binary, then what reader and executor may and may not do."""
     roles = [
-        ("reader", settings.kube_reader_config, _READER),
-        ("executor", settings.kube_executor_config, _EXECUTOR),
+        (READER, settings.kube_reader_config, _asked(READER)),
+        (EXECUTOR, settings.kube_executor_config, _asked(EXECUTOR)),
     ]
     if not any(config for _role, config, _asked in roles):
         fix = "set WATCHKEEPER_KUBE_READER_CONFIG to a read-only kubeconfig"
@@ -102,7 +109,9 @@ def _can(settings: Settings, binary: str, config: Path, verb: str, resource: str
         f"--namespace={settings.kube_namespace}",
         *context,
     ]
-    done = _run([binary, *fixed, "auth", "can-i", verb, resource])
+    name, _, inner = resource.partition("/")
+    inside = [f"--subresource={inner}"] if inner else []
+    done = _run([binary, *fixed, "auth", "can-i", verb, name, *inside])
     if done is None:
         return False, f"kubectl did not answer within {_TIMEOUT_S} s"
     answer = done.stdout.strip().partition(" ")[0]

@@ -1,59 +1,29 @@
-"""Roles of the real cluster in tests: the executor gets exactly what the catalogue lists, the reader only reads."""
+"""The real cluster's roles in tests: the shipped ones, bound to the test's users as well as to their accounts."""
 
 import json
 from typing import Any
 
-from bot.domain.actions.table import ACTIONS
+from bot.domain.permissions_kubernetes import kubernetes_files
 
 
 def manifests(namespace: str) -> str:
-    """Namespace, roles and bindings as one List."""
-    items = [
+    """Namespace, a node, and every generated object as one List; the role that may exec is bound too."""
+    items: list[Any] = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
         {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}},
-        _role(namespace, "executor", _rules()),
-        _role(
-            namespace,
-            "reader",
-            [
-                {
-                    "apiGroups": ["apps"],
-                    "resources": ["deployments", "replicasets"],
-                    "verbs": ["get", "list"],
-                },
-                {"apiGroups": [""], "resources": ["pods", "pods/log", "events"], "verbs": ["get", "list"]},
-            ],
-        ),
-        _binding(namespace, "executor"),
-        _binding(namespace, "reader"),
     ]
+    for objects in kubernetes_files().values():
+        items += [_placed(one, namespace) for one in objects]
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
 
 
-def _rules() -> list[dict[str, Any]]:
-    wanted = {text for action in ACTIONS.values() for text in action.permissions if text.startswith("k8s:")}
-    rules = []
-    for text in sorted(wanted):
-        _, group, resource, verb = text.split(":")
-        rules.append({"apiGroups": [group], "resources": [resource], "verbs": [verb]})
-    return rules
-
-
-def _role(namespace: str, name: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "Role",
-        "metadata": {"name": name, "namespace": namespace},
-        "rules": rules,
-    }
-
-
-def _binding(namespace: str, name: str) -> dict[str, Any]:
-    group = "rbac.authorization.k8s.io"
-    return {
-        "apiVersion": f"{group}/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": name, "namespace": namespace},
-        "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
-        "subjects": [{"apiGroup": group, "kind": "User", "name": name}],
-    }
+def _placed(generated: Any, namespace: str) -> Any:
+    """What kustomize does, and the users `reader` and `executor` beside the service accounts."""
+    one = json.loads(json.dumps(generated))
+    if not one["kind"].startswith("ClusterRole"):
+        one["metadata"]["namespace"] = namespace
+    for subject in list(one.get("subjects", ())):
+        subject["namespace"] = namespace
+        user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User"}
+        one["subjects"].append({**user, "name": subject["name"].removeprefix("watchkeeper-")})
+    return one

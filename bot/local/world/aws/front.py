@@ -18,6 +18,7 @@ from bot.local.world.aws.cloudtrail import TrailEntry, lookup
 from bot.local.world.aws.identities import IDENTITIES, Identity
 
 _HOP_HEADERS = {"connection", "content-length", "transfer-encoding", "content-encoding", "host"}
+_ANYBODYS = {"sts:GetCallerIdentity"}
 _METHODS = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH"]
 
 
@@ -57,7 +58,7 @@ class AwsFront:
         identity = IDENTITIES.get(call.access_key)
         if identity is None:
             response = _refused(unknown_key(call))
-        elif not call.reading and f"{call.service}:{call.action}" not in identity.may:
+        elif f"{call.service}:{call.action}" not in identity.may | _ANYBODYS:
             response = _refused(denied(call, identity))
         elif call.service == "cloudtrail" and call.action == "LookupEvents":
             answer = json.dumps(lookup(self._trail(), call.parameters))

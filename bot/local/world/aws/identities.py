@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.domain import permissions
+from bot.domain.permissions import HELD, aws_permissions
+
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 CLUSTER = "production"
@@ -10,7 +13,7 @@ CLUSTER = "production"
 
 @dataclass(frozen=True)
 class Identity:
-    """One IAM user; `may` are the changing actions that its policy allows, `*` all of them."""
+    """One IAM user; `may` are the actions that its policy allows."""
 
     user: str
     access_key: str
@@ -18,12 +21,18 @@ class Identity:
     may: frozenset[str]
 
 
-READER = Identity("watchkeeper-reader", "AKIAREADER0000000001", "demo-reader-not-a-secret", frozenset())
+def _may(role: str) -> frozenset[str]:
+    return frozenset(one.text for one in aws_permissions(HELD[role]))
+
+
+READER = Identity(
+    "watchkeeper-reader", "AKIAREADER0000000001", "demo-reader-not-a-secret", _may(permissions.READER)
+)
 EXECUTOR = Identity(
     "watchkeeper-executor",
     "AKIAEXECUTOR00000001",
     "demo-executor-not-a-secret",
-    frozenset({"ecs:UpdateService", "s3:PutObject"}),
+    _may(permissions.EXECUTOR),
 )
 WORLD = Identity("production-observer", "AKIAOBSERVER00000001", "demo-observer-not-a-secret", frozenset())
 IDENTITIES = {identity.access_key: identity for identity in (READER, EXECUTOR, WORLD)}

@@ -1,0 +1,122 @@
+"""IAM policies from permission sets: what each call may be done to, and what no policy of ours ever allows.
+
+`SCOPES` gives for an IAM action the resources that it is limited to; {scope} and {name} are the target's, so that one
+table makes the policy of the account (any target that is in reach) and of one plan (its targets alone).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bot.domain.canonical import Json
+from bot.domain.permissions import EXECUTOR, HELD, READER, AwsPermission, aws_permissions
+
+VERSION = "2012-10-17"
+ANYTHING = ("*",)
+ROLE = "watchkeeper-executor"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`resources` are ARN patterns; `conditions` are {operator: {key: pattern}}. Fields: region account scope name."""
+
+    resources: Sequence[str] = ANYTHING
+    conditions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the fields of a pattern stand for; the defaults are what a reader of the file must replace."""
+
+    region: str = "REGION"
+    account: str = "ACCOUNT"
+    scope: str = "CLUSTER"
+    name: str = "*"
+
+
+_REGIONAL = Scope(ANYTHING, {"StringEquals": {"aws:RequestedRegion": "{region}"}})
+_ECS_CLUSTER = {"ArnEquals": {"ecs:cluster": "arn:aws:ecs:{region}:{account}:cluster/{scope}"}}
+_ECS_SERVICE = Scope(("arn:aws:ecs:{region}:{account}:service/{scope}/{name}",), _ECS_CLUSTER)
+
+# What is not here cannot be limited to a resource in IAM, and is limited to the region.
+SCOPES: Mapping[str, Scope] = {
+    "ecs:DescribeServices": _ECS_SERVICE,
+    "ecs:UpdateService": _ECS_SERVICE,
+    "ecs:ListServices": Scope(ANYTHING, _ECS_CLUSTER),
+}
+
+# Refused whatever else the identity is given: another policy on the same role must not open these doors.
+NEVER = (
+    "account:*",
+    "aws-portal:*",
+    "billing:*",
+    "budgets:*",
+    "ce:*",
+    "ec2:AuthorizeSecurityGroupEgress",
+    "ec2:AuthorizeSecurityGroupIngress",
+    "iam:*",
+    "organizations:*",
+    "sso:*",
+    "sts:AssumeRoleWithSAML",
+    "sts:AssumeRoleWithWebIdentity",
+    "sts:GetFederationToken",
+)
+
+
+def aws_files(place: Place) -> Mapping[str, Json]:
+    """File name -> policy document; the executor's long-lived keys may hold the last one alone."""
+    reader, executor = (aws_permissions(HELD[role]) for role in (READER, EXECUTOR))
+    return {
+        "reader-policy.json": policy(reader, place, deny=NEVER),
+        "executor-policy.json": policy(executor, place, deny=NEVER),
+        "executor-assume-policy.json": _assume_policy(place),
+    }
+
+
+def policy(permissions: Iterable[AwsPermission], place: Place, *, deny: Sequence[str] = ()) -> Json:
+    """One statement per scope, sorted; the same permissions always give the same document."""
+    by_scope: dict[str, list[str]] = {}
+    scopes: dict[str, Scope] = {}
+    for one in sorted(permissions):
+        scope = SCOPES.get(one.text, _REGIONAL)
+        key = repr(scope)
+        scopes[key] = scope
+        by_scope.setdefault(key, []).append(one.text)
+    statements: list[Json] = [
+        _statement(actions, scopes[key], place) for key, actions in sorted(by_scope.items())
+    ]
+    if deny:
+        statements.append({"Sid": "Never", "Effect": "Deny", "Action": list(deny), "Resource": "*"})
+    return {"Version": VERSION, "Statement": statements}
+
+
+def _statement(actions: Sequence[str], scope: Scope, place: Place) -> Json:
+    resources = [_filled(one, place) for one in scope.resources]
+    statement: dict[str, Json] = {
+        "Effect": "Allow",
+        "Action": list(actions),
+        "Resource": resources[0] if len(resources) == 1 else list(resources),
+    }
+    if scope.conditions:
+        statement["Condition"] = {
+            operator: {key: _filled(value, place) for key, value in keys.items()}
+            for operator, keys in scope.conditions.items()
+        }
+    return statement
+
+
+def _filled(pattern: str, place: Place) -> str:
+    return pattern.format(region=place.region, account=place.account, scope=place.scope, name=place.name)
+
+
+def _assume_policy(place: Place) -> Json:
+    """For keys that hold nothing but the right to become the executor's role, one plan at a time."""
+    return {
+        "Version": VERSION,
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+                "Resource": f"arn:aws:iam::{place.account}:role/{ROLE}",
+            }
+        ],
+    }
