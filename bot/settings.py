@@ -7,7 +7,7 @@ so that a key which a process must not have (the grant key in the worker) need n
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -35,6 +35,7 @@ DEFAULT_QUERIES = {
     "memory_utilisation": "service:memory_utilisation",
     "connections_utilisation": "service:connections_utilisation",
     "query_rate": "service:query_rate",
+    "runtime_alerts": "service:runtime_alerts",
 }
 
 
@@ -45,6 +46,18 @@ class Source(BaseModel):
 
     kind: str
     token: SecretStr
+
+
+class WafIpSet(BaseModel):
+    """The IP set that blocks for one service, and the operators' own rule whose requests may be blocked by it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    id: str
+    scope: Literal["REGIONAL", "CLOUDFRONT"] = "REGIONAL"
+    web_acl: str
+    rule: str
 
 
 class Settings(BaseSettings):
@@ -87,6 +100,18 @@ class Settings(BaseSettings):
     aws_reader_credentials: Path | None = None
     aws_executor_credentials: Path | None = None
     ecs_cluster: str = ""
+    appconfig_strategy: str = Field(default="", pattern=r"^(|[a-z0-9]{4,7})$")
+    prices: Mapping[str, Annotated[float, Field(ge=0, le=1_000_000)]] = Field(default_factory=dict)
+
+    postgres_roles: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+    postgres_reader_dsns: Mapping[str, SecretStr] = Field(default_factory=dict)
+    postgres_executor_dsns: Mapping[str, SecretStr] = Field(default_factory=dict)
+    quarantine_groups: Mapping[str, str] = Field(default_factory=dict)
+    protected_instances: tuple[str, ...] = ()
+    protected_ranges: tuple[str, ...] = ()
+    waf_ip_sets: Mapping[str, WafIpSet] = Field(default_factory=dict)
+    ssm_documents: Mapping[str, str] = Field(default_factory=dict)
+    forensics_bucket: str = ""
 
     prometheus_url: str = ""
     loki_url: str = ""

@@ -95,7 +95,10 @@ def _danger(option: OptionView) -> str:
 
 
 def _undo(option: OptionView) -> str:
-    return "It can be undone." if options.reversible(option) else "It cannot be undone."
+    if options.reversible(option):
+        return "It can be undone."
+    partly = options.changes_something(option)
+    return "Only part of it can be undone." if partly else "It cannot be undone."
 
 
 def _level(option: OptionView) -> str:

@@ -88,7 +88,7 @@ def reversible_words(option: OptionView) -> str:
     """reversible, or not, in words."""
     if not changes_something(option):
         return "changes nothing" if reversible(option) else "cannot be undone"
-    return "reversible" if reversible(option) else "cannot be undone"
+    return "reversible" if reversible(option) else "partly reversible"
 
 
 def radius_words(plan: Mapping[str, Any]) -> str:
@@ -164,6 +164,8 @@ def outcome_words(option: OptionView) -> str:
 def state_words(option: OptionView) -> str:
     """`outcome_words` and who approved."""
     words = outcome_words(option)
+    if option.order:
+        words += f" · by standing order {safe(option.order, 20)}"
     if option.approved_by and option.state is not PlanState.PROPOSED:
         second = f" and {mention(option.seconded_by)}" if option.seconded_by else ""
         words += f" · approved by {mention(option.approved_by)}{second}"

@@ -5,6 +5,7 @@ Command, undo, checks, blast radius and expiry are read from the canonical conte
 
 from bot.blocks import options
 from bot.blocks.ids import APPROVE, REJECT, REVIEW, STOP, UNDO, Reference, action_id
+from bot.blocks.orders import revoke_button
 from bot.blocks.runs import run_tasks
 from bot.blocks.shape import (
     Block,
@@ -54,6 +55,8 @@ def _news(incident: Incident, shown: list[OptionView]) -> str:
 def _intro(incident: Incident, shown: list[OptionView]) -> str:
     if not shown:
         return "No option is open."
+    if any(option.order and option.state in options.ACTIVE for option in shown):
+        return "🤖 *A standing order runs this.* Nobody clicked; two of you signed it in advance. Stop ends it before its next step."
     if any(option.state in options.ACTIVE for option in shown):
         return "🛠️ *A plan is running.* Stop ends it before its next step; nothing is undone without asking."
     if options.decidable(incident):
@@ -141,18 +144,20 @@ def _decision_buttons(incident: Incident, option: OptionView) -> list[Block]:
 
 def _run_buttons(incident: Incident, option: OptionView) -> list[Block]:
     value = Reference(incident.id, option.plan_hash, incident.seq).value()
+    stop = button("Stop now", action_id(STOP, option.letter, option.plan_hash), value, style="danger")
+    revoke = [revoke_button(option.order, "")] if option.order and not option.order_withdrawn else []
     if option.state in options.ACTIVE:
-        return [button("Stop now", action_id(STOP, option.letter, option.plan_hash), value, style="danger")]
+        return [stop, *revoke]
     undone = any(other.plan["undoes"] == option.plan_hash for other in incident.options)
-    possible = (
-        options.reversible(option) and options.changes_something(option) and not options.is_undo(option)
-    )
+    possible = options.changes_something(option) and not options.is_undo(option)
     acted = any(step.state == "done" for step in option.steps)
     if option.state not in options.ENDED or undone or not possible or not acted:
-        return []
+        return revoke
     question = f"Puts back what was there before: {options.undo_commands(option.plan)}"
     confirm = confirmation("Undo this plan?", question, "Undo now", "Leave it", danger=True)
-    return [button("Undo", action_id(UNDO, option.letter, option.plan_hash), value, confirm=confirm)]
+    undo = button("Undo", action_id(UNDO, option.letter, option.plan_hash), value, confirm=confirm)
+    # After what nobody clicked for, people get to undo it, to stop whatever comes next, and to end the order.
+    return [undo, stop, *revoke] if option.order else [undo]
 
 
 def _outcome(option: OptionView) -> str:
@@ -165,6 +170,10 @@ def _outcome(option: OptionView) -> str:
         )
     if option.note:
         said.append(safe(option.note, 300))
+    if option.order_withdrawn:
+        said.append(
+            f"🚫 standing order {safe(option.order, 20)} is withdrawn: {safe(option.order_withdrawn, 200)}"
+        )
     return "\n".join(said)
 
 
@@ -174,6 +183,9 @@ def _identity(option: OptionView) -> str:
 
 
 def _approval(option: OptionView) -> str:
+    if option.order:
+        by = f"nobody clicked: started by standing order {safe(option.order, 20)}"
+        return f"{by} {moment(option.approved_at_ms)} · {_identity(option)}"
     if not option.approved_by:
         return _identity(option)
     second = f" and {mention(option.seconded_by)}" if option.seconded_by else ""

@@ -108,6 +108,11 @@ class Plan:
         """Whether every step has a declared inverse."""
         return all(step.undo_params is not None for step in self.steps)
 
+    @property
+    def undoable(self) -> bool:
+        """Whether an undo has anything to do: some step has an inverse command."""
+        return any(step.undo_command for step in self.steps)
+
 
 def plan_from_json(data: Mapping[str, Any]) -> Plan:
     """Rebuild a plan from its canonical content; raises KeyError, TypeError or ValueError when it is not one."""

@@ -15,11 +15,14 @@ UNDO_LIFETIME_MS = 15 * 60 * 1000
 
 
 def undo_plan(plan: Plan, journal: Sequence[StepRow], *, now_ms: int, nonce: str) -> Plan:
-    """Reverse every step that is done and not undone yet, last first; raises Permanent where that is impossible."""
+    """Reverse every step that is done and not undone yet, last first; raises Permanent where that is impossible.
+
+    Steps that were declared irreversible, such as ended queries, stay done: what can be put back, is.
+    """
     if plan.undoes:
         message = "an undo is not undone again; ask for new options"
         raise Permanent(message)
-    standing = standing_steps(plan, journal)
+    standing = [step for step in standing_steps(plan, journal) if step.undo_command]
     if not standing:
         message = "nothing that this plan did is left to undo"
         raise Permanent(message)

@@ -116,6 +116,8 @@ def enabled(settings: Settings) -> tuple[str, ...]:
         names.append("aws")
     if settings.kube_executor_config is not None:
         names += ["forensics", "kubectl"]
+    if settings.postgres_executor_dsns:
+        names.append("postgresql")
     return tuple(names)
 
 

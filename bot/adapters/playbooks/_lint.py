@@ -205,10 +205,9 @@ def _inverses(source: Source, playbook: Playbook) -> Iterator[Finding]:
         if not _has_inverse(action) and not step.irreversible:
             said = f"{step.uses} has no inverse: say `irreversible: true`"
             yield source.finding(("steps", index), "irreversible", said)
-        if step.irreversible and index != len(playbook.steps) - 1:
-            yield source.finding(
-                ("steps", index), "irreversible", "an irreversible step must be the last one"
-            )
+        if step.irreversible and any(not later.irreversible for later in playbook.steps[index + 1 :]):
+            said = "after an irreversible step only irreversible ones may come"
+            yield source.finding(("steps", index), "irreversible", said)
         if step.irreversible and playbook.on_failure == "rollback":
             said = "on-failure cannot be rollback with an irreversible step; say stop"
             yield source.finding(("on-failure",), "irreversible", said)

@@ -6,11 +6,11 @@ fields are strings, and `uid` always is one) and ACTIONS.
 
 from collections.abc import Mapping
 
-from bot.domain.actions import ecs, forensics, kubernetes
+from bot.domain.actions import database, ecs, forensics, kubernetes, kubernetes_autoscaler
 from bot.domain.catalogue import Action
 from bot.domain.errors import Permanent
 
-_FAMILIES = (ecs, forensics, kubernetes)
+_FAMILIES = (database, ecs, forensics, kubernetes, kubernetes_autoscaler)
 
 ACTIONS: Mapping[str, Action] = {action.id: action for family in _FAMILIES for action in family.ACTIONS}
 LIVE_FIELDS: Mapping[str, frozenset[str]] = {

@@ -82,12 +82,12 @@ def undecided(_click: Click, facts: Facts) -> Refusal | None:
 
 
 def undoable(_click: Click, facts: Facts) -> Refusal | None:
-    """The plan ran, and each of its steps has an inverse."""
-    if facts.state in _ENDED and facts.plan is not None and facts.plan.reversible:
+    """The plan ran, and some of its steps have an inverse."""
+    if facts.state in _ENDED and facts.plan is not None and facts.plan.undoable:
         return None
     return Refusal(
         Rule.NOTHING_TO_UNDO,
-        "Only a finished plan whose every step has an inverse can be undone; look at the card for what is possible.",
+        "Only a finished plan with a step that has an inverse can be undone; look at the card for what is possible.",
     )
 
 

