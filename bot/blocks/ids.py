@@ -13,6 +13,10 @@ MENU = "menu"
 NEW_INCIDENT = "new_incident"
 APPROVE_REVIEW = "approve_review"
 PLANNED_EVENT = "planned_event"
+ORDER_DRAFT = "order_draft"
+ORDER_SIGN = "order_sign"
+ORDER_REVIEW = "order_review"
+ORDER_REVOKE = "order_revoke"
 
 _REFERENCE = re.compile(r"([^|\s]{1,100})\|([0-9a-f]{64}|)\|(\d{1,12})")
 

@@ -27,6 +27,8 @@ class CommandVerb(StrEnum):
     NOTE = "note"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
+    TIER = "tier"
+    ORDERS = "orders"
     HELP = "help"
 
 
@@ -44,6 +46,8 @@ HELP_LINES: tuple[tuple[str, str], ...] = (
     ('event add "Title" 09:00-23:00 [services]', "enter a planned event (UTC, or two ISO times)"),
     ("postmortem", "show the draft"),
     ("note text", "add to the timeline"),
+    ("tier observe|supervised|auto [service NAME]", "lower what runs by itself, or draft a standing order"),
+    ("orders [revoke SO-1]", "standing orders: list them, end one"),
     ("freeze / unfreeze [service NAME]", "stop or allow all changes"),
 )
 _ALIASES = {

@@ -11,14 +11,15 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.actions import approve, menu, reject, review, stop, undo
+from bot.slack.actions import approve, menu, order, reject, review, stop, undo
 from bot.slack.commands import incident
 from bot.slack.events import mention, message
 from bot.slack.listening import SlackPorts, quiet_logger
-from bot.slack.views import approve_review, new_incident, planned_event
+from bot.slack.views import approve_review, new_incident, planned_event, standing_order
 
 LISTENERS = (
     approve, reject, undo, stop, review, menu, incident, mention, message, approve_review, new_incident, planned_event,
+    order, standing_order,
 )  # fmt: skip
 _log = structlog.get_logger()
 

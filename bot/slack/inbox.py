@@ -15,6 +15,7 @@ from bot.domain.errors import Conflict, Permanent, Retryable, WatchkeeperError
 from bot.domain.gate import Click
 from bot.domain.records import InboxRow
 from bot.pipeline.approve import approve
+from bot.pipeline.order_desk import sign
 from bot.ports import Transaction
 from bot.slack.deciding import clicks, words
 from bot.slack.deciding.parts import (
@@ -25,6 +26,7 @@ from bot.slack.deciding.parts import (
     Request,
     refused,
     request_of,
+    signing_of,
 )
 from bot.slack.recording import MARKS
 
@@ -87,6 +89,11 @@ def _through_the_gate(parts: DecidingParts, row: InboxRow, request: Request, gat
         typed_name=gate.typed_name,
         external=bool(request.payload.get("external", False)),
     )
+    if gate.order:
+        signed = sign(click, signing_of(parts))
+        note = f"{signed.outcome.value} {signed.rule}".strip()
+        parts.store.transact(lambda tx: tx.settle_inbox(row.id, note=note))
+        return Decision(note, said(signed.text))
     outcome = approve(
         click,
         store=parts.store,

@@ -10,6 +10,7 @@ import structlog
 from bot.boundary import guarded
 from bot.domain.errors import Retryable
 from bot.pipeline.approve import expire_plans
+from bot.pipeline.order_desk import expire_orders
 from bot.pipeline.resolve import resolve_quiet
 from bot.ports import Clock, JobQueue, Store
 
@@ -54,6 +55,7 @@ class Sweeper:
         now = self.clock.now()
         guarded("sweep beat", lambda: self.store.transact(lambda tx: tx.beat(self.process, at=now)))
         guarded("sweep plans", lambda: expire_plans(self.store, now=now))
+        guarded("sweep orders", lambda: expire_orders(self.store, now=now))
         guarded("sweep incidents", partial(self._resolve, now))
         guarded("sweep work", partial(self._poke_late, now))
         guarded("sweep old rows", partial(self._tidy, now))

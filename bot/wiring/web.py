@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -18,10 +18,12 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bot.adapters.chat import slack as slack_chat
+from bot.adapters.playbooks import yaml_files
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.store.sql import open_store
 from bot.boundary import guarded
 from bot.domain.errors import Permanent
+from bot.domain.playbook import Playbook
 from bot.http.app import build_http
 from bot.http.counters import INBOX_DECIDED, SLACK_SENT
 from bot.http.group_commit import GroupCommit
@@ -35,7 +37,9 @@ from bot.slack.deciding.parts import DecidingParts
 from bot.slack.http_mode import door as signed_door
 from bot.slack.inbox import decide_inbox
 from bot.slack.listening import SlackPorts
+from bot.slack.order_posts import OrderPosts
 from bot.slack.outbox import Outbox
+from bot.slack.pace import Pace
 from bot.slack.recording import Recorder
 from bot.slack.socket import Socket, stay_connected
 from bot.wiring.parts import SystemClock, holder_name, new_id, parsers
@@ -58,6 +62,8 @@ class Web:
     chat: slack_chat.SlackChat
     clock: SystemClock
     outbox: Outbox
+    order_posts: OrderPosts
+    playbooks: Sequence[Playbook]
     poker: Poker
     commits: GroupCommit
     slack: SlackPorts
@@ -88,6 +94,7 @@ def build(settings: Settings) -> Web:
     queue = rq_queue.build(settings.redis_url)
     poker = Poker(queue)
     inbox_poke = threading.Event()
+    alerts, pace = chat.channel_id(settings.alerts_channel), Pace()
     return Web(
         settings=settings,
         store=store,
@@ -98,11 +105,14 @@ def build(settings: Settings) -> Web:
             store=store,
             chat=chat,
             clock=clock,
-            alerts_channel=chat.channel_id(settings.alerts_channel),
+            alerts_channel=alerts,
             group=settings.approver_group,
             group_id=chat.group_id(settings.approver_group),
             holder=holder_name("web"),
+            pace=pace,
         ),
+        order_posts=OrderPosts(store, chat, clock, alerts, holder_name("web"), pace),
+        playbooks=_playbooks(settings),
         poker=poker,
         commits=GroupCommit(store, poker.committed),
         slack=_slack_ports(settings, store, clock, poker, inbox_poke, team=team, bot_user=bot_user),
@@ -145,6 +155,14 @@ def _http(web: Web) -> Starlette:
     return build_http(intake, health, partial(_beside, web, app), extra)
 
 
+def _playbooks(settings: Settings) -> Sequence[Playbook]:
+    """What a standing order may be drafted from; without the folder web still serves, and drafts none."""
+    if not settings.playbooks_dir.is_dir():
+        _log.warning("no_playbooks", folder=str(settings.playbooks_dir), lost="drafting standing orders")
+        return ()
+    return yaml_files.build(settings).all()
+
+
 def _expected(settings: Settings) -> tuple[str, ...]:
     acting = ("executor",) if settings.mode == "supervised" else ()
     return ("web", "correlator", "worker", *acting)
@@ -162,6 +180,7 @@ def _deciding(web: Web) -> DecidingParts:
         home_team=web.slack.team,
         observe_only=web.settings.mode == "observe",
         new_id=new_id,
+        playbooks=web.playbooks,
     )
 
 
@@ -176,7 +195,7 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
             "outbox",
             web,
             lambda: web.stopping.wait(OUTBOX_S),
-            partial(counted, SLACK_SENT, web.outbox.send_due),
+            partial(counted, SLACK_SENT, lambda: web.outbox.send_due() + web.order_posts.send_due()),
         ),
         _loop(
             "inbox",

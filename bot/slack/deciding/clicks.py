@@ -8,6 +8,10 @@ from bot.blocks.ids import (
     APPROVE_REVIEW,
     MENU,
     NEW_INCIDENT,
+    ORDER_DRAFT,
+    ORDER_REVIEW,
+    ORDER_REVOKE,
+    ORDER_SIGN,
     PLANNED_EVENT,
     REJECT,
     REVIEW,
@@ -19,7 +23,7 @@ from bot.blocks.ids import (
 from bot.domain.command import Command, CommandVerb
 from bot.domain.gate import Verb
 from bot.ports import Transaction
-from bot.slack.deciding import forms, reviewing, words
+from bot.slack.deciding import forms, ordering, reviewing, words
 from bot.slack.deciding.changes import stop_incident
 from bot.slack.deciding.parts import DecidingParts, Decision, GateRequest, Request
 
@@ -43,7 +47,7 @@ def decide(parts: DecidingParts, tx: Transaction, request: Request) -> Decision:
 
 def gated(payload: Mapping[str, Any]) -> bool:
     """Whether the gate will judge this row, whoever did it."""
-    return payload.get("action") in (*_GATED, APPROVE_REVIEW)
+    return payload.get("action") in (*_GATED, APPROVE_REVIEW, ORDER_REVIEW)
 
 
 def _gated(verb: Verb, request: Request) -> Decision:
@@ -90,5 +94,9 @@ _OTHERS: Mapping[str, _Decide] = {
     MENU: _menu,
     APPROVE_REVIEW: _approve_review,
     NEW_INCIDENT: forms.new_incident,
+    ORDER_DRAFT: ordering.drafted,
+    ORDER_SIGN: ordering.review,
+    ORDER_REVIEW: ordering.signed,
+    ORDER_REVOKE: ordering.revoked,
     PLANNED_EVENT: forms.planned_event,
 }

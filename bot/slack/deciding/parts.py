@@ -1,6 +1,6 @@
 """What decisions are made with and what they come to: notes for the row, private answers, tasks, a modal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,9 @@ from bot.domain.errors import WatchkeeperError
 from bot.domain.gate import Verb
 from bot.domain.identity import UNREADABLE, Identity, IdentityKind, identity_of
 from bot.domain.incident import Incident
+from bot.domain.playbook import Playbook
 from bot.domain.records import IncidentRow, MessageKind
+from bot.pipeline.order_desk import Signing
 from bot.ports import Chat, Clock, JobQueue, Store, Transaction
 
 _NOT_OURS = {
@@ -34,6 +36,7 @@ class DecidingParts:
     home_team: str
     observe_only: bool
     new_id: Callable[[], str]
+    playbooks: Sequence[Playbook] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class GateRequest:
-    """Words or a form that the gate must judge like a click."""
+    """Words or a form that the gate must judge like a click; `order` says that a standing order is signed, not a plan."""
 
     verb: Verb
     incident: str
@@ -73,6 +76,7 @@ class GateRequest:
     message_ts: str
     reason: str = ""
     typed_name: str = ""
+    order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,19 @@ class Request:
     in_group: bool | None
     payload: Mapping[str, Any] = field(default_factory=dict)
     received_at: float = 0.0
+
+
+def signing_of(parts: DecidingParts) -> Signing:
+    """What signing a standing order needs of these parts."""
+    return Signing(
+        store=parts.store,
+        chat=parts.chat,
+        clock=parts.clock,
+        grant_key=parts.grant_key,
+        approver_group=parts.approver_group,
+        home_team=parts.home_team,
+        playbooks=parts.playbooks,
+    )
 
 
 def person_of(payload: Mapping[str, Any]) -> Person:

@@ -16,7 +16,7 @@ from bot.domain.incident import Incident, OptionView, Severity
 from bot.domain.records import IncidentRow
 from bot.pipeline.switch import TENANT
 from bot.ports import Chat, Transaction
-from bot.slack.deciding import changes, reviewing
+from bot.slack.deciding import changes, ordering, reviewing
 from bot.slack.deciding.parts import (
     DecidingParts,
     Decision,
@@ -231,6 +231,8 @@ _GENERAL: Mapping[CommandVerb, _General] = {
     CommandVerb.EVENT: _event,
     CommandVerb.FREEZE: _freeze,
     CommandVerb.UNFREEZE: _unfreeze,
+    CommandVerb.TIER: ordering.tier,
+    CommandVerb.ORDERS: ordering.orders,
 }
 _INCIDENTAL: Mapping[CommandVerb, _Incidental] = {
     CommandVerb.STATUS: _status,
