@@ -29,9 +29,10 @@ from bot.domain.records import (
     Task,
     TaskKind,
 )
+from bot.domain.standing_order import OrderSignature, OrderState, StandingOrder, TierRow, sign_order
 from bot.domain.telemetry import PlannedEvent
 from bot.domain.topology import Topology
-from bot.ports import Control, Gating, Incidents, Intake, Log, Outbox, Plans, Tasks, Transaction
+from bot.ports import Control, Gating, Incidents, Intake, Log, Orders, Outbox, Plans, Tasks, Transaction
 from bot.settings import Settings
 from tests.promises.conftest import Tally
 from tests.unit.blocks import samples
@@ -92,6 +93,19 @@ def step(plan_hash: str, name: str, words: str) -> StepRow:
     return StepRow(plan_hash, name, "do", StepState.INTENDED, "token", {}, words, 1)
 
 
+def standing_order(words: str) -> StandingOrder:
+    return StandingOrder(
+        "SO-1", "main", words, "p", "d" * 64, ("checkout",), (), {}, {}, 1, 1, 900, 1, 2, "n",
+    )  # fmt: skip
+
+
+def order_signature(order: StandingOrder, words: str) -> OrderSignature:
+    return sign_order(
+        order_hash=order.hash, signer=words, team="T", channel="C", message_ts="1.1", signed_ms=1, nonce="n",
+        key=b"k" * 32,
+    )  # fmt: skip
+
+
 class Filled:
     """One of everything in a tenant's rows, told in `words`; the names are the same for every tenant."""
 
@@ -137,6 +151,12 @@ class Filled:
         tx.save_topology(Topology({words: ("checkout",)}, {}, NOW))
         tx.beat(words, at=NOW)
         tx.save_postmortem(self.incident, words, at=NOW)
+        self.order = standing_order(words)
+        tx.add_order(self.order)
+        assert tx.add_signature(order_signature(self.order, words))
+        assert tx.move_order(self.order.hash, to=OrderState.LIVE, live_seq=1)
+        assert tx.fire_order(self.order.hash, words, incident=self.incident, targets=["uid"], at=NOW)
+        tx.set_tier(TierRow("tenant", "supervised", words, 1))
 
     def reads(self) -> dict[str, Call]:
         """Every method that only looks."""
@@ -182,6 +202,12 @@ class Filled:
             "topology": lambda tx: tx.topology(),
             "beats": lambda tx: tx.beats(),
             "postmortem": lambda tx: tx.postmortem(self.incident),
+            "order": lambda tx: (tx.order(self.order.hash), tx.order("SO-1")),
+            "orders": lambda tx: tx.orders(tuple(OrderState)),
+            "next_order_id": lambda tx: tx.next_order_id() != "SO-1" and HIT,
+            "signatures": lambda tx: tx.signatures(self.order.hash),
+            "firings": lambda tx: tx.firings(self.order.hash, since=0.0) and HIT,
+            "tiers": lambda tx: tx.tiers(()),
         }
 
     def writes(self) -> dict[str, Call]:
@@ -189,6 +215,14 @@ class Filled:
         plan, granted = self.hashes["running"], self.hashes["granted"]
         gone = (PlanState.PROPOSED, PlanState.GRANTED, PlanState.RUNNING)
         return {
+            "add_order": lambda tx: tx.add_order(replace(self.order, id="SO-9", nonce=str(random.random()))),
+            "move_order": lambda tx: tx.move_order(self.order.hash, to=OrderState.REVOKED) and HIT,
+            "add_signature": lambda tx: tx.add_signature(order_signature(self.order, "ours")),
+            "fire_order": lambda tx: tx.fire_order(
+                self.order.hash, "x", incident="ours", targets=[str(random.random())], at=NOW
+            )
+            and HIT,
+            "set_tier": lambda tx: tx.set_tier(TierRow("tenant", "observe", "ours", 9)),
             "append": lambda tx: tx.append(self.incident, [NewEvent(EventType.NOTE_ADDED, {})], at_ms=2),
             "add_raw": lambda tx: tx.add_raw("prod", "generic", b"{}", received_at=NOW) == self.raw and HIT,
             "settle_raw": lambda tx: tx.settle_raw([self.raw]),
@@ -245,7 +279,7 @@ def rows_of(connection: Connection, tenant: str) -> list[Any]:
 
 
 def port_methods() -> set[str]:
-    groups = (Log, Intake, Incidents, Tasks, Outbox, Plans, Gating, Control)
+    groups = (Log, Intake, Incidents, Tasks, Outbox, Plans, Gating, Orders, Control)
     return {name for group in groups for name in vars(group) if not name.startswith("_")}
 
 
