@@ -29,6 +29,7 @@ from tests.promises.conftest import Tally
 from tests.unit.pipeline.execution_scene import (
     CHECK,
     KEY,
+    WIDE,
     Scene,
     Shelf,
     TurnedClock,
@@ -173,6 +174,7 @@ def _child(settings: Settings, batch: Batch, *, ahead_s: float) -> None:
             lease_s=_LEASE_S,
             verify_interval_s=0.01,
             max_claims=10_000,
+            caps=WIDE,
         )
         Poller(means, threading.Event()).run()
     finally:

@@ -9,6 +9,7 @@ from bot.domain.incident import IncidentState
 from bot.domain.plan import PlannedStep, PlanState
 from bot.domain.records import MessageKind, PlanRow, StepRow, StepState
 from bot.pipeline.execute.terms import Means, TakenOver
+from bot.pipeline.forbid import forbidden, looks_only
 from bot.pipeline.orders import withdraw
 from bot.ports import Transaction
 
@@ -53,7 +54,7 @@ class Run:
         return self.means.store.read(lambda tx: tx.steps(self.hash))
 
     def intend(self, step: PlannedStep, phase: str, before: Mapping[str, str]) -> str | None:
-        """Claim a step; returns the switch that forbids it, or None when the intent is committed."""
+        """Claim a step; returns in words what forbids it, or None when the intent is committed."""
         now = self.now()
         row = StepRow(
             self.hash, step.id, phase, StepState.INTENDED, token_of(self.hash, step.id, phase), before, "",
@@ -64,9 +65,9 @@ class Run:
             # Holding the plan's row first puts this intent wholly before or wholly after a stop that is being set.
             if not tx.renew_plan(self.hash, epoch=self.epoch, now=now, lease_s=self.means.lease_s):
                 return False
-            forbidden = tx.switched_on(self.scopes(step))
-            if forbidden is not None:
-                return forbidden
+            held = self.held(tx, step)
+            if held is not None:
+                return held
             if not tx.intend_step(row, epoch=self.epoch):
                 return False
             self._tell(tx, EventType.STEP_INTENDED, now, step=step.id, phase=phase, detail="")
@@ -76,8 +77,14 @@ class Run:
         return answer if isinstance(answer, str) else None
 
     def forbidden(self, step: PlannedStep) -> str | None:
-        """The switch that is on for this step, or None."""
-        return self.means.store.read(lambda tx: tx.switched_on(self.scopes(step)))
+        """In words what forbids this step now, or None."""
+        return self.means.store.read(lambda tx: self.held(tx, step))
+
+    def held(self, tx: Transaction, step: PlannedStep) -> str | None:
+        """The same inside the caller's transaction: the stop file, a switch, a freeze window by the database's time."""
+        known = tx.database_now()
+        now = self.now() if known is None else known
+        return self.means.stopped() or forbidden(tx, self.scopes(step), now=now, looks_only=looks_only(step))
 
     def settle(self, step: PlannedStep, phase: str, state: StepState, detail: str) -> None:
         """Close an intended step with its outcome."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.actions.table import ACTIONS, action_of
+from bot.domain.actions.table import action_of
 from bot.domain.binding import is_bound_from
 from bot.domain.canonical import canonical, without_floats
 from bot.domain.catalogue import rederived
@@ -17,10 +17,10 @@ from bot.domain.incident import IncidentState
 from bot.domain.plan import ActionClass, Plan, plan_from_json
 from bot.domain.playbook import Playbook
 from bot.domain.records import Grant, PlanRow, StepRow
-from bot.domain.scope import scope_words
 from bot.domain.undo import undo_plan
 from bot.pipeline.execute.journal import Run
 from bot.pipeline.execute.terms import Means
+from bot.pipeline.forbid import overtaken, read_only
 from bot.pipeline.orders import order_refusal
 from bot.ports import Transaction
 
@@ -38,6 +38,9 @@ class Stored:
     original: PlanRow | None
     original_journal: Sequence[StepRow]
     forbidden: str | None
+    overtaken: str
+    database_now: float | None
+    now: float
 
 
 def recheck(run: Run, *, resumed: bool) -> None:
@@ -47,11 +50,12 @@ def recheck(run: Run, *, resumed: bool) -> None:
     _mode(run.means)
     _grant(run, plan, stored.grant, resumed=resumed)
     if not resumed:
-        _in_time(run, plan, stored.grant)
+        _clocks(run, stored)
+        _in_time(plan, stored)
         _world(plan, stored)
     _steps(run, plan)
     if plan.undoes:
-        _undo(plan, stored)
+        _undo(run, plan, stored)
     else:
         _playbook(run, plan)
 
@@ -59,14 +63,19 @@ def recheck(run: Run, *, resumed: bool) -> None:
 def _stored(tx: Transaction, run: Run) -> Stored:
     plan = run.row.plan
     incident = tx.incident_row(plan.incident)
-    scopes = [scope for step in plan.steps for scope in run.scopes(step)]
+    known = tx.database_now()
+    now = run.now() if known is None else known
+    held = (run.held(tx, step) for step in plan.steps)
     return Stored(
         grant=tx.grant(run.hash),
         incident=incident.state if incident else None,
         running=[_running(tx, found) for found in tx.running_plans() if found != run.hash],
         original=tx.plan(plan.undoes) if plan.undoes else None,
         original_journal=tx.steps(plan.undoes) if plan.undoes else (),
-        forbidden=tx.switched_on(scopes),
+        forbidden=next((one for one in held if one is not None), None),
+        overtaken=overtaken(tx, plan, now=now),
+        database_now=known,
+        now=now,
     )
 
 
@@ -115,10 +124,21 @@ def _grant(run: Run, plan: Plan, grant: Grant | None, *, resumed: bool) -> None:
             raise _no(held.rule, held.text)
     elif not grant.approver:
         raise _no("no_grant", "the recorded approval names nobody")
+    elif plan.klass is ActionClass.DESTRUCTIVE and grant.seconded_by in ("", grant.approver):
+        raise _no("second_approver", "a destructive plan needs two people, the recorded approval names one")
 
 
-def _in_time(run: Run, plan: Plan, grant: Grant | None) -> None:
-    now_ms = run.now() * 1000
+def _clocks(run: Run, stored: Stored) -> None:
+    known = stored.database_now
+    if known is not None and abs(known - run.now()) > MAX_SKEW_S:
+        apart = abs(known - run.now())
+        raise _no(
+            "clock", f"the clocks of this host and of the database are {apart:.0f} s apart; correct them"
+        )
+
+
+def _in_time(plan: Plan, stored: Stored) -> None:
+    grant, now_ms = stored.grant, stored.now * 1000
     if plan.expires_ms - plan.created_ms > MAX_PLAN_LIFETIME_MS:
         raise _no("plan_too_long", "the plan is valid for longer than 15 minutes")
     if now_ms >= plan.expires_ms:
@@ -131,7 +151,10 @@ def _in_time(run: Run, plan: Plan, grant: Grant | None) -> None:
 
 def _world(plan: Plan, stored: Stored) -> None:
     if stored.forbidden is not None:
-        raise _no("frozen", f"changes are frozen ({scope_words(stored.forbidden)})")
+        raise _no("frozen", f"changes are frozen ({stored.forbidden})")
+    if stored.overtaken:
+        message = f"the planned event “{stored.overtaken}” began or was entered after the plan was made"
+        raise _no("planned_event", message)
     if not read_only(plan) and any(_in_the_way(plan, other) for other in stored.running):
         message = "another plan of this incident or on the same target is running; wait until it has ended"
         raise _no("another_running", message)
@@ -147,11 +170,6 @@ def _in_the_way(plan: Plan, other: Plan | None) -> bool:
     targets = {step.target.uid for step in plan.steps}
     near = other.incident == plan.incident or any(step.target.uid in targets for step in other.steps)
     return near and not read_only(other)
-
-
-def read_only(plan: Plan) -> bool:
-    """Whether no step of the plan changes anything; unknown actions count as changing."""
-    return all(step.action in ACTIONS and ACTIONS[step.action].read_only for step in plan.steps)
 
 
 def _steps(run: Run, plan: Plan) -> None:
@@ -174,13 +192,19 @@ def _steps(run: Run, plan: Plan) -> None:
 
 def _playbook(run: Run, plan: Plan) -> None:
     """The reviewed file that the plan was bound from is loaded, unchanged, and says the same."""
-    playbook = next((book for book in run.means.playbooks.all() if book.id == plan.playbook), None)
-    if playbook is None or playbook.digest != plan.playbook_digest:
-        raise _no("playbook_changed", f"playbook {plan.playbook} is not the one that the plan was made from")
+    playbook = playbook_of(run.means, plan)
     if not is_bound_from(playbook, plan.steps) or plan.on_failure != playbook.on_failure:
         raise _no("playbook_changed", f"the plan's steps are not those of playbook {plan.playbook}")
     _checks(plan, playbook)
     _caps(plan, playbook)
+
+
+def playbook_of(means: Means, plan: Plan) -> Playbook:
+    """The playbook of the plan; raises Refused where it is gone or another file now."""
+    playbook = next((book for book in means.playbooks.all() if book.id == plan.playbook), None)
+    if playbook is None or playbook.digest != plan.playbook_digest:
+        raise _no("playbook_changed", f"playbook {plan.playbook} is not the one that the plan was made from")
+    return playbook
 
 
 def _checks(plan: Plan, playbook: Playbook) -> None:
@@ -200,10 +224,13 @@ def _caps(plan: Plan, playbook: Playbook) -> None:
             )
 
 
-def _undo(plan: Plan, stored: Stored) -> None:
-    """An undo must be exactly what the original and its journal give."""
+def _undo(run: Run, plan: Plan, stored: Stored) -> None:
+    """An undo must be exactly what the original and its journal give, and be asked for in time."""
     if stored.original is None:
         raise _no("undo_changed", "the plan that is to be undone does not exist")
+    ended_ms = max((row.at_ms for row in stored.original_journal), default=plan.created_ms)
+    if plan.created_ms - ended_ms > run.means.undo_max_age_s * 1000:
+        raise _no("undo_too_old", "what is to be undone ran too long ago")
     try:
         expected = undo_plan(
             stored.original.plan, stored.original_journal, now_ms=plan.created_ms, nonce=plan.nonce

@@ -12,11 +12,14 @@ from bot.domain.incident import IncidentState
 from bot.domain.plan import PlannedStep, PlanState
 from bot.domain.records import StepRow, StepState
 from bot.domain.undo import inverse_of
+from bot.pipeline.execute.admission import admit
 from bot.pipeline.execute.journal import NOT_APPLIED, Run, tell
-from bot.pipeline.execute.recheck import read_only, recheck
+from bot.pipeline.execute.preconditions import ask_again
+from bot.pipeline.execute.recheck import playbook_of, recheck
 from bot.pipeline.execute.step import StepOutcome, Verdict, perform
 from bot.pipeline.execute.terms import Means, Outcome, Result, TakenOver
 from bot.pipeline.execute.verify import verify
+from bot.pipeline.forbid import read_only
 from bot.ports import Transaction
 
 _BEFORE_FIX = (IncidentState.INVESTIGATING, IncidentState.IDENTIFIED, IncidentState.MONITORING)
@@ -62,7 +65,7 @@ def _set_aside(tx: Transaction, plan_hash: str, epoch: int, now: float) -> None:
 def _carry_out(run: Run) -> Result:
     journal = run.journal()
     try:
-        recheck(run, resumed=bool(journal))
+        _may_start(run, resumed=bool(journal))
     except Refused as error:
         if journal:
             return _finish(run, PlanState.PARKED, f"Interrupted, and it may not go on: {error}.")
@@ -74,6 +77,16 @@ def _carry_out(run: Run) -> Result:
     if not read_only(run.row.plan):
         run.move_incident(IncidentState.MITIGATING, _BEFORE_FIX, f"running {run.row.plan.title}")
     return _forward(run)
+
+
+def _may_start(run: Run, *, resumed: bool) -> None:
+    """Raise Refused with the first rule that says no; the caps are claimed last, when nothing else is in the way."""
+    recheck(run, resumed=resumed)
+    if resumed:
+        return
+    if not run.row.plan.undoes:
+        ask_again(run, playbook_of(run.means, run.row.plan))
+    admit(run)
 
 
 def _forward(run: Run) -> Result:

@@ -12,8 +12,8 @@ from typing import TypeVar
 from bot.domain.actions.table import action_of
 from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided, WatchkeeperError
 from bot.domain.plan import PlannedStep
+from bot.domain.price import COST
 from bot.domain.records import StepRow, StepState
-from bot.domain.scope import scope_words
 from bot.pipeline.execute.journal import NOT_APPLIED, Run, token_of
 
 T = TypeVar("T")
@@ -74,9 +74,7 @@ class _Attempt:
         before = {field: live[field] for field in ("uid", *action_of(self._step.action).expect)}
         forbidden = self._run.intend(self._step, self._phase, before)
         if forbidden is not None:
-            return StepOutcome(
-                Verdict.STOPPED, f"stopped before step {self._step.id} ({scope_words(forbidden)})"
-            )
+            return StepOutcome(Verdict.STOPPED, f"stopped before step {self._step.id} ({forbidden})")
         return self._go(before)
 
     def recover(self, row: StepRow) -> StepOutcome:
@@ -91,12 +89,8 @@ class _Attempt:
         if untouched:
             forbidden = self._run.forbidden(self._step)
             if forbidden is not None:
-                self._end(
-                    StepState.FAILED, f"{NOT_APPLIED}stopped after a restart ({scope_words(forbidden)})"
-                )
-                return StepOutcome(
-                    Verdict.STOPPED, f"stopped before step {self._step.id} ({scope_words(forbidden)})"
-                )
+                self._end(StepState.FAILED, f"{NOT_APPLIED}stopped after a restart ({forbidden})")
+                return StepOutcome(Verdict.STOPPED, f"stopped before step {self._step.id} ({forbidden})")
             return self._go(row.before)
         if self._wait_until_settled():
             return self._end(StepState.DONE, "found done when read back after a restart")
@@ -144,8 +138,10 @@ class _Attempt:
     def _within_radius(self, live: Mapping[str, str]) -> None:
         """What the step touches now must not exceed what was shown when the plan was approved."""
         allowed = self._run.row.plan.blast_radius
+        # What was live before is paid for already, so that money never holds an undo back.
+        undoing = self._phase == "undo" or bool(self._run.row.plan.undoes)
         for name, amount in action_of(self._step.action).blast_radius(live, self._step.params).items():
-            if amount > allowed.get(name, 0):
+            if amount > allowed.get(name, 0) and not (undoing and name == COST):
                 message = (
                     f"step {self._step.id} would now touch {amount} {name}, {allowed.get(name, 0)} were shown"
                 )

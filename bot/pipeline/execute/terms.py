@@ -1,14 +1,20 @@
 """What the execute stage is given and what it answers; no logic."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bot.domain.caps import Caps
 from bot.domain.errors import Conflict
+from bot.domain.gate import UNDO_MAX_AGE_S
 from bot.ports import Clock, Executor, Playbooks, Store
 
 Measure = Callable[[str, str, float], float | None]
 """(signal, service, now in unix seconds) -> the newest value in the signal's own unit, or None."""
+
+
+def _nothing() -> None:
+    return None
 
 
 class Outcome(StrEnum):
@@ -34,7 +40,8 @@ class Result:
 class Means:
     """Everything that the stage works with. Durations in seconds; `holder` names this process in the lease.
 
-    A call to an executor must be over within `lease_s`, since a plan whose lease ran out is taken over.
+    A call to an executor must be over within `lease_s`, since a plan whose lease ran out is taken over. `stopped`
+    says in words what outside the database forbids every step, like the stop file, or gives None.
     """
 
     store: Store
@@ -51,6 +58,9 @@ class Means:
     poll_s: float = 0.5
     verify_interval_s: float = 2.0
     max_claims: int = 10
+    caps: Caps = field(default_factory=Caps)
+    undo_max_age_s: float = UNDO_MAX_AGE_S
+    stopped: Callable[[], str | None] = _nothing
 
 
 class TakenOver(Conflict):

@@ -12,6 +12,7 @@ from bot.domain.actions.ecs import SET_DESIRED_COUNT
 from bot.domain.actions.forensics import COLLECT
 from bot.domain.actions.kubernetes import ROLLOUT_UNDO
 from bot.domain.actions.table import action_of
+from bot.domain.caps import Caps
 from bot.domain.catalogue import planned_step
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import CauseClass
@@ -19,11 +20,14 @@ from bot.domain.gate import grant_expiry_ms, sign_grant
 from bot.domain.incident import Incident, IncidentState, Severity
 from bot.domain.plan import ActionClass, Check, Plan, PlannedStep, PlanState, Target
 from bot.domain.playbook import Playbook, PlaybookStep, Tier, VerifyCheck
+from bot.domain.price import COST
 from bot.domain.records import IncidentRow
 from bot.pipeline.execute.stage import execute
 from bot.pipeline.execute.terms import Means, Result
 
 KEY = b"k" * 32
+# Scenes of one store share one hour; the caps have scenes of their own.
+WIDE = Caps(10**6, 10**6, 10**6, 10**6, 100, 10**6)
 START = 1_800_000_000.0
 INCIDENT = "inc-1"
 
@@ -96,6 +100,7 @@ def plan_of(
         action = action_of(step.action)
         for name, amount in action.blast_radius(live_of(step.target), step.params).items():
             radius[name] = radius.get(name, 0) + amount
+    radius = {name: amount for name, amount in radius.items() if name != COST or amount > 0}
     looks_only = all(action_of(step.action).read_only for step in steps)
     plan = Plan(
         tenant="main",
@@ -127,7 +132,7 @@ def playbook_for(plan: Plan) -> Playbook:
         tier=Tier.SUPERVISED,
         approvals=1,
         expires_s=900,
-        blast_radius={"services": 9, "tasks": 90, "deployments": 9, "pods": 90},
+        blast_radius={"services": 9, "tasks": 90, "deployments": 9, "pods": 90, COST: 10**6},
         preconditions=(),
         steps=tuple(PlaybookStep(step.id, step.id, step.action, {}) for step in plan.steps),
         verify=tuple(VerifyCheck(check.signal, check.below_milli, check.within_s) for check in plan.checks),
@@ -219,6 +224,7 @@ class Scene:
             "grant_key": KEY,
             "mode": "supervised",
             "holder": "me",
+            "caps": WIDE,
             **more,
         }
         return Means(**given)
