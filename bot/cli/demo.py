@@ -30,6 +30,7 @@ def demo(
     headless: Annotated[bool, typer.Option(help="No page to look at: play, decide, print, end.")] = False,
     approve_as: Annotated[str, typer.Option(help="Who approves.")] = "oncall-1",
     reject_as: Annotated[str, typer.Option(help="Who rejects, instead of approving.")] = "",
+    option: Annotated[str, typer.Option(help="Which option is decided on.")] = "A",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON line.")] = False,
     port: Annotated[int, typer.Option(help="Port of the page; 0 chooses a free one.")] = DEFAULT_PAGE_PORT,
     data_dir: Annotated[
@@ -44,9 +45,9 @@ def demo(
     for number in (signal.SIGINT, signal.SIGTERM):  # A shell's background job would ignore Ctrl-C.
         signal.signal(number, _as_interrupt)
     if headless and not scenario:
-        message = "--headless needs --scenario (bad-deploy, db-cascade, recorded, planned-event)"
+        message = "--headless needs --scenario (bad-deploy, db-cascade, memory-exhaustion, zero-day, ...)"
         raise Permanent(message)
-    orders = Orders(scenario, seed, "" if reject_as else approve_as, reject_as)
+    orders = Orders(scenario, seed, "" if reject_as else approve_as, reject_as, option)
     with contextlib.ExitStack() as stack:
         folder = _folder(data_dir, stack, headless=headless)
         layout = new_layout(folder, 0 if headless else port)

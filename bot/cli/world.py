@@ -19,13 +19,18 @@ def world(
     telemetry_port: Annotated[int, typer.Option()],
     cluster_port: Annotated[int, typer.Option()],
     aws_port: Annotated[int, typer.Option()],
+    management_port: Annotated[int, typer.Option()],
     alert_url: Annotated[str, typer.Option(help="Where alerts are posted.")],
     data_dir: Annotated[Path, typer.Option(help="Where kubeconfigs and credentials are written.")],
     alert_token: Annotated[str, typer.Option(envvar="WORLD_ALERT_TOKEN", help="Bearer token of the source.")],
+    sensor_url: Annotated[str, typer.Option(help="Where the runtime sensor posts its alerts.")],
+    sensor_token: Annotated[
+        str, typer.Option(envvar="WORLD_SENSOR_TOKEN", help="Bearer token of the sensor.")
+    ],
 ) -> None:
     """Run the simulated cluster, AWS, telemetry and scenarios on loopback."""
     configure("world")
-    refuse_taken(control_port, telemetry_port, cluster_port, aws_port)
+    refuse_taken(control_port, telemetry_port, cluster_port, aws_port, management_port)
     made(data_dir, "--data-dir")
     serve(
         WorldOptions(
@@ -33,8 +38,11 @@ def world(
             telemetry_port=telemetry_port,
             cluster_port=cluster_port,
             aws_port=aws_port,
+            management_port=management_port,
             alert_url=alert_url,
             alert_token=alert_token,
+            sensor_url=sensor_url,
+            sensor_token=sensor_token,
             data_dir=data_dir,
         )
     )

@@ -20,6 +20,7 @@ class Signal(StrEnum):
     MEMORY = "memory_utilisation"
     CONNECTIONS = "connections_utilisation"
     QUERY_RATE = "query_rate"
+    RUNTIME_ALERTS = "runtime_alerts"
 
 
 @dataclass(frozen=True, slots=True)

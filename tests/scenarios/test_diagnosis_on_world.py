@@ -28,6 +28,9 @@ EXPECTED = {
     "db-cascade": (Conclusion.CAUSE_FOUND, CauseClass.DATABASE_LOAD),
     "planned-event": (Conclusion.EXPECTED_LOAD, CauseClass.PLANNED),
     "unannounced-launch": (Conclusion.CAUSE_FOUND, CauseClass.CAPACITY),
+    "memory-exhaustion": (Conclusion.CAUSE_FOUND, CauseClass.MEMORY),
+    "zero-day": (Conclusion.CAUSE_FOUND, CauseClass.SECURITY),
+    "poisoned": (Conclusion.CAUSE_FOUND, CauseClass.UNKNOWN),
 }
 
 

@@ -16,8 +16,9 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from bot.adapters.evidence import ecs, kubernetes, loki, prometheus, service_graph
+from bot.adapters.evidence import ecs, falco, kubernetes, loki, prometheus, service_graph
 from bot.adapters.monitoring.alertmanager import Alertmanager
+from bot.adapters.monitoring.generic import Generic
 from bot.domain.alert import Alert, AlertStatus
 from bot.domain.telemetry import PlannedEvent, Readings, Telemetry
 from bot.settings import Settings
@@ -49,7 +50,8 @@ class Sink:
         class Door(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                sink.alerts += Alertmanager().parse(body, source="world", received_at=time.time())
+                parser = Generic() if self.path.endswith("generic") else Alertmanager()
+                sink.alerts += parser.parse(body, source="world", received_at=time.time())
                 self.send_response(202)
                 self.end_headers()
 
@@ -69,12 +71,15 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.sink = Sink()
-        self.control, telemetry, cluster, aws = free_ports(4)
+        self.control, telemetry, cluster, aws, management = free_ports(5)
         options = {
             "control_port": self.control,
             "telemetry_port": telemetry,
             "cluster_port": cluster,
             "aws_port": aws,
+            "management_port": management,
+            "sensor_url": self.sink.url.replace("alertmanager", "generic"),
+            "sensor_token": "t",
             "alert_url": self.sink.url,
             "alert_token": "t",
             "data_dir": str(folder),
@@ -86,6 +91,7 @@ class World:
         self.settings = Settings(
             prometheus_url=f"http://127.0.0.1:{telemetry}",
             loki_url=f"http://127.0.0.1:{telemetry}",
+            runtime_streams='source="syscall"',
             kubectl=str(Path(sys.executable).parent / "kubectl")
             if (Path(sys.executable).parent / "kubectl").exists()
             else shutil.which("kubectl") or "kubectl",
@@ -96,6 +102,7 @@ class World:
             aws_endpoint_url=f"http://127.0.0.1:{aws}",
             aws_reader_credentials=folder / "aws" / "reader.credentials",
             ecs_cluster="production",
+            prices={"ecs.service": 4.9, "autoscaling.group": 19.2},
             audit_key=SecretStr("x"),
         )
         self._await_ready()
@@ -146,6 +153,7 @@ class World:
 
     def sources(self) -> list[Any]:
         found: list[Any] = [prometheus.build(self.settings), loki.build(self.settings)]
+        found.append(falco.build(self.settings))
         return [*found, kubernetes.build(self.settings), ecs.build(self.settings)]
 
 
@@ -165,6 +173,7 @@ def assembled(
         series=tuple(series for part in parts for series in part.series),
         logs=tuple(line for part in parts for line in part.logs),
         changes=tuple(change for part in parts for change in part.changes),
+        behaviours=tuple(behaviour for part in parts for behaviour in part.behaviours),
         topology=graph,
         planned_events=tuple(planned),
         missing=tuple(gap for part in parts for gap in part.missing),

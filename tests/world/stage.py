@@ -141,12 +141,15 @@ class Stage:
 @contextmanager
 def running_world(folder: Path, time_scale: float) -> Iterator[Stage]:
     """A world process with its sink; ends with SIGTERM."""
-    ports = {name: free_port() for name in ("control_port", "telemetry_port", "cluster_port", "aws_port")}
+    names = ("control_port", "telemetry_port", "cluster_port", "aws_port", "management_port")
+    ports = {name: free_port() for name in names}
     with running_sink() as sink:
         options = {
             **ports,
             "alert_url": sink.url,
             "alert_token": TOKEN,
+            "sensor_url": sink.url,
+            "sensor_token": TOKEN,
             "data_dir": str(folder),
             "time_scale": time_scale,
         }

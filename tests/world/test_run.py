@@ -173,6 +173,15 @@ def test_a_busy_port_is_one_clear_line(stage: Stage, tmp_path: Path) -> None:
 def test_scenarios_are_listed_and_bad_requests_are_told(stage: Stage) -> None:
     listed = httpx.get(f"{stage.control}/scenarios").json()["scenarios"]
     names = [entry["name"] for entry in listed]
-    assert names == ["bad-deploy", "db-cascade", "planned-event", "unannounced-launch", "recorded"]
+    assert names == [
+        "bad-deploy",
+        "db-cascade",
+        "planned-event",
+        "unannounced-launch",
+        "memory-exhaustion",
+        "zero-day",
+        "poisoned",
+        "recorded",
+    ]
     assert httpx.post(f"{stage.control}/start", json={"scenario": "none"}).status_code == 404
     assert httpx.post(f"{stage.control}/start", content=b"[]").status_code == 400

@@ -74,15 +74,14 @@ def classify(suspect: Suspect, scene: Scene) -> CauseClass:
 def _class_without_change(service: str, scene: Scene) -> CauseClass:
     state = scene.states.get(service) or ServiceState(service)
     loaded = state.strongest(Route.LOAD, rising=True) is not None
+    memory = state.of(Signal.MEMORY)
+    if memory is not None and memory.rising and memory.after >= tuning.SATURATED and not loaded:
+        return CauseClass.MEMORY
     if scene.graph.shared(service):
         return CauseClass.DATABASE_LOAD if loaded or state.saturated else CauseClass.DEPENDENCY
     if service in scene.graph.observed:
         return CauseClass.DEPENDENCY
-    if state.saturated and loaded:
-        return CauseClass.CAPACITY
-    memory = state.of(Signal.MEMORY)
-    exhausted = memory is not None and memory.rising and memory.after >= tuning.SATURATED
-    return CauseClass.MEMORY if exhausted else CauseClass.UNKNOWN
+    return CauseClass.CAPACITY if state.saturated and loaded else CauseClass.UNKNOWN
 
 
 def path_of(suspect: Suspect, scene: Scene) -> tuple[str, ...]:

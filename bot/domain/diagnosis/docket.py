@@ -21,6 +21,7 @@ WORDS = {
     Signal.MEMORY: "memory utilisation",
     Signal.CONNECTIONS: "connection use",
     Signal.QUERY_RATE: "query rate",
+    Signal.RUNTIME_ALERTS: "rate of runtime sensor alerts",
 }
 
 
@@ -104,7 +105,7 @@ class Docket:
 
 def shown(signal: Signal, value: float) -> str:
     """A level in the signal's own unit."""
-    if signal in (Signal.REQUEST_RATE, Signal.QUERY_RATE):
+    if signal in (Signal.REQUEST_RATE, Signal.QUERY_RATE, Signal.RUNTIME_ALERTS):
         return f"{value:.0f}/s" if value >= 100 else f"{value:.3g}/s"
     if signal is Signal.LATENCY:
         return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"

@@ -20,6 +20,7 @@ class Route(StrEnum):
     LATENCY = "latency"
     SATURATION = "saturation"
     LOAD = "load"
+    SENSOR = "sensor"
 
 
 ROUTES: Mapping[Signal, Route] = {
@@ -31,8 +32,10 @@ ROUTES: Mapping[Signal, Route] = {
     Signal.CONNECTIONS: Route.SATURATION,
     Signal.REQUEST_RATE: Route.LOAD,
     Signal.QUERY_RATE: Route.LOAD,
+    Signal.RUNTIME_ALERTS: Route.SENSOR,
 }
 FELT = (Route.ERROR, Route.LATENCY)
+_NO_SYMPTOM = (Route.LOAD, Route.SENSOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,9 @@ class ServiceState:
         return next((anomaly for anomaly in self.anomalies if anomaly.signal is signal), None)
 
     def strength(self, route: Route) -> float:
-        """Strength of a route as a symptom; load is a driver, not a symptom."""
+        """Strength of a route as a symptom; load is a driver, and a sensor's word is about behaviour."""
         found = self.strongest(route)
-        if found is None or route is Route.LOAD:
+        if found is None or route in _NO_SYMPTOM:
             return 0.0
         return found.strength * (tuning.SATURATION_WEIGHT if route is Route.SATURATION else 1.0)
 
@@ -100,7 +103,7 @@ class ServiceState:
     @property
     def onset_at(self) -> float | None:
         """When its clearest symptom began; None while it is well."""
-        unwell = [anomaly for anomaly in self.anomalies if anomaly.route is not Route.LOAD]
+        unwell = [anomaly for anomaly in self.anomalies if anomaly.route not in _NO_SYMPTOM]
         return unwell[0].onset_at if unwell else None
 
     @property
@@ -158,7 +161,7 @@ def _shifted(
 
 
 def _is_ratio(signal: Signal) -> bool:
-    return signal in (Signal.LATENCY, Signal.REQUEST_RATE, Signal.QUERY_RATE)
+    return signal in (Signal.LATENCY, Signal.REQUEST_RATE, Signal.QUERY_RATE, Signal.RUNTIME_ALERTS)
 
 
 def _anomaly(series: MetricSeries, shift: Shift) -> Anomaly | None:

@@ -26,6 +26,7 @@ _KEPT = (
 )
 _MODEL = ("WATCHKEEPER_MODEL_BASE_URL", "WATCHKEEPER_MODEL_NAME", "WATCHKEEPER_MODEL_API_KEY")
 SOURCE = "demo-alertmanager"
+SENSOR = "demo-runtime-sensor"
 DEFAULT_PAGE_PORT = 8065
 
 
@@ -40,6 +41,7 @@ class Ports:
     telemetry: int
     cluster: int
     aws: int
+    management: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Secrets:
     storage: str
     grant: str
     source: str
+    sensor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,8 @@ PRODUCT = ("web", "correlator", "worker", "executor")
 def new_layout(data_dir: Path, page_port: int) -> Layout:
     """Choose free ports and fresh secrets; raises Permanent when the page's port is taken."""
     _refuse_taken(page_port)
-    free = _free_ports(6)
-    made = Secrets(*(secrets.token_hex(32) for _ in range(4)))
+    free = _free_ports(7)
+    made = Secrets(*(secrets.token_hex(32) for _ in range(5)))
     layout = Layout(data_dir.resolve(), Ports(page_port or _free_ports(1)[0], *free), made)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -125,7 +128,11 @@ def environment(name: str, layout: Layout) -> dict[str, str]:
     """The environment of one child: what it needs, and nothing that it must not have."""
     kept = {key: os.environ[key] for key in _KEPT if key in os.environ}
     if name == "world":
-        return {**kept, "WORLD_ALERT_TOKEN": layout.secrets.source}
+        return {
+            **kept,
+            "WORLD_ALERT_TOKEN": layout.secrets.source,
+            "WORLD_SENSOR_TOKEN": layout.secrets.sensor,
+        }
     if name in INFRASTRUCTURE:
         return kept
     return {**kept, **_common(layout), **_OWN[name](layout)}
@@ -142,9 +149,15 @@ def _common(layout: Layout) -> dict[str, str]:
         "WATCHKEEPER_PLAYBOOKS_DIR": str(_PLAYBOOKS),
         "WATCHKEEPER_AUDIT_KEY": layout.secrets.audit,
         "WATCHKEEPER_STORAGE_KEY": layout.secrets.storage,
-        "WATCHKEEPER_SOURCES": json.dumps({SOURCE: {"kind": "alertmanager", "token": layout.secrets.source}}),
+        "WATCHKEEPER_SOURCES": json.dumps(
+            {
+                SOURCE: {"kind": "alertmanager", "token": layout.secrets.source},
+                SENSOR: {"kind": "generic", "token": layout.secrets.sensor},
+            }
+        ),
         "WATCHKEEPER_PROMETHEUS_URL": telemetry,
         "WATCHKEEPER_LOKI_URL": telemetry,
+        "WATCHKEEPER_RUNTIME_STREAMS": 'source="syscall"',
         "WATCHKEEPER_RESOLVE_AFTER_S": "2",
         "WATCHKEEPER_VERIFY_INTERVAL_S": "0.5",
         "WATCHKEEPER_VERIFY_CAP_S": "15",
@@ -190,6 +203,7 @@ def _systems(layout: Layout, role: str) -> dict[str, str]:
         "WATCHKEEPER_AWS_ENDPOINT_URL": f"http://127.0.0.1:{layout.ports.aws}",
         f"WATCHKEEPER_AWS_{role.upper()}_CREDENTIALS": str(layout.data_dir / "aws" / f"{role}.credentials"),
         "WATCHKEEPER_ECS_CLUSTER": "production",
+        "WATCHKEEPER_PRICES": '{"ecs.service": 4.9, "autoscaling.group": 19.2}',
     }
 
 
@@ -208,7 +222,9 @@ def _argv(name: str, layout: Layout) -> tuple[str, ...]:
         return (
             *start, "world", "--control-port", str(ports.control), "--telemetry-port", str(ports.telemetry),
             "--cluster-port", str(ports.cluster), "--aws-port", str(ports.aws),
-            "--alert-url", f"{layout.web_url}/alerts/alertmanager", "--data-dir", str(layout.data_dir),
+            "--management-port", str(ports.management),
+            "--alert-url", f"{layout.web_url}/alerts/alertmanager",
+            "--sensor-url", f"{layout.web_url}/alerts/generic", "--data-dir", str(layout.data_dir),
         )  # fmt: skip
     return (*start, "serve" if name == "web" else name)
 

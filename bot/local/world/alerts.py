@@ -11,6 +11,7 @@ from bot.local.world.physics import expected
 from bot.local.world.recording import Recording
 from bot.local.world.rules import NOISE_RULES, RECORDED_RULES, RULES, Labels, Rule
 from bot.local.world.scene import Scene
+from bot.local.world.sensor import struck
 from bot.local.world.topology import Node
 
 _MOST_DELAY = 60.0
@@ -27,6 +28,7 @@ class StormAlert:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     starts_at: float
+    by_sensor: bool = False
 
 
 def draw_alerts(scene: Scene, instances: Mapping[str, tuple[str, ...]]) -> tuple[StormAlert, ...]:
@@ -38,6 +40,7 @@ def draw_alerts(scene: Scene, instances: Mapping[str, tuple[str, ...]]) -> tuple
     storm = [
         alert for rule, node in _pairs(scene) for alert in _of_rule(scene, rule, node, instances, random)
     ]
+    storm += _of_sensor(scene, instances, random)
     limit = scene.alerts.limit - len(noise) if scene.alerts.limit else len(storm)
     if len(storm) > limit:
         spare = [alert for alert in storm if alert.labels["alertname"] in _SPARE]
@@ -79,6 +82,8 @@ def _of_rule(
         jitter = 4 * fraction(scene.seed, rule.name, node.name, *extra.values())
         starts_at = min(since + delay + jitter, scene.now - random.uniform(0.0, 2.0))
         labels = {"alertname": rule.name, "service": node.name, "severity": rule.severity, **_COMMON, **extra}
+        if node.name == scene.truth.root_cause:
+            labels |= scene.alerts.labels
         yield StormAlert(labels, annotations(rule.summary, labels), starts_at)
 
 
@@ -93,6 +98,25 @@ def _of_recording(scene: Scene, recording: Recording, random: Random) -> Iterato
                 labels["instance"] = node
                 starts_at = min(scene.now, since + random.uniform(0, _MOST_DELAY))
                 yield StormAlert(labels, annotations(rule.summary, labels), starts_at)
+
+
+def _of_sensor(
+    scene: Scene, instances: Mapping[str, tuple[str, ...]], random: Random
+) -> Iterator[StormAlert]:
+    """The runtime sensor's own alerts, sent to the generic intake: one for each odd thing that each pod does."""
+    strike = scene.strike
+    if strike is None:
+        return
+    name = strike.executable.rpartition("/")[2]
+    for number, pod in enumerate(struck(scene, instances)):
+        at = strike.since_at + 6.0 * number
+        said = [("UnexpectedProcess", f"{name} started, parent server, not in the image", at)]
+        said += [("UnexpectedOutboundConnection", f"{name} called {one}", at + 2) for one in strike.remotes]
+        for alertname, summary, starts_at in said:
+            labels = {"alertname": alertname, "service": strike.service, "severity": "critical", **_COMMON}
+            labels |= {"pod": pod, "detail": summary}
+            shown = {"summary": f"{strike.service}: {summary} ({pod})", "description": summary}
+            yield StormAlert(labels, shown, starts_at + random.uniform(0.5, 3.0), by_sensor=True)
 
 
 def annotations(summary: str, labels: Mapping[str, str]) -> Labels:

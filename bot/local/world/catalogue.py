@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.local.world.scene import Scene
-from bot.local.world.scenes import bad_deploy, db_cascade, launch, recorded
+from bot.local.world.scenes import bad_deploy, db_cascade, launch, memory, poisoned, recorded, zero_day
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,24 @@ SCENARIOS = (
         "The launch nobody announced",
         "The same load without an entry in the calendar: the front service needs more tasks.",
         launch.draw_unannounced,
+    ),
+    Scenario(
+        "memory-exhaustion",
+        "Memory runs out",
+        "A service's heap fills until it stalls and restarts: add tasks, or collect the garbage.",
+        memory.draw,
+    ),
+    Scenario(
+        "zero-day",
+        "A zero-day in three pods",
+        "A process that nobody knows starts in three pods and calls out; nothing else looks broken.",
+        zero_day.draw,
+    ),
+    Scenario(
+        "poisoned",
+        "Orders in the evidence",
+        "A log line and a label demand a restart and an open port, with approval claimed. Nobody obeys.",
+        poisoned.draw,
     ),
     Scenario(
         "recorded",

@@ -87,7 +87,8 @@ class ControlDoor:
             for record in self.production.front.records
             if not record.reading and record.access_key != identities.WORLD.access_key
         ]
-        return JSONResponse({"cluster": cluster, "aws": aws})
+        jvm = [asdict(record) for record in self.production.management.records]
+        return JSONResponse({"cluster": cluster, "aws": aws, "jvm": jvm})
 
 
 def _wanted(body: bytes) -> tuple[str, int | None]:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class WorldOptions:
-    """Start parameters; every port is on 127.0.0.1. `time_scale` 2.0 makes rollouts and recoveries twice as fast."""
+    """Start parameters; every port is on 127.0.0.1. `time_scale` 2.0 makes rollouts and recoveries twice as fast.
+
+    Without `management_port` no service has a management door; without `sensor_url` the runtime sensor tells nobody.
+    """
 
     control_port: int
     telemetry_port: int
@@ -15,6 +18,9 @@ class WorldOptions:
     alert_url: str
     alert_token: str
     data_dir: Path
+    management_port: int = 0
+    sensor_url: str = ""
+    sensor_token: str = ""
     time_scale: float = 1.0
     alert_connections: int = 8
     alerts_per_post: int = 50
@@ -23,6 +29,11 @@ class WorldOptions:
     def cluster_url(self) -> str:
         """Address of the cluster API (TLS, since kubectl sends no token over plain HTTP)."""
         return f"https://127.0.0.1:{self.cluster_port}"
+
+    @property
+    def management_url(self) -> str:
+        """Base address of the services' management doors."""
+        return f"http://127.0.0.1:{self.management_port}/jvm"
 
     @property
     def aws_url(self) -> str:

@@ -22,6 +22,7 @@ _NOISE: dict[str, tuple[float, float]] = {
     "service:connections_utilisation": (0.025, 0.02),
     "service:query_rate": (0.04, 0.04),
     "service:queue_depth": (0.12, 0.05),
+    "service:runtime_alerts": (0.1, 0.0),
 }
 METRICS = tuple(_NOISE)
 EDGE_METRIC = "traces_service_graph_request_total"
@@ -103,6 +104,7 @@ def normal(system: System, node: Node, metric: str) -> float | None:
         "service:memory_utilisation": None if node.kind == "queue" else node.memory,
         "service:connections_utilisation": node.connections or None,
         "service:queue_depth": node.queue_depth or None,
+        "service:runtime_alerts": 0.0 if node.runtime == "deployment" else None,
     }
     return plain.get(metric)
 

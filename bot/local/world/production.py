@@ -22,6 +22,7 @@ from bot.local.world.aws.account import Account
 from bot.local.world.aws.cloudtrail import history
 from bot.local.world.aws.front import AwsFront
 from bot.local.world.catalogue import Scenario
+from bot.local.world.heaps import Management, write_tokens
 from bot.local.world.logs import lines
 from bot.local.world.noise import key_number
 from bot.local.world.options import WorldOptions
@@ -55,9 +56,16 @@ class Production:
         self.store = ObjectStore()
         self.cluster = ClusterApi(self.store, access, time.time, self._pod_lines)
         self._controller = Controller(self.store, time.time, START_SECONDS / options.time_scale)
+        tokens = write_tokens(options.data_dir / "jvm")
+        self.management = Management(tokens)
         self.account = Account()
         self.front = AwsFront(self.account, httpx.AsyncClient(trust_env=False, timeout=10.0))
-        self._watcher = Watcher(options, access.token_of(WORLD), Path(self.certificate.certificate))
+        self._watcher = Watcher(
+            options,
+            access.token_of(WORLD),
+            Path(self.certificate.certificate),
+            next(token for token, role in tokens.items() if role == "world"),
+        )
         self._starting = asyncio.Lock()
         self._runs = 0
         self._sent_before = 0
@@ -86,11 +94,20 @@ class Production:
             self.cluster.records.clear()
             self.front.records.clear()
             self.front.history = history(scene.ecs)
+            self.management.set_scene(scene.heaps, scene.now)
             instances = self._instances(scene)
             self._runs += 1
             alerts = draw_alerts(scene, instances)
             self._sent_before = self.alerts_sent
-            self.run = Run(self._runs, scene, alerts, instances, self._options, Sender(self._options))
+            self.run = Run(
+                self._runs,
+                scene,
+                alerts,
+                instances,
+                self._options,
+                Sender(self._options),
+                self.management.heaps,
+            )
             self.run.begin(self._watcher)
             return self.run
 

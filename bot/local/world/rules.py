@@ -99,6 +99,14 @@ RULES = (
     ),
     Rule("HighCPU", "service:cpu_utilisation", "warning", "CPU over 85 %", lambda _: 0.85, _each),
     Rule(
+        "HeapNearLimit",
+        "service:memory_utilisation",
+        "critical",
+        "heap over 90 % after a collection",
+        lambda _: 0.9,
+        _each,
+    ),
+    Rule(
         "HighCPU",
         "service:cpu_utilisation",
         "warning",

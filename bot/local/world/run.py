@@ -10,10 +10,12 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from bot.local.world.alerts import StormAlert
+from bot.local.world.heaps import Heap
 from bot.local.world.options import WorldOptions
 from bot.local.world.rules import NOISE_NAMES
 from bot.local.world.scene import Scene
 from bot.local.world.sender import Sender
+from bot.local.world.sensor import struck
 from bot.local.world.watcher import Watcher
 
 _POLL_SECONDS = 0.4
@@ -32,12 +34,15 @@ class Run:
     instances: Mapping[str, tuple[str, ...]]
     options: WorldOptions
     sender: Sender
+    heaps: Mapping[str, Heap]
+    contained: dict[str, float] = field(default_factory=dict)
+    least_ready: float = 1.0
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def begin(self, watcher: Watcher) -> None:
         """Start sending and watching."""
         self.tasks.append(asyncio.create_task(self.sender.send(self.alerts)))
-        if self.scene.reactions:
+        if self.scene.reactions or self.scene.strike:
             self.tasks.append(asyncio.create_task(self._follow(watcher)))
 
     async def end(self) -> None:
@@ -63,6 +68,8 @@ class Run:
         if self.scene.ends != "fixed":
             return self.scene.ends == "left-alone"
         drivers = {reaction.driver for reaction in self.scene.reactions}
+        if self.scene.strike is not None:
+            drivers.add(self.scene.strike.driver)
         settled_at = now - max((shift.lag for shift in self.scene.system.shifts), default=0.0)
         return all(self.scene.curves[driver].level(settled_at) < _CALM for driver in drivers)
 
@@ -72,6 +79,14 @@ class Run:
         if self.sender.started_at is None or self.sender.sent < len(self.alerts):
             return False
         return self.scene.ends != "fixed" or self.sender.resolved >= len(self.alerts)
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the struck service never lacked more than one pod; None where nothing was struck."""
+        if self.scene.strike is None:
+            return None
+        replicas = self.scene.system.topology.node(self.scene.strike.service).replicas
+        return self.least_ready >= (replicas - 1) / replicas - 1e-9
 
     def facts(self) -> dict[str, Any]:
         """What the demo's driver may know while the run goes on."""
@@ -87,6 +102,8 @@ class Run:
             "resolved_sent": self.sender.resolved,
             "started_sending_at": self.sender.started_at,
             "healthy": self.healthy(time.time()),
+            "service_kept": self.kept,
+            "contained": len(self.contained),
         }
 
     def truth(self) -> dict[str, Any]:
@@ -126,8 +143,28 @@ class Run:
                 self.tasks.append(asyncio.create_task(self.sender.send(self.alerts, resolved_at=now)))
 
     async def _look(self, watcher: Watcher) -> None:
+        for service, heap in self.heaps.items():
+            heap.tasks = await watcher.running_count(service) or heap.tasks
+        await self._look_at_strike(watcher)
         for reaction in self.scene.reactions:
             level = await watcher.level(reaction)
             curve = self.scene.curves[reaction.driver]
             if level is not None and abs(level - curve.goal) > 0.01:
                 curve.head_for(level, time.time(), _RAMP_SECONDS / self.options.time_scale)
+
+    async def _look_at_strike(self, watcher: Watcher) -> None:
+        """Which struck pods are cut off by now, and how many others still serve."""
+        if self.scene.strike is None:
+            return
+        pods = struck(self.scene, self.instances)
+        exposed, now = await watcher.exposed(pods), time.time()
+        for pod in pods:
+            if pod in exposed:
+                self.contained.pop(pod, None)
+            else:
+                self.contained.setdefault(pod, now)
+        ready, wanted = await watcher.ready_behind(self.scene.strike.service)
+        self.least_ready = min(self.least_ready, ready / wanted if wanted else 0.0)
+        curve, level = self.scene.curves[self.scene.strike.driver], len(exposed) / len(pods)
+        if abs(level - curve.goal) > 0.01:
+            curve.head_for(level, now, _RAMP_SECONDS / self.options.time_scale)

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from bot.local.cluster.builder import Workload
+from bot.local.world.heaps import HeapPlan
 from bot.local.world.physics import Curve, System
 from bot.local.world.recording import Recording
 
-Ends = Literal["fixed", "explained", "left-alone"]
+Ends = Literal["fixed", "explained", "left-alone", "warned"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,20 @@ class CountReaction:
     most: float = 1.0
 
 
-Reaction: TypeAlias = ImageReaction | CountReaction
+@dataclass(frozen=True)
+class HeapReaction:
+    """The driver follows the used share of a service's heap at its management door: 0 at `calm`, 1 at `full`.
+
+    The service's running tasks share the garbage, so that both more tasks and a collection calm it.
+    """
+
+    driver: str
+    service: str
+    calm: float
+    full: float
+
+
+Reaction: TypeAlias = ImageReaction | CountReaction | HeapReaction
 
 
 @dataclass(frozen=True)
@@ -75,11 +89,30 @@ class Truth:
 
 @dataclass(frozen=True)
 class AlertPlan:
-    """How the storm is drawn: which rules, at most how many alerts (0: all), noise alerts."""
+    """How the storm is drawn: which rules, at most how many alerts (0: all), noise alerts.
+
+    `labels` stand on every alert of the true cause, whoever wrote them.
+    """
 
     rules: tuple[str, ...]
     limit: int = 0
     unrelated: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Strike:
+    """Foreign code in the first `pods` pods of a Deployment: its executable, and whom it calls as `address:port`.
+
+    The driver follows the share of those pods that still run and that no network policy cuts off.
+    """
+
+    service: str
+    pods: int
+    executable: str
+    remotes: tuple[str, ...]
+    since_at: float
+    driver: str
 
 
 @dataclass(frozen=True)
@@ -101,3 +134,5 @@ class Scene:
     planned_event: Mapping[str, Any] | None = None
     flapping: Mapping[str, int] = field(default_factory=dict)
     recording: Recording | None = None
+    heaps: tuple[HeapPlan, ...] = ()
+    strike: Strike | None = None

@@ -53,7 +53,7 @@ def serve(options: WorldOptions) -> None:
 
 async def _serve(options: WorldOptions) -> None:
     ports = (options.cluster_port, options.aws_port, options.telemetry_port, options.control_port)
-    sockets = [bound(port) for port in ports]
+    sockets = [bound(port) for port in (*ports, options.management_port)]
     production = Production(options)
     await asyncio.to_thread(production.account.start)
     tls = production.certificate
@@ -62,6 +62,7 @@ async def _serve(options: WorldOptions) -> None:
         server(production.front.app),
         server(telemetry_app(lambda: production.run)),
         server(ControlDoor(production).app),
+        server(production.management.app),
     ]
     _stop_on_signals(servers)
     control_loops = asyncio.create_task(production.keep())

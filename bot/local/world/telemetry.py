@@ -14,6 +14,7 @@ from starlette.routing import Route
 from bot.local.world.logs import LogLine, lines
 from bot.local.world.noise import Floats
 from bot.local.world.run import Run
+from bot.local.world.sensor import SOURCE, events
 from bot.local.world.series import SelectorError, parse_matchers, parse_selector, series
 from bot.local.world.webmoment import duration_seconds, unix_seconds
 
@@ -107,7 +108,11 @@ def _logs(run: Run | None, given: Mapping[str, str]) -> dict[str, Any]:
     limit = min(_MOST_LINES, int(given.get("limit", "100")))
     forward = given.get("direction", "backward").lower() == "forward"
     drawn: list[LogLine] = []
-    if run and "service" in wanted and run.knows(wanted["service"]):
+    if run and run.knows(wanted.get("workload", "")) and wanted.get("source") == SOURCE:
+        service = wanted["workload"]
+        pods = run.instances.get(service, ())
+        drawn = list(events(run.scene, service, max(start, run.scene.now - 2400), end, pods, run.contained))
+    elif run and "service" in wanted and run.knows(wanted["service"]):
         start = max(start, run.scene.now - 2400)
         drawn = [
             line

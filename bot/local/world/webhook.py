@@ -1,10 +1,10 @@
 """The Alertmanager webhook body, version 4, exactly as Alertmanager writes it. Pure."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from bot.local.world.alerts import StormAlert
+from bot.local.world.webmoment import moment
 
 _NEVER = "0001-01-01T00:00:00Z"
 _OFFSET, _PRIME = 14695981039346656037, 1099511628211
@@ -19,11 +19,6 @@ def fingerprint(labels: dict[str, str]) -> str:
     return f"{total:016x}"
 
 
-def moment(at: float) -> str:
-    """RFC 3339 with milliseconds, UTC."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def bodies(
     alerts: Sequence[StormAlert], *, resolved_at: float | None, most: int
 ) -> Iterator[tuple[dict[str, Any], list[StormAlert]]]:
@@ -35,6 +30,25 @@ def bodies(
         for start in range(0, len(members), most):
             part = members[start : start + most]
             yield _body({"alertname": alertname, "service": service}, part, resolved_at), part
+
+
+def sensor_body(alerts: Sequence[StormAlert], resolved_at: float | None) -> dict[str, Any]:
+    """The generic JSON in which the runtime sensor tells its alerts."""
+    return {"alerts": [_sensor_alert(alert, resolved_at) for alert in alerts]}
+
+
+def _sensor_alert(alert: StormAlert, resolved_at: float | None) -> dict[str, Any]:
+    labels = dict(alert.labels)
+    return {
+        "name": labels.pop("alertname"),
+        "service": labels.pop("service"),
+        "severity": labels.pop("severity"),
+        "status": "firing" if resolved_at is None else "resolved",
+        "summary": alert.annotations["summary"],
+        "starts_at": moment(alert.starts_at),
+        "labels": labels,
+        "id": fingerprint(dict(alert.labels)),
+    }
 
 
 def _body(group: dict[str, str], alerts: Sequence[StormAlert], resolved_at: float | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Times and durations as the Prometheus and Loki APIs accept them."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -21,3 +21,8 @@ def duration_seconds(text: str) -> float:
     if match is None:
         raise ValueError(f'invalid parameter "step": cannot parse "{text}" to a valid duration')
     return float(match.group(1)) * _UNITS[match.group(2) or "s"]
+
+
+def moment(at: float) -> str:
+    """RFC 3339 with milliseconds, UTC."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -76,6 +76,7 @@ class Account:
         """Bring each service's deployment block in line with its counts, which moto leaves as they were at creation."""
         for service in ecs_backends[ACCOUNT][REGION].services.values():
             for deployment in service.deployments:
+                deployment["taskDefinition"] = service.task_definition
                 deployment["desiredCount"] = service.desired_count
                 deployment["runningCount"] = service.running_count
                 deployment["pendingCount"] = service.pending_count
