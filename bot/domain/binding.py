@@ -13,6 +13,7 @@ from bot.domain.catalogue import Action, Live, planned_step
 from bot.domain.errors import Refused
 from bot.domain.plan import ActionClass, PlannedStep, Target
 from bot.domain.playbook import MAIN_TARGET, Input, Playbook, PlaybookStep, Precondition
+from bot.domain.price import COST
 
 _WHOLE = re.compile(r"[0-9]{1,12}")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9/][A-Za-z0-9._:/@-]{0,254}")
@@ -96,7 +97,9 @@ def is_bound_from(playbook: Playbook, steps: Sequence[PlannedStep]) -> bool:
     left = list(steps)
     for step in playbook.steps:
         several = most.get(step.on, 1) > 1
-        wanted = [f"{step.id}_{number + 1}" for number in range(most.get(step.on, 1))] if several else [step.id]
+        wanted = (
+            [f"{step.id}_{number + 1}" for number in range(most.get(step.on, 1))] if several else [step.id]
+        )
         taken = 0
         while taken < len(wanted) and left and (left[0].id, left[0].action) == (wanted[taken], step.uses):
             left.pop(0)
@@ -204,7 +207,14 @@ def _radius(playbook: Playbook, main: Target, uses: Sequence[_Use]) -> dict[str,
     total: dict[str, int] = {}
     for use in uses:
         for unit, count in use.action.blast_radius(use.live, use.params).items():
+            if count < 0:
+                message = (
+                    f"{use.target.name}: what it would cost is unknown; give its price in WATCHKEEPER_PRICES."
+                )
+                raise Refused(message, rule="price")
             total[unit] = total.get(unit, 0) + count
+    if not total.get(COST):
+        total.pop(COST, None)  # A card does not say that nothing is spent.
     for unit, count in total.items():
         cap = playbook.blast_radius.get(unit, 0)
         if count > cap:

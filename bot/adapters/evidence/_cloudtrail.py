@@ -61,6 +61,30 @@ def count_history(records: Sequence[EcsRecord], service: str, desired: int) -> d
     return {}
 
 
+def revision_history(records: Sequence[EcsRecord], service: str, live: str) -> dict[str, str]:
+    """`previous_revision`, `deployed_at` and `previous_ran_s`, as far as the history explains the live revision."""
+    known = [
+        (record.at, record.task_definition)
+        for record in records
+        if record.service == service and record.task_definition and ":" in record.task_definition
+    ]
+    while len(known) > 1 and known[-1][1] == known[-2][1]:
+        known.pop()
+    if len(known) < 2 or known[-1][1] != live:
+        return {}
+    since, before = known[-1][0], known[-2][1]
+    began = since
+    for at, revision in reversed(known[:-1]):
+        if revision != before:
+            break
+        began = at
+    return {
+        "previous_revision": str(before),
+        "deployed_at": str(int(since)),
+        "previous_ran_s": str(int(since - began)),
+    }
+
+
 def _change(record: EcsRecord, kind: ChangeKind, title: str, before: str, after: str) -> Change:
     return Change(record.service, kind, record.at, title, before, after, actor=record.actor)
 
@@ -75,6 +99,8 @@ def _record(event: Mapping[str, Any]) -> EcsRecord | None:
     if detail.get("errorCode"):
         return None
     count, task = asked.get("desiredCount"), asked.get("taskDefinition")
+    if task and ":" not in task:
+        task = _answered_revision(detail) or task  # A family alone means its newest revision at that moment.
     return EcsRecord(
         service=_last(str(name)),
         cluster=_last(str(asked.get("cluster", "default"))),
@@ -83,6 +109,12 @@ def _record(event: Mapping[str, Any]) -> EcsRecord | None:
         count=count if type(count) is int else None,
         task_definition=_last(str(task)) if task else None,
     )
+
+
+def _answered_revision(detail: Mapping[str, Any]) -> str:
+    answer = detail.get("responseElements")
+    service = answer.get("service") if isinstance(answer, dict) else None
+    return str(service.get("taskDefinition", "")) if isinstance(service, dict) else ""
 
 
 def _last(name: str) -> str:

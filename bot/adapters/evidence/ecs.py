@@ -11,11 +11,18 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bot.adapters.evidence._cloudtrail import EcsRecord, changes_of, count_history, records_of
+from bot.adapters.evidence._cloudtrail import (
+    EcsRecord,
+    changes_of,
+    count_history,
+    records_of,
+    revision_history,
+)
 from bot.domain.catalogue import NAME
 from bot.domain.errors import Permanent, Retryable, WatchkeeperError
-from bot.domain.live_service import live_service
+from bot.domain.live_service import live_service, revision_of
 from bot.domain.plan import Target
+from bot.domain.price import unit_price
 from bot.domain.telemetry import Missing, Readings
 from bot.settings import Settings
 
@@ -38,10 +45,17 @@ class Ecs:
     name = "ecs"
     kinds: tuple[str, ...] = (_KIND,)
 
-    def __init__(self, ecs: "ECSClient", trail: "CloudTrailClient", cluster: str) -> None:
+    def __init__(
+        self,
+        ecs: "ECSClient",
+        trail: "CloudTrailClient",
+        cluster: str,
+        prices: Mapping[str, float] | None = None,
+    ) -> None:
         self._ecs = ecs
         self._trail = trail
         self._cluster = cluster
+        self._prices = prices or {}
 
     def find(self, kind: str, service: str) -> list[tuple[Target, Mapping[str, str]]]:
         """The ECS service of exactly that name; raises Retryable or Permanent when AWS cannot be read."""
@@ -53,9 +67,9 @@ class Ecs:
             if not named:
                 return []
             records = self._records()
+            return [self._found(one, records) for one in named]
         except (ClientError, BotoCoreError) as error:
             raise _failure(error) from error
-        return [self._found(one, records) for one in named]
 
     def declared(self, kind: str, role: str) -> list[tuple[Target, Mapping[str, str]]]:
         """The services of the cluster that carry the tag `watchkeeper-role`; raises like `find`."""
@@ -76,9 +90,9 @@ class Ecs:
                 if wanted in one.get("tags", [])
             ]
             records = self._records() if tagged else []
+            return [self._found(one, records) for one in tagged]
         except (ClientError, BotoCoreError) as error:
             raise _failure(error) from error
-        return [self._found(one, records) for one in tagged]
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Scalings and deployments of the services within the window."""
@@ -91,8 +105,24 @@ class Ecs:
 
     def _found(self, service: Any, records: Sequence[EcsRecord]) -> tuple[Target, Mapping[str, str]]:
         name, desired = service["serviceName"], int(service["desiredCount"])
-        live = {**live_service(service), **count_history(records, name, desired)}
+        plain = live_service(service, unit_price(self._prices, _KIND, name))
+        revisions = revision_history(records, name, plain["revision"])
+        live = {
+            **plain,
+            **count_history(records, name, desired),
+            **(revisions or self._registered_before(plain["revision"])),
+        }
         return Target(_KIND, name, self._cluster, live["uid"], name), live
+
+    def _registered_before(self, revision: str) -> dict[str, str]:
+        """The newest older active revision of the family: what no record explains has at least been registered."""
+        family, _, number = revision.rpartition(":")
+        answer = self._ecs.list_task_definitions(
+            familyPrefix=family, status="ACTIVE", sort="DESC", maxResults=_AT_ONCE
+        )
+        names = [revision_of(arn).rpartition(":") for arn in answer["taskDefinitionArns"]]
+        older = [int(one) for stem, _, one in names if stem == family and int(one) < int(number)]
+        return {"previous_revision": f"{family}:{max(older)}"} if older else {}
 
     def _records(self, *, end: float | None = None) -> list[EcsRecord]:
         events = [event for call in _CALLS for event in self._events(call, end)]
@@ -129,7 +159,7 @@ def build(settings: Settings) -> Ecs:
     except (BotoCoreError, ValueError) as error:
         message = f"AWS cannot be read with {path}: {error}"
         raise Permanent(message) from error
-    return Ecs(ecs, trail, settings.ecs_cluster)
+    return Ecs(ecs, trail, settings.ecs_cluster, settings.prices)
 
 
 def _session(credentials: Path) -> tuple[boto3.Session, Config]:

@@ -1,5 +1,7 @@
 """What all AWS surfaces share: clients from one file of keys with one attempt and bounded waiting, and our errors."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,28 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
+    ParamValidationError,
     ProxyConnectionError,
 )
 
-from bot.domain.errors import Permanent, Refused, Retryable, Undecided, WatchkeeperError
+from bot.domain.catalogue import Action
+from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided, WatchkeeperError
+from bot.domain.plan import PlannedStep, Target
 from bot.settings import Settings
 
 _NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError, NoCredentialsError)
 _FORBIDDEN = {"AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "InvalidClientTokenId"}
-_BUSY = {"ThrottlingException", "Throttling", "TooManyRequestsException"}
+_EXPIRED = {"ExpiredTokenException", "ExpiredToken", "RequestExpired"}
+# The provider's word that it did nothing and may be asked again.
+_BUSY = {
+    "ThrottlingException",
+    "Throttling",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "TooManyUpdates",
+    "ScalingActivityInProgress",
+}
+_CHANGED = {"PreconditionFailedException", "ConflictException", "ResourceConflictException"}
 
 
 class Clients:
@@ -49,7 +64,7 @@ class Clients:
 
 def build_clients(settings: Settings) -> Clients:
     """The clients that the settings describe; raises Permanent naming what is missing."""
-    settings.require("executor", ["aws_executor_credentials", "aws_region", "ecs_cluster"])
+    settings.require("executor", ["aws_executor_credentials", "aws_region"])
     path = settings.aws_executor_credentials
     if path is None or not path.is_file():
         message = (
@@ -63,12 +78,43 @@ def build_clients(settings: Settings) -> Clients:
         raise Permanent(message) from error
 
 
+@contextmanager
+def calling(*, writes: bool) -> Iterator[None]:
+    """Around calls to AWS: their errors become ours."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise failure(error, writes=writes) from error
+
+
+def check_place(target: Target, region: str) -> None:
+    """Raise Refused for a target of another region than the executor's own."""
+    if target.scope != region:
+        message = f"{target.name} is in {target.scope}, not in the executor's region {region}"
+        raise Refused(message, rule="outside_region")
+
+
+def check_same(live: Mapping[str, str], target: Target) -> None:
+    """Raise Refused where the name now stands for something else than the plan was made for."""
+    if live["uid"] != target.uid:
+        message = f"{target.name} is not the one that the plan was made for"
+        raise Refused(message, rule="target_changed")
+
+
+def check_accepted(action: Action, live: Mapping[str, str], step: PlannedStep) -> None:
+    """Raise Refused where the action's own precondition fails: test servers take much that AWS would not."""
+    why = action.refuses(live, step.params)
+    if why:
+        message = f"{step.target.name}: {why}"
+        raise Refused(message, rule="action_refuses")
+
+
 def failure(error: ClientError | BotoCoreError, *, writes: bool) -> WatchkeeperError:
     """What an AWS error means; a write whose fate is unknown is Undecided."""
     if isinstance(error, ClientError):
         return _answered(error, writes=writes)
     message = f"aws: {error}"
-    if isinstance(error, NoCredentialsError):
+    if isinstance(error, NoCredentialsError | ParamValidationError):
         return Permanent(message)
     if not writes or isinstance(error, _NEVER_SENT):
         return Retryable(message)
@@ -79,6 +125,10 @@ def _answered(error: ClientError, *, writes: bool) -> WatchkeeperError:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     message = f"aws: {error}"
+    if code in _EXPIRED:
+        return Refused(message, rule="expired_credentials")
+    if code in _CHANGED:
+        return Conflict(message)
     if code in _FORBIDDEN or status == 403:
         return Refused(message, rule="forbidden")
     if code in _BUSY or status == 429:

@@ -162,10 +162,8 @@ def key_of(target: Target) -> str:
 def effect_of(live: Mapping[str, str], call: Mapping[str, Any]) -> dict[str, str]:
     """The live fields that a recorded call changes; a partial one never becomes ready."""
     params = call["params"]
-    if "count" in params:
-        return {} if call["partial"] else {"desired_count": str(params["count"])}
     if "to_template" not in params:
-        return {}
+        return {} if call["partial"] else dict(action_of(call["action"]).sets(params))
     generation = str(int(live["generation"]) + 1)
     return {
         "template_hash": str(params["to_template"]),

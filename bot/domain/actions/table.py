@@ -6,11 +6,35 @@ fields are strings, and `uid` always is one) and ACTIONS.
 
 from collections.abc import Mapping
 
-from bot.domain.actions import database, ecs, forensics, kubernetes, kubernetes_autoscaler
+from bot.domain.actions import (
+    appconfig,
+    autoscaling,
+    database,
+    ec2,
+    ecs,
+    forensics,
+    kubernetes,
+    kubernetes_autoscaler,
+    lambda_alias,
+    load_balancing,
+    parameters,
+)
 from bot.domain.catalogue import Action
 from bot.domain.errors import Permanent
 
-_FAMILIES = (database, ecs, forensics, kubernetes, kubernetes_autoscaler)
+_FAMILIES = (
+    appconfig,
+    autoscaling,
+    database,
+    ec2,
+    ecs,
+    forensics,
+    kubernetes,
+    kubernetes_autoscaler,
+    lambda_alias,
+    load_balancing,
+    parameters,
+)
 
 ACTIONS: Mapping[str, Action] = {action.id: action for family in _FAMILIES for action in family.ACTIONS}
 LIVE_FIELDS: Mapping[str, frozenset[str]] = {

@@ -6,17 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 from moto.server import ThreadedMotoServer
 
-from bot.adapters.executors import aws
-from bot.adapters.executors._aws_call import Clients
 from bot.adapters.executors.kubectl import KubectlExecutor
 from bot.adapters.executors.scripted import ScriptedExecutor, key_of, save_world
 from bot.domain.actions.ecs import SET_DESIRED_COUNT
 from bot.domain.actions.kubernetes import ROLLOUT_UNDO
 from bot.domain.catalogue import Action, Live, Params, planned_step
-from bot.domain.live_service import live_service
 from bot.domain.plan import PlannedStep, Target
 from bot.ports import Executor
 from tests.contract.kube.cluster import GOOD, NAMESPACE, NEWER, Cluster
@@ -28,12 +24,21 @@ REGION = "eu-west-1"
 
 @dataclass(frozen=True)
 class Bench:
-    """One executor over one target. `wanted` gives the parameters of a change that is not live yet."""
+    """One executor over one target. `wanted` gives the parameters of a change that is not live yet.
+
+    `turn` is what the provider does by itself after a call, where the test server does not.
+    """
 
     executor: Executor
     target: Target
     action: Action
     wanted: Callable[[Live], Params]
+    turn: Callable[[], None] = lambda: None
+
+    def settled(self, step: PlannedStep, token: str) -> bool:
+        """Whether the effect is complete, after the provider's next turn."""
+        self.turn()
+        return self.executor.settled(step, token=token)
 
     def step(self) -> PlannedStep:
         """Bind the change to what is live now."""
@@ -94,18 +99,3 @@ def write_credentials(path: Path) -> Path:
     """A shared credentials file with made-up keys."""
     path.write_text("[default]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = example\n")
     return path
-
-
-def aws_bench(url: str, folder: Path) -> Bench:
-    """boto3 against the AWS test server with one ECS service of ten tasks."""
-    session = boto3.Session("x", "x", region_name=REGION)
-    ecs = session.client("ecs", endpoint_url=url)
-    cluster, name = f"c-{uuid.uuid4().hex[:6]}", "cart"
-    ecs.create_cluster(clusterName=cluster)
-    ecs.register_task_definition(
-        family="cart", containerDefinitions=[{"name": "app", "image": "cart:1", "memory": 64}]
-    )
-    made = ecs.create_service(cluster=cluster, serviceName=name, taskDefinition="cart", desiredCount=10)
-    client = Clients(write_credentials(folder / "credentials"), REGION, url)
-    target = Target("ecs.service", name, cluster, live_service(made["service"])["uid"], name)
-    return Bench(aws.AwsExecutor(client, cluster), target, SET_DESIRED_COUNT, count_for)

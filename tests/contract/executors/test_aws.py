@@ -9,21 +9,23 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    ParamValidationError,
     ReadTimeoutError,
 )
 
 from bot.adapters.executors import aws
 from bot.adapters.executors._aws_call import Clients, failure
-from bot.domain.errors import Permanent, Refused, Retryable, Undecided
+from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided
 from bot.settings import Settings
-from tests.contract.executors.bench import REGION, Bench, aws_bench, moto, write_credentials
+from tests.contract.executors.aws_scenes import ecs_count
+from tests.contract.executors.bench import REGION, Bench, moto, write_credentials
 from tests.contract.kube.simulated import free_port
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with moto() as url:
-        yield aws_bench(url, tmp_path_factory.mktemp("aws"))
+        yield ecs_count(url, tmp_path_factory.mktemp("aws"))
 
 
 def test_another_cluster_or_a_recreated_service_is_refused(bench: Bench) -> None:
@@ -40,7 +42,7 @@ def test_another_cluster_or_a_recreated_service_is_refused(bench: Bench) -> None
 
 def test_an_endpoint_that_is_away_was_never_reached(tmp_path: Path, bench: Bench) -> None:
     client = Clients(write_credentials(tmp_path / "c"), REGION, f"http://127.0.0.1:{free_port()}")
-    away = aws.AwsExecutor(client, bench.target.scope)
+    away = aws.AwsExecutor(client, Settings(aws_region=REGION, ecs_cluster=bench.target.scope))
     with pytest.raises(Retryable):
         away.read(bench.target)
 
@@ -58,6 +60,11 @@ def answered(code: str, status: int) -> ClientError:
         (answered("AccessDeniedException", 400), Refused, Refused),
         (answered("ThrottlingException", 400), Retryable, Retryable),
         (answered("ServiceNotFoundException", 400), Permanent, Permanent),
+        (answered("ExpiredTokenException", 400), Refused, Refused),
+        (answered("RequestExpired", 403), Refused, Refused),
+        (answered("PreconditionFailedException", 412), Conflict, Conflict),
+        (answered("ScalingActivityInProgress", 400), Retryable, Retryable),
+        (ParamValidationError(report="too long"), Permanent, Permanent),
         (answered("ServerException", 500), Undecided, Retryable),
         (ReadTimeoutError(endpoint_url="http://x"), Undecided, Retryable),
         (ConnectTimeoutError(endpoint_url="http://x"), Retryable, Retryable),

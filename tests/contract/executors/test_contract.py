@@ -7,13 +7,14 @@ import pytest
 
 from bot.domain.errors import Permanent, Refused
 from bot.domain.plan import PlannedStep
-from tests.contract.executors.bench import Bench, aws_bench, kubectl_bench, moto, scripted_bench
+from tests.contract.executors.aws_scenes import SCENES
+from tests.contract.executors.bench import Bench, kubectl_bench, moto, scripted_bench
 from tests.contract.kube.cluster import wait_until
 
 _BENCHES = [
     "scripted-deployment",
     "scripted-ecs",
-    "aws",
+    *(f"aws-{scene}" for scene in SCENES),
     "kubectl-simulated",
     pytest.param("kubectl-real", marks=pytest.mark.realk8s),
 ]
@@ -25,7 +26,7 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp(request.param)
     if kind == "aws":
         with moto() as url:
-            yield aws_bench(url, folder)
+            yield SCENES[flavour](url, folder)
     elif kind == "kubectl":
         yield kubectl_bench(request.getfixturevalue(f"{flavour}_cluster"))
     else:
@@ -43,17 +44,17 @@ def test_the_life_of_a_step(bench: Bench) -> None:
     assert {field: executor.read(step.target)[field] for field in step.expect} == dict(step.expect)
     assert not executor.settled(step, token="p:change:do")
     assert executor.call(step, token="p:change:do")
-    wait_until(lambda: executor.settled(step, token="p:change:do"))
+    wait_until(lambda: bench.settled(step, "p:change:do"))
     after = executor.read(step.target)
     assert set_fields(bench, step).items() <= after.items()
     assert after["uid"] == before["uid"]
     back = inverse(step)
     executor.dry_run(back)
     executor.call(back, token="p:change:undo")
-    wait_until(lambda: executor.settled(back, token="p:change:undo"))
+    wait_until(lambda: bench.settled(back, "p:change:undo"))
     restored = executor.read(step.target)
     for field in set_fields(bench, step):
-        assert restored[field] == before[field]
+        assert restored.get(field) == before.get(field)
 
 
 def test_what_is_not_the_catalogues_is_refused_and_changes_nothing(bench: Bench) -> None:
