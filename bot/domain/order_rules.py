@@ -86,16 +86,40 @@ def allowed_bounds(playbook: Playbook) -> dict[str, tuple[int, int]]:
     return found
 
 
-def unauthentic(row: OrderRow, signatures: Sequence[OrderSignature], key: bytes, tenant: str) -> Held | None:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An order with its signatures, and what they are checked with."""
+
+    row: OrderRow
+    signatures: Sequence[OrderSignature]
+    key: bytes
+    tenant: str
+
+
+def held_back(
+    order: Stored, plan: Plan, playbook: Playbook | None, incident: Incident, around: Around
+) -> Held | None:
+    """The first rule that keeps the order from starting this plan now, or None."""
+    return (
+        unauthentic(order)
+        or not_in_force(order.row, around)
+        or uncovered(order.row.order, plan, playbook)
+        or uncaused(order.row.order, playbook, incident)
+        or untimely(incident, plan, around)
+        or over_caps(order.row.order, around)
+    )
+
+
+def unauthentic(stored: Stored) -> Held | None:
     """Whether two people who did not draft it signed exactly these bytes; looks at no clock and no state."""
-    order = row.order
-    if not row.intact or order.tenant != tenant:
+    row, order = stored.row, stored.row.order
+    if not row.intact or order.tenant != stored.tenant:
         return Held("order_changed", f"the stored text of {order.id} is not what was signed")
     genuine = [
         one
-        for one in signatures
+        for one in stored.signatures
         if one.order_hash == row.hash
-        and signature_is_genuine(one, key)
+        and signature_is_genuine(one, stored.key)
         and one.signer
         and one.signer != order.drafter
         and order.created_ms - MAX_SKEW_MS <= one.signed_ms <= order.created_ms + SIGN_WITHIN_MS

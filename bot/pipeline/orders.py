@@ -8,24 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.domain import order_rules
 from bot.domain.canonical import digest
 from bot.domain.errors import Refused
 from bot.domain.event import TENANT_CHAIN, EventType, NewEvent
 from bot.domain.gate import freeze_scopes, grant_expiry_ms, intact, shows, sign_grant
 from bot.domain.incident import Incident
 from bot.domain.incident_fold import option_of
-from bot.domain.order_rules import (
-    BEFORE_FIX,
-    Around,
-    Held,
-    not_in_force,
-    over_caps,
-    tier_scopes,
-    unauthentic,
-    uncaused,
-    uncovered,
-    untimely,
-)
+from bot.domain.order_rules import BEFORE_FIX, Around, Held, Stored, tier_scopes
 from bot.domain.plan import Plan, PlanState
 from bot.domain.playbook import Playbook
 from bot.domain.records import Grant, MessageKind, PlanRow
@@ -126,14 +116,7 @@ def held_back(
     shown = option_of(incident, row.hash)
     if not intact(row, row.hash) or shown is None or not shows(shown.plan, row.hash):
         return Held("plan_changed", "the stored plan is not the one that was offered")
-    return (
-        unauthentic(order, tx.signatures(order.hash), means.grant_key, means.store.tenant)
-        or not_in_force(order, around)
-        or uncovered(order.order, plan, playbook)
-        or uncaused(order.order, playbook, incident)
-        or untimely(incident, plan, around)
-        or over_caps(order.order, around)
-    )
+    return order_rules.held_back(_stored(tx, means, order), plan, playbook, incident, around)
 
 
 def order_refusal(tx: Transaction, means: Means, grant: Grant, plan: Plan, *, resumed: bool) -> Held | None:
@@ -145,7 +128,7 @@ def order_refusal(tx: Transaction, means: Means, grant: Grant, plan: Plan, *, re
     if row is None or row.hash != grant.order_hash or grant.approver or grant.seconded_by:
         return Held("no_order", "the standing order that the grant names does not exist")
     playbook = playbook_of(means, plan)
-    held = unauthentic(row, tx.signatures(row.hash), means.grant_key, means.store.tenant) or uncovered(
+    held = order_rules.unauthentic(_stored(tx, means, row)) or order_rules.uncovered(
         row.order, plan, playbook
     )
     if held is not None or resumed:
@@ -156,7 +139,11 @@ def order_refusal(tx: Transaction, means: Means, grant: Grant, plan: Plan, *, re
         return Held("not_fired", "the incident's log does not say that the order started this plan")
     around = _around(tx, row, plan, means.clock.now())
     planned = Held("planned_event", f"planned event: {around.planned}") if around.planned else None
-    return not_in_force(row, around) or uncaused(row.order, playbook, incident) or planned
+    return (
+        order_rules.not_in_force(row, around)
+        or order_rules.uncaused(row.order, playbook, incident)
+        or planned
+    )
 
 
 def withdraw(tx: Transaction, plan: PlanRow, why: str, now: float) -> None:
@@ -172,6 +159,10 @@ def withdraw(tx: Transaction, plan: PlanRow, why: str, now: float) -> None:
 def playbook_of(means: Means, plan: Plan) -> Playbook | None:
     """The loaded playbook of a plan."""
     return next((book for book in means.playbooks.all() if book.id == plan.playbook), None)
+
+
+def _stored(tx: Transaction, means: Means, order: OrderRow) -> Stored:
+    return Stored(order, tx.signatures(order.hash), means.grant_key, means.store.tenant)
 
 
 def _around(tx: Transaction, order: OrderRow, plan: Plan, now: float) -> Around:
