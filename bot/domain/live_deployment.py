@@ -4,8 +4,10 @@ The live template is compared with each ReplicaSet's: the revision annotation la
 in which a changed Deployment would look untouched.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from bot.domain.actions.kubernetes import RESTARTED
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH = "pod-template-hash"
@@ -13,8 +15,18 @@ HASH = "pod-template-hash"
 _Obj = Mapping[str, Any]
 
 
-def live_deployment(deployment: _Obj, replica_sets: Sequence[_Obj]) -> dict[str, str]:
-    """The fields that `domain/actions` names for k8s.deployment; raises KeyError for an object that is none."""
+def live_deployment(
+    deployment: _Obj,
+    replica_sets: Sequence[_Obj],
+    *,
+    autoscalers: Sequence[_Obj] = (),
+    configs: Sequence[_Obj] = (),
+    unit_price: str = "0",
+) -> dict[str, str]:
+    """The fields that `domain/actions` names for k8s.deployment; raises KeyError for an object that is none.
+
+    `autoscalers` are those of the namespace, `configs` the ConfigMaps that `older_configs` names.
+    """
     meta, spec, status = deployment["metadata"], deployment["spec"], deployment.get("status", {})
     owned = owned_by(meta["uid"], replica_sets)
     current = next((one for one in owned if _template(one) == _template(deployment)), None)
@@ -30,10 +42,24 @@ def live_deployment(deployment: _Obj, replica_sets: Sequence[_Obj]) -> dict[str,
         "revision": str(revision_of(deployment)),
         "image": _image(deployment),
         "template_hash": template_hash_of(current) if current else "",
+        "config": ",".join(_config_names(deployment)),
+        "restarted_from": _annotations(spec["template"]).get(RESTARTED, "0"),
+        "paused": "1" if spec.get("paused") else "0",
+        "autoscaler": _autoscaler(meta["name"], autoscalers),
+        "unit_price": unit_price,
     }
+    live["rolling"] = "0" if _complete(live) else "1"
     if current is not None:
-        live.update(_previous(current, owned))
+        live.update(_previous(current, owned, configs))
     return live
+
+
+def older_configs(deployment: _Obj, replica_sets: Sequence[_Obj]) -> list[str]:
+    """Names of the ConfigMaps that the revision before the live one refers to."""
+    owned = owned_by(deployment["metadata"]["uid"], replica_sets)
+    current = next((one for one in owned if _template(one) == _template(deployment)), None)
+    newest = _newest_older(current, owned) if current else None
+    return _config_names(newest) if newest else []
 
 
 def owned_by(uid: str, replica_sets: Sequence[_Obj]) -> list[_Obj]:
@@ -57,16 +83,55 @@ def template_hash_of(replica_set: _Obj) -> str:
     return str(replica_set["metadata"].get("labels", {}).get(HASH, ""))
 
 
-def _previous(current: _Obj, owned: Sequence[_Obj]) -> dict[str, str]:
-    older = [one for one in owned if 0 < revision_of(one) < revision_of(current)]
-    if not older:
+def _previous(current: _Obj, owned: Sequence[_Obj], configs: Sequence[_Obj]) -> dict[str, str]:
+    newest = _newest_older(current, owned)
+    if newest is None:
         return {}
-    newest = max(older, key=revision_of)
+    names = _config_names(newest)
+    sound = {one["metadata"]["name"] for one in configs if one.get("immutable")}
     return {
         "previous_revision": str(revision_of(newest)),
         "previous_image": _image(newest),
         "previous_template_hash": template_hash_of(newest),
+        "previous_config": ",".join(names),
+        "previous_config_sound": "1" if sound.issuperset(names) else "0",
     }
+
+
+def _newest_older(current: _Obj, owned: Sequence[_Obj]) -> _Obj | None:
+    older = [one for one in owned if 0 < revision_of(one) < revision_of(current)]
+    return max(older, key=revision_of) if older else None
+
+
+def _autoscaler(name: str, autoscalers: Sequence[_Obj]) -> str:
+    """The autoscaler of the Deployment; an empty string where it has none."""
+    wanted = {"kind": "Deployment", "name": name}
+    found = [one for one in autoscalers if wanted.items() <= one["spec"].get("scaleTargetRef", {}).items()]
+    return str(found[0]["metadata"]["name"]) if found else ""
+
+
+def _complete(live: Mapping[str, str]) -> bool:
+    seen = int(live["observed_generation"]) >= int(live["generation"])
+    return seen and live["updated"] == live["total"] == live["replicas"]
+
+
+def _config_names(thing: _Obj) -> list[str]:
+    return sorted({str(name) for name in _config_references(thing["spec"]["template"]["spec"]) if name})
+
+
+def _config_references(pod: _Obj) -> Iterator[Any]:
+    for volume in pod.get("volumes") or ():
+        sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
+        yield from ((one.get("configMap") or {}).get("name") for one in sources)
+    for container in (*(pod.get("containers") or ()), *(pod.get("initContainers") or ())):
+        for one in container.get("envFrom") or ():
+            yield (one.get("configMapRef") or {}).get("name")
+        for one in container.get("env") or ():
+            yield ((one.get("valueFrom") or {}).get("configMapKeyRef") or {}).get("name")
+
+
+def _annotations(thing: _Obj) -> Mapping[str, str]:
+    return (thing.get("metadata") or {}).get("annotations") or {}
 
 
 def _image(thing: _Obj) -> str:

@@ -35,15 +35,25 @@ class KubectlRead:
     home: Path
     path: str
 
-    def items(self, kinds: str, selector: str) -> Sequence[Mapping[str, Any]]:
-        """Objects of the comma-separated kinds that the selector picks; raises Retryable or Permanent."""
-        text = self._run("get", kinds, f"--selector={selector}", "--output=json")
+    def items(self, kinds: str, selector: str = "") -> Sequence[Mapping[str, Any]]:
+        """Objects of the comma-separated kinds that the selector picks, or all; raises Retryable or Permanent."""
+        picked = [f"--selector={selector}"] if selector else []
+        text = self._run("get", kinds, *picked, "--output=json")
         try:
             items = json.loads(text)["items"]
         except (ValueError, KeyError, TypeError) as error:
             message = f"kubectl get {kinds} answered something that is no list of objects"
             raise Permanent(message) from error
         return list(items)
+
+    def named(self, kind: str, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """Those of the named objects that exist; raises like `items`."""
+        texts = [self._run("get", "--output=json", "--ignore-not-found", "--", f"{kind}/{n}") for n in names]
+        try:
+            return [json.loads(text) for text in texts if text.strip()]
+        except ValueError as error:
+            message = f"kubectl get {kind} answered something that is not JSON"
+            raise Permanent(message) from error
 
     def _run(self, *arguments: str) -> str:
         context = [f"--context={self.context}"] if self.context else []

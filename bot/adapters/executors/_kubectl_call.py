@@ -26,6 +26,8 @@ _FATE_UNKNOWN = ("EOF", "deadline exceeded", "Client.Timeout", "timed out", "res
 # Most commands print the server's reason in brackets; rollout undo wraps the bare message of the same error.
 _MISSING = ("(NotFound)", '" not found')
 _FORBIDDEN = ("(Forbidden)", " is forbidden: ", "(Unauthorized)", "must be logged in")
+# Of an object that breaks a rule kubectl prints no reason in brackets.
+_REJECTED = ("(Invalid)", "(BadRequest)", " is invalid: ", "The request is invalid", "(AlreadyExists)")
 _CONFLICTS = ("(Conflict)", "the object has been modified")
 
 
@@ -49,13 +51,13 @@ class KubectlCall:
             fixed.append(f"--context={self.context}")
         return [self.binary, *fixed, *body[:cut], *flags, *body[cut:]]
 
-    def run(self, command: Sequence[str], *flags: str, writes: bool = False) -> str:
+    def run(self, command: Sequence[str], *flags: str, stdin: str = "", writes: bool = False) -> str:
         """Standard output; raises Retryable, Permanent, Refused, Conflict, or Undecided where `writes`."""
         try:
             done = subprocess.run(
                 self.argv(command, *flags),
                 env={"PATH": self.path, "HOME": str(self.home)},
-                stdin=subprocess.DEVNULL,
+                input=stdin.encode(),
                 capture_output=True,
                 timeout=PROCESS_TIMEOUT_S,
                 check=False,
@@ -80,6 +82,23 @@ class KubectlCall:
             message = f"kubectl get {what} answered something that is not JSON"
             raise Permanent(message) from error
 
+    def items(self, what: str, *flags: str) -> list[Any]:
+        """All objects of a type; `what` may name several with commas."""
+        return list(self.get(what, *flags)["items"])
+
+    def named(self, kind: str, names: Sequence[str]) -> list[Any]:
+        """Those of the named objects that exist."""
+        found = []
+        for name in names:
+            text = self.run(
+                (
+                    "kubectl", f"--namespace={self.namespace}", "get", "--output=json", "--ignore-not-found",
+                    "--", f"{kind}/{name}",
+                )
+            )  # fmt: skip
+            found += [json.loads(text)] if text.strip() else []
+        return found
+
     def inside(self, target: Target) -> None:
         """Raise Refused for a target outside the one namespace that this executor may touch."""
         if target.scope != self.namespace or not re.fullmatch(NAME, target.name):
@@ -94,7 +113,7 @@ def failure(stderr: str, *, writes: bool) -> WatchkeeperError:
     for marks, verdict in _VERDICTS:
         if any(mark in text for mark in marks):
             return verdict(text)
-    known = text.startswith("error:") or "(Invalid)" in text or "(BadRequest)" in text
+    known = text.startswith("error:") or any(mark in text for mark in _REJECTED)
     if known and not any(mark in text for mark in _FATE_UNKNOWN):
         return Permanent(f"kubectl: {text}")
     message = f"kubectl: {text}"

@@ -4,41 +4,52 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.adapters.executors._kubectl_call import KubectlCall, selector_of
-from bot.domain.actions.kubernetes import ROLLOUT_UNDO
+from bot.adapters.executors._kubectl_surface import KubectlSurface
+from bot.domain.actions.kubernetes import ROLLOUT_RESTART, ROLLOUT_UNDO, SCALE
 from bot.domain.catalogue import Action
 from bot.domain.errors import Refused
-from bot.domain.live_deployment import live_deployment, owned_by, revision_of, template_hash_of
+from bot.domain.live_deployment import (
+    live_deployment,
+    older_configs,
+    owned_by,
+    revision_of,
+    template_hash_of,
+)
 from bot.domain.plan import PlannedStep, Target
+from bot.domain.price import unit_price
 
 
-class Deployments:
+class Deployments(KubectlSurface):
     """`Surface` over Deployments."""
 
     kind = "k8s.deployment"
-    actions: Sequence[Action] = (ROLLOUT_UNDO,)
+    actions: Sequence[Action] = (ROLLOUT_UNDO, SCALE, ROLLOUT_RESTART)
 
-    def __init__(self, kubectl: KubectlCall) -> None:
-        self._kubectl = kubectl
+    def __init__(self, kubectl: KubectlCall, prices: Mapping[str, float]) -> None:
+        super().__init__(kubectl)
+        self._prices = prices
 
     def read(self, target: Target) -> Mapping[str, str]:
-        return live_deployment(*self._objects(target))
+        deployment, replica_sets = self._objects(target)
+        return live_deployment(
+            deployment,
+            replica_sets,
+            autoscalers=self._kubectl.items("horizontalpodautoscalers.v1.autoscaling"),
+            configs=self._kubectl.named("configmap", older_configs(deployment, replica_sets)),
+            unit_price=unit_price(self._prices, self.kind, target.name),
+        )
 
-    def dry_run(self, step: PlannedStep) -> None:
-        """Check what the server does not, then let it try the change."""
+    def check(self, step: PlannedStep) -> None:
         deployment, replica_sets = self._objects(step.target)
         if step.action == ROLLOUT_UNDO.id:
             _revision_stands(step, deployment, replica_sets)
-        self._kubectl.run(step.command, "--dry-run=server")
-
-    def call(self, step: PlannedStep, *, token: str) -> str:
-        return " ".join(self._kubectl.run(step.command, writes=True).split())[:200]
 
     def _objects(self, target: Target) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
         self._kubectl.inside(target)
         deployment = self._kubectl.get(f"deployment/{target.name}")
         selector = selector_of(deployment)
         flags = (f"--selector={selector}",) if selector else ()
-        return deployment, self._kubectl.get("replicasets", *flags)["items"]
+        return deployment, self._kubectl.items("replicasets", *flags)
 
 
 def _revision_stands(

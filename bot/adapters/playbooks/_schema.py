@@ -86,7 +86,7 @@ def _inputs() -> dict[str, Any]:
         ["type", "from"],
         {
             "type": {"enum": ["integer", "name", *TARGET_KINDS]},
-            "from": _text(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"),
+            "from": _text(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_-]*$"),
             "most": _whole(1, 10),
             "percent": _whole(1, 400),
             "min": _whole(0, 1_000_000),

@@ -10,9 +10,10 @@ from typing import Any
 
 from bot.local.cluster.deployments import REVISION, bare_template, revision_of
 from bot.local.cluster.events import record_event
-from bot.local.cluster.kinds import DEPLOYMENTS, PODS, REPLICASETS, Obj, rfc3339
+from bot.local.cluster.kinds import DEPLOYMENTS, PODS, REPLICASETS, Obj, rfc3339, unix
 from bot.local.cluster.pods import is_ready, new_pod, new_replica_set, started, was_seen_by_kubelet
 from bot.local.cluster.store import ObjectStore
+from bot.local.cluster.upkeep import claim_pods, count_budgets, hold_bounds, placed
 
 START_SECONDS = 0.4
 
@@ -37,6 +38,8 @@ class Controller:
             return
         self._settled_at, self._waiting = self._store.version, False
         now = self._now()
+        claim_pods(self._store)
+        hold_bounds(self._store)
         by_owner: dict[str, list[Obj]] = {}
         for kind in (REPLICASETS, PODS):
             for obj in self._store.peek(kind):
@@ -50,6 +53,7 @@ class Controller:
             for obj in self._store.peek(kind):
                 if _owner_uid(obj) not in alive:
                     self._store.delete(kind, obj["metadata"]["namespace"], obj["metadata"]["name"])
+        count_budgets(self._store)
 
     def _reconcile(self, deployment: Obj, by_owner: dict[str, list[Obj]], now: float) -> None:
         owned = by_owner.get(deployment["metadata"]["uid"], [])
@@ -122,13 +126,13 @@ class Controller:
         wanted = replica_set["spec"]["replicas"]
         live = list(pods)
         for _ in range(wanted - len(live)):
-            pod = new_pod(replica_set, next(self._serial), now)
+            pod = placed(self._store, new_pod(replica_set, next(self._serial), now))
             live.append(self._store.create(PODS, pod, rfc3339(now)))
             self._born[pod["metadata"]["name"]] = now
             record_event(
                 self._store, replica_set, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}", now
             )
-        surplus = sorted(live, key=is_ready)[: max(0, len(live) - wanted)]
+        surplus = sorted(live, key=_worth)[: max(0, len(live) - wanted)]
         for pod in surplus:
             self._store.delete(PODS, meta["namespace"], pod["metadata"]["name"])
             live.remove(pod)
@@ -228,6 +232,11 @@ def _share(value: Any, whole: int, rounded: Callable[[float], int]) -> int:
     if isinstance(value, str) and value.endswith("%"):
         return rounded(int(value[:-1]) * whole / 100)
     return int(value)
+
+
+def _worth(pod: Obj) -> tuple[bool, float]:
+    """What is surplus goes in this order: pods that are not ready, then the newest."""
+    return is_ready(pod), -unix(pod["metadata"]["creationTimestamp"])
 
 
 def _owner_uid(obj: Obj) -> str:

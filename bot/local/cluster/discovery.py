@@ -66,7 +66,11 @@ def _resources(group: str) -> Obj:
 def _subresources(kind: Kind) -> list[Obj]:
     blank = {"singularName": "", "namespaced": True}
     if kind.plural == "pods":
-        return [{"name": "pods/log", **blank, "kind": "Pod", "verbs": ["get"]}]
+        eviction = {"group": "policy", "version": "v1", "kind": "Eviction"}
+        return [
+            {"name": "pods/log", **blank, "kind": "Pod", "verbs": ["get"]},
+            {"name": "pods/eviction", **blank, **eviction, "verbs": ["create"]},
+        ]
     if kind.plural == "deployments":
         scale = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
         return [

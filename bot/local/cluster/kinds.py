@@ -35,13 +35,40 @@ class Kind:
 
 
 NAMESPACES = Kind("", "v1", "Namespace", "namespaces", namespaced=False, verbs=WRITE, short=("ns",))
-NODES = Kind("", "v1", "Node", "nodes", namespaced=False, verbs=READ, short=("no",))
+NODES = Kind("", "v1", "Node", "nodes", namespaced=False, verbs=WRITE, short=("no",))
 PODS = Kind("", "v1", "Pod", "pods", namespaced=True, verbs=WRITE, short=("po",))
 SERVICES = Kind("", "v1", "Service", "services", namespaced=True, verbs=WRITE, short=("svc",))
 EVENTS = Kind("", "v1", "Event", "events", namespaced=True, verbs=READ, short=("ev",))
 CONFIGMAPS = Kind("", "v1", "ConfigMap", "configmaps", namespaced=True, verbs=WRITE, short=("cm",))
 DEPLOYMENTS = Kind("apps", "v1", "Deployment", "deployments", namespaced=True, verbs=WRITE, short=("deploy",))
 REPLICASETS = Kind("apps", "v1", "ReplicaSet", "replicasets", namespaced=True, verbs=READ, short=("rs",))
+AUTOSCALERS = Kind(
+    "autoscaling",
+    "v1",
+    "HorizontalPodAutoscaler",
+    "horizontalpodautoscalers",
+    namespaced=True,
+    verbs=WRITE,
+    short=("hpa",),
+)
+POLICIES = Kind(
+    "networking.k8s.io",
+    "v1",
+    "NetworkPolicy",
+    "networkpolicies",
+    namespaced=True,
+    verbs=WRITE,
+    short=("netpol",),
+)
+BUDGETS = Kind(
+    "policy",
+    "v1",
+    "PodDisruptionBudget",
+    "poddisruptionbudgets",
+    namespaced=True,
+    verbs=WRITE,
+    short=("pdb",),
+)
 ACCESS_REVIEWS = Kind(
     "authorization.k8s.io",
     "v1",
@@ -60,10 +87,13 @@ KINDS = (
     CONFIGMAPS,
     DEPLOYMENTS,
     REPLICASETS,
+    AUTOSCALERS,
+    POLICIES,
+    BUDGETS,
     ACCESS_REVIEWS,
 )
-SUBRESOURCES = {("pods", "log"), ("deployments", "scale"), ("deployments", "status")}
-GROUPS = ("apps", "authorization.k8s.io")
+SUBRESOURCES = {("pods", "log"), ("pods", "eviction"), ("deployments", "scale"), ("deployments", "status")}
+GROUPS = ("apps", "authorization.k8s.io", "autoscaling", "networking.k8s.io", "policy")
 
 
 def rfc3339(at: float) -> str:

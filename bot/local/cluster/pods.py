@@ -31,7 +31,7 @@ def new_replica_set(deployment: Obj, revision: int, replicas: int, created_at: f
             },
             "creationTimestamp": rfc3339(created_at),
             "generation": 1,
-            "ownerReferences": [_owner(deployment)],
+            "ownerReferences": [owner_of(deployment)],
         },
         "spec": {
             "replicas": replicas,
@@ -55,7 +55,7 @@ def new_pod(replica_set: Obj, serial: int, created_at: float) -> Obj:
             "namespace": replica_set["metadata"]["namespace"],
             "labels": template["metadata"]["labels"],
             "creationTimestamp": rfc3339(created_at),
-            "ownerReferences": [_owner(replica_set)],
+            "ownerReferences": [owner_of(replica_set)],
         },
         "spec": {**template["spec"], "nodeName": NODE_NAMES[digest[6] % len(NODE_NAMES)]},
         "status": {
@@ -71,7 +71,8 @@ def new_pod(replica_set: Obj, serial: int, created_at: float) -> Obj:
     }
 
 
-def _owner(owner: Obj) -> dict[str, Any]:
+def owner_of(owner: Obj) -> dict[str, Any]:
+    """The owner reference to an object."""
     return {
         "apiVersion": "apps/v1",
         "kind": owner["kind"],

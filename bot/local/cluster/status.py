@@ -66,6 +66,19 @@ def conflict(kind: Kind, name: str) -> ApiError:
     return ApiError(409, "Conflict", message, _details(kind, name))
 
 
+def other_uid(kind: Kind, name: str, wanted: str) -> ApiError:
+    """The caller means an object that was recreated under its name."""
+    text = f'Invalid value: "{wanted}": field is immutable'
+    return invalid(kind.kind, kind.group, name, [("metadata.uid", "FieldValueInvalid", text)])
+
+
+def disrupted(name: str) -> ApiError:
+    """An eviction that a disruption budget does not allow now."""
+    message = "Cannot evict pod as it would violate the pod's disruption budget."
+    details = {"causes": [{"reason": "DisruptionBudget", "message": f"The disruption budget {name} says no"}]}
+    return ApiError(429, "TooManyRequests", message, details)
+
+
 def already_exists(kind: Kind, name: str) -> ApiError:
     """A create with a name that is taken."""
     return ApiError(409, "AlreadyExists", f'{kind.qualified} "{name}" already exists', _details(kind, name))

@@ -5,9 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.local.cluster import deployments
-from bot.local.cluster.kinds import DEPLOYMENTS, Obj, Target, rfc3339
+from bot.local.cluster.evictions import budget_status, selects
+from bot.local.cluster.kinds import BUDGETS, CONFIGMAPS, DEPLOYMENTS, PODS, Obj, Target, rfc3339
 from bot.local.cluster.patches import apply_patch
-from bot.local.cluster.status import already_exists, bad_request, conflict, method_not_allowed
+from bot.local.cluster.status import (
+    already_exists,
+    bad_request,
+    conflict,
+    disrupted,
+    invalid,
+    method_not_allowed,
+    other_uid,
+)
 from bot.local.cluster.store import ObjectStore
 
 # What a caller may not change through the main resource; the stored value wins, as on the real server.
@@ -28,6 +37,8 @@ def write(store: ObjectStore, now: float, method: str, call: Call) -> tuple[int,
     """Carry out the call (or only answer it, for a dry run); returns status code and body."""
     if method == "POST" and not call.target.name:
         return 201, _create(store, now, call)
+    if method == "POST" and call.target.subresource == "eviction":
+        return 201, _evict(store, call)
     if method == "DELETE" and call.target.name and not call.target.subresource:
         return 200, _delete(store, call)
     if method in {"PUT", "PATCH"} and call.target.name:
@@ -77,6 +88,21 @@ def _delete(store: ObjectStore, call: Call) -> Obj:
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
 
 
+def _evict(store: ObjectStore, call: Call) -> Obj:
+    target = call.target
+    pod = store.get(PODS, target.namespace, target.name)
+    pods = list(store.peek(PODS, target.namespace))
+    for budget in store.peek(BUDGETS, target.namespace):
+        if (
+            selects(budget["spec"].get("selector"), pod)
+            and budget_status(budget, pods)["disruptionsAllowed"] < 1
+        ):
+            raise disrupted(budget["metadata"]["name"])
+    if not call.dry_run:
+        store.delete(PODS, target.namespace, target.name)
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+
+
 def _update(store: ObjectStore, method: str, call: Call) -> Obj:
     target = call.target
     old = store.get(target.kind, target.namespace, target.name)
@@ -86,6 +112,8 @@ def _update(store: ObjectStore, method: str, call: Call) -> Obj:
         if key in old["metadata"]:
             if key in {"name", "namespace"} and meta.get(key, old["metadata"][key]) != old["metadata"][key]:
                 raise bad_request(f"the {key} of the object does not match the {key} on the URL")
+            if key == "uid" and meta.get(key, old["metadata"][key]) != old["metadata"][key]:
+                raise other_uid(target.kind, target.name, str(meta[key]))
             meta[key] = old["metadata"][key]
     new["kind"], new["apiVersion"] = old["kind"], old["apiVersion"]
     if "status" in old:
@@ -93,7 +121,15 @@ def _update(store: ObjectStore, method: str, call: Call) -> Obj:
     if target.kind == DEPLOYMENTS:
         new = deployments.with_defaults(new)
         deployments.check(new, old)
+    if target.kind == CONFIGMAPS and old.get("immutable"):
+        _same_data(old, new)
     return _store(store, call, old, new)
+
+
+def _same_data(old: Obj, new: Obj) -> None:
+    if new.get("data") != old.get("data") or not new.get("immutable"):
+        text = "Forbidden: field is immutable when `immutable` is set"
+        raise invalid("ConfigMap", "", old["metadata"]["name"], [("data", "FieldValueForbidden", text)])
 
 
 def _rescale(store: ObjectStore, method: str, call: Call) -> Obj:

@@ -34,14 +34,14 @@ def test_a_revision_that_moved_is_refused(bench: Bench) -> None:
 
 def test_missing_permission_is_refused(cluster: Cluster, bench: Bench) -> None:
     reader, step = KubectlExecutor(cluster.call("reader")), bench.step()
-    before = reader.read(step.target)
+    before = bench.executor.read(step.target)
     with pytest.raises(Refused) as refused:
         reader.dry_run(step)
     assert refused.value.rule == "forbidden"
     with pytest.raises(Refused) as refused:
         reader.call(step, token="p:change:do")
     assert refused.value.rule == "forbidden"
-    assert reader.read(step.target) == before
+    assert bench.executor.read(step.target) == before
 
 
 def test_another_namespace_is_refused(bench: Bench) -> None:
@@ -72,6 +72,9 @@ def test_an_unreachable_server_was_never_reached(cluster: Cluster, bench: Bench)
         ('error: Patch "https://127.0.0.1:1/apis": context deadline exceeded', Undecided, Retryable),
         ("Unable to connect to the server: EOF", Undecided, Retryable),
         ("Error from server (InternalError): an error on the server", Undecided, Retryable),
+        ('The Deployment "x" is invalid: metadata.uid: Invalid value', Permanent, Permanent),
+        ("The request is invalid: the server rejected our request", Permanent, Permanent),
+        ('Error from server (AlreadyExists): networkpolicies "x" already exists', Permanent, Permanent),
         ("Error from server (TooManyRequests): busy", Retryable, Retryable),
         ("Warning: previously managed\nUnable to connect to the server: EOF", Undecided, Retryable),
     ],

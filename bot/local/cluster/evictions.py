@@ -1,0 +1,37 @@
+"""Disruption budgets and evictions, as the API server and its disruption controller treat them; pure on JSON."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from bot.local.cluster.kinds import Obj
+from bot.local.cluster.pods import is_ready
+
+
+def selects(selector: Obj | None, obj: Obj) -> bool:
+    """Whether a selector of equalities picks the object; an empty one picks nothing here."""
+    wanted = (selector or {}).get("matchLabels") or {}
+    return bool(wanted) and wanted.items() <= (obj["metadata"].get("labels") or {}).items()
+
+
+def budget_status(budget: Obj, pods: Iterable[Obj]) -> Obj:
+    """The status of a budget over the namespace's pods."""
+    spec = budget["spec"]
+    covered = [pod for pod in pods if selects(spec.get("selector"), pod)]
+    healthy, expected = sum(is_ready(pod) for pod in covered), len(covered)
+    if "minAvailable" in spec:
+        desired = _count(spec["minAvailable"], expected)
+    else:
+        desired = expected - _count(spec.get("maxUnavailable", 0), expected)
+    return {
+        "currentHealthy": healthy,
+        "desiredHealthy": desired,
+        "expectedPods": expected,
+        "disruptionsAllowed": max(0, healthy - desired),
+    }
+
+
+def _count(value: Any, whole: int) -> int:
+    if isinstance(value, str) and value.endswith("%"):
+        return math.ceil(int(value[:-1]) * whole / 100)
+    return int(value)
