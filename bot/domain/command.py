@@ -48,7 +48,8 @@ HELP_LINES: tuple[tuple[str, str], ...] = (
     ("note text", "add to the timeline"),
     ("tier observe|supervised|auto [service NAME]", "lower what runs by itself, or draft a standing order"),
     ("orders [revoke SO-1]", "standing orders: list them, end one"),
-    ("freeze / unfreeze [service NAME]", "stop or allow all changes"),
+    ("freeze [service NAME] [2h] [why]", "forbid changes, until lifted or for a time"),
+    ("unfreeze", "open the form that allows changes again; approver group only"),
 )
 _ALIASES = {
     "declare": CommandVerb.NEW,

@@ -41,7 +41,7 @@ def event_of(title: str, when: str, services: str, *, now: float) -> EventWords:
     if not name:
         message = "A planned event needs a title."
         raise ValueError(message)
-    starts_at, ends_at = _range(when.strip(), now)
+    starts_at, ends_at = time_range(when.strip(), now)
     if ends_at - starts_at > _LONGEST_S:
         message = "A planned event lasts at most 31 days."
         raise ValueError(message)
@@ -53,7 +53,8 @@ def event_of(title: str, when: str, services: str, *, now: float) -> EventWords:
     return EventWords(name[:150], starts_at, ends_at, names)
 
 
-def _range(when: str, now: float) -> tuple[float, float]:
+def time_range(when: str, now: float) -> tuple[float, float]:
+    """`09:00-23:00` of today (UTC), or two ISO times, in unix seconds; raises ValueError with a sentence."""
     clocks = _CLOCKS.match(when)
     if clocks is not None:
         return _today([int(part) for part in clocks.groups()], now)

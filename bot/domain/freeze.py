@@ -1,4 +1,4 @@
-"""A freeze window: no change of its scope starts between two moments; it ends by itself. The switch is in `scope`."""
+"""What forbids changes: a switch, until somebody lifts it, and a freeze window, which ends by itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,15 @@ from bot.domain.scope import scope_words
 
 LONGEST_S = 31 * 86_400.0
 MOST_REASON_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A switch that is on: its scope, who turned it and when, in unix seconds."""
+
+    scope: str
+    by: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

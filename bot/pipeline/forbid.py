@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bot.domain.actions.table import ACTIONS
 from bot.domain.plan import Plan, PlannedStep
-from bot.domain.scope import scope_words
+from bot.domain.scope import inert, scope_words
 from bot.ports import Transaction
 
 
@@ -15,9 +15,9 @@ def forbidden(tx: Transaction, scopes: Sequence[str], *, now: float, looks_only:
     """What is frozen among `scopes`, or None. A freeze window holds back changes only, a switch everything."""
     switch = tx.switched_on(scopes)
     if switch is not None:
-        return scope_words(switch)
+        return inert(scope_words(switch))
     window = None if looks_only else tx.frozen_by(scopes, now=now)
-    return window.words() if window else None
+    return inert(window.words()) if window else None
 
 
 def overtaken(tx: Transaction, plan: Plan, *, now: float) -> str:
@@ -29,7 +29,7 @@ def overtaken(tx: Transaction, plan: Plan, *, now: float) -> str:
     for event in tx.planned_events(start=now, end=now):
         touches = any(event.covers(service, now) for service in services)
         if touches and max(event.starts_at, event.entered_at) > made_at:
-            return event.title
+            return inert(event.title)
     return ""
 
 

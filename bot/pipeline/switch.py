@@ -21,6 +21,7 @@ class Switched(StrEnum):
     LIFTED = "lifted"
     NO_SUCH_INCIDENT = "no_such_incident"
     NO_SUCH_SCOPE = "no_such_scope"
+    OVER = "over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,9 @@ def switch(store: Store, scope: str, *, on: bool, by: str, now: float) -> Switch
 
 def switch_in(tx: Transaction, scope: str, *, on: bool, by: str, now: float) -> SwitchOutcome:
     """The same inside the caller's transaction."""
-    kind, _, name = scope.partition(":")
-    if scope != TENANT and (kind not in ("service", "action", "incident") or not name):
-        return SwitchOutcome(Switched.NO_SUCH_SCOPE)
-    row = _incident(tx, name) if kind == "incident" else None
-    if kind == "incident" and row is None:
-        return SwitchOutcome(Switched.NO_SUCH_INCIDENT)
-    stored = f"incident:{row.id}" if row else scope
+    stored, row = stored_scope(tx, scope)
+    if isinstance(stored, Switched):
+        return SwitchOutcome(stored)
     tx.set_switch(stored, on, by=by, at=now)
     at_ms = round(now * 1000)
     tx.append(
@@ -55,10 +52,21 @@ def switch_in(tx: Transaction, scope: str, *, on: bool, by: str, now: float) -> 
     return SwitchOutcome(Switched.SET if on else Switched.LIFTED, stored)
 
 
+def stored_scope(tx: Transaction, scope: str) -> tuple[str | Switched, IncidentRow | None]:
+    """The scope under the name that the gate asks for, with its incident, or why there is no such scope."""
+    kind, _, name = scope.partition(":")
+    if scope != TENANT and (kind not in ("service", "action", "incident") or not name):
+        return Switched.NO_SUCH_SCOPE, None
+    if kind != "incident":
+        return scope, None
+    row = _incident(tx, name)
+    return (f"incident:{row.id}", row) if row else (Switched.NO_SUCH_INCIDENT, None)
+
+
 def _incident(tx: Transaction, name: str) -> IncidentRow | None:
     number = name.upper().removeprefix("INC-")
     rows = tx.all_incidents(limit=_MOST_INCIDENTS)
-    return next((row for row in rows if number == str(row.number)), None)
+    return next((row for row in rows if number == str(row.number) or row.id == name), None)
 
 
 def _tell_incident(tx: Transaction, row: IncidentRow, *, on: bool, by: str, now: float) -> None:

@@ -190,6 +190,7 @@ class Filled:
             ),
             "steps": lambda tx: tx.steps(plan),
             "switched_on": lambda tx: tx.switched_on(["tenant"]) and HIT,
+            "switches_on": lambda tx: tx.switches_on(),
             "freezes": lambda tx: tx.freezes(after=0.0),
             "frozen_by": lambda tx: tx.frozen_by(["tenant"], now=NOW),
             "admitted": lambda tx: tx.admitted(plan) and HIT,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.domain.command import CommandVerb
 from bot.domain.event import TENANT_CHAIN, EventType
 from bot.domain.incident import IncidentState, Severity
 from bot.domain.plan import PlanState
@@ -107,12 +108,13 @@ async def test_stop_and_unfreeze(desk: Desk) -> None:
     await desk.slash("U0OUTSIDER", "unfreeze")
     assert "approver group" in desk.whisper()
     await desk.slash("U0ONCALL1", "unfreeze")
+    await desk.submit("U0ONCALL1", {"frozen": "switch|incident:inc-1"})
     desk.send()
     await desk.click("U0ONCALL1", desk.post("proposal"), "approve")
     assert desk.store.read(lambda tx: tx.grant(plan.hash)) is not None
 
 
-async def test_unfreeze_lifts_only_what_is_meant(desk: Desk) -> None:
+async def test_unfreeze_lifts_only_what_is_chosen_in_its_form(desk: Desk) -> None:
     desk.declare()
 
     def on(*scopes: str) -> list[str]:
@@ -122,20 +124,94 @@ async def test_unfreeze_lifts_only_what_is_meant(desk: Desk) -> None:
     await desk.slash("U0ONCALL1", "freeze service checkout")
     await desk.slash("U0ONCALL1", "stop")
     every = ("tenant", "service:checkout", "incident:inc-1")
-    for words, left in (
-        ("unfreeze checkout", every),
-        ("unfreeze INC-9", every),
-        ("unfreeze service checkout", ("tenant", "incident:inc-1")),
-        ("unfreeze", ("tenant",)),
-        ("unfreeze", ()),
+    assert tuple(on(*every)) == every
+    for words, meant, left in (
+        ("unfreeze service checkout", "switch|service:checkout", ("tenant", "incident:inc-1")),
+        ("unfreeze INC-1", "switch|incident:inc-1", ("tenant",)),
     ):
+        before = on(*every)
         await desk.slash("U0ONCALL1", words)
+        assert on(*every) == before, "the words alone lifted something"
+        (chosen,) = [
+            block["element"]["initial_option"]["value"]
+            for block in desk.chat.views[-1][1]["blocks"]
+            if block["type"] == "input"
+        ]
+        assert chosen == meant
+        await desk.submit("U0ONCALL1", {"frozen": chosen})
         assert tuple(on(*every)) == left, words
-    await desk.slash("U0ONCALL1", "stop")
+    assert "1 more freeze holds" in desk.whisper()
+
+
+async def test_no_words_of_anybody_lift_anything(desk: Desk) -> None:
+    desk.declare()
     await desk.slash("U0ONCALL1", "freeze")
-    await desk.slash("U0ONCALL1", "unfreeze INC-1")
-    assert "still holds" in desk.whisper()
-    assert on(*every) == ["tenant"]
+    await desk.slash("U0ONCALL1", "freeze 2h quarter end")
+    held = desk.store.read(lambda tx: (list(tx.switches_on()), list(tx.freezes(after=0))))
+    said = [
+        "unfreeze",
+        "unfreeze now",
+        "freeze off",
+        "approve unfreeze",
+        "stop --off",
+        "unfreeze tenant",
+        "lift",
+    ]
+    said += [f"{verb.value} unfreeze" for verb in CommandVerb] + [verb.value for verb in CommandVerb]
+    for words in said:
+        for who in ("U0ONCALL1", "U0OUTSIDER", "U0GUEST"):
+            await desk.mention(who, words, thread_ts=desk.post("card").ts)
+            await desk.slash(who, words)
+    left = desk.store.read(lambda tx: (list(tx.switches_on()), list(tx.freezes(after=0))))
+    assert {switch.scope for switch in left[0]} >= {switch.scope for switch in held[0]}
+    assert {window.id for window in left[1]} >= {window.id for window in held[1]}
+    assert [event.body for event in desk.events(EventType.FREEZE_LIFTED, TENANT_CHAIN)] == []
+
+
+async def test_only_an_approver_who_is_read_now_lifts_by_the_form(desk: Desk) -> None:
+    desk.declare()
+    await desk.slash("U0ONCALL1", "freeze 2h quarter end")
+    await desk.slash("U0ONCALL1", "unfreeze")
+    (window,) = desk.store.read(lambda tx: tx.freezes(after=0))
+    value = {"frozen": f"window|{window.id}"}
+    for who, words in (("U0OUTSIDER", "approver group"), ("U0GUEST", "Guests"), ("U0NOBODY", "who you are")):
+        await desk.submit(who, value)
+        assert words in desk.whisper()
+        assert desk.store.read(lambda tx: tx.freezes(after=desk.clock.now()))
+    for forged in ("window|nothing", "switch|tenant", "tenant", ""):
+        await desk.submit("U0ONCALL1", {"frozen": forged})
+        assert "lifted already" in desk.whisper()
+    await desk.submit("U0ONCALL1", value)
+    assert "The freeze window is lifted" in desk.whisper()
+    assert not desk.store.read(lambda tx: tx.freezes(after=desk.clock.now()))
+    (lifted,) = desk.events(EventType.FREEZE_LIFTED, TENANT_CHAIN)
+    assert lifted.body == {"id": window.id, "by": "U0ONCALL1"}
+
+
+async def test_a_freeze_for_a_time_refuses_approvals_and_ends_by_itself(desk: Desk) -> None:
+    desk.declare()
+    plan = desk.propose()
+    await desk.slash("U0ONCALL1", "freeze service orders-api 5m while the <!channel> sleeps")
+    (added,) = desk.events(EventType.FREEZE_ADDED, TENANT_CHAIN)
+    assert (added.body["scope"], added.body["reason"]) == (
+        "service:orders-api",
+        "while the <!channel> sleeps",
+    )
+    await desk.click("U0ONCALL1", desk.post("proposal"), "approve")
+    assert "while the" in desk.whisper()
+    assert "<!channel>" not in desk.whisper()
+    desk.clock.forward(301)
+    await desk.click("U0ONCALL1", desk.post("proposal"), "approve")
+    assert desk.store.read(lambda tx: tx.grant(plan.hash)) is not None
+
+
+async def test_a_freeze_of_an_incident_is_not_one_of_everything(desk: Desk) -> None:
+    desk.declare()
+    await desk.slash("U0ONCALL1", "freeze INC-1")
+    assert desk.store.read(lambda tx: [one.scope for one in tx.switches_on()]) == ["incident:inc-1"]
+    for words in ("freeze 0h", "freeze 9999d", "freeze 2026-09-21T00:00Z", "freeze INC-9"):
+        await desk.slash("U0ONCALL1", words)
+        assert not desk.store.read(lambda tx: tx.freezes(after=0)), words
 
 
 async def test_a_stranger_whose_mention_names_only_our_workspace_is_refused(desk: Desk) -> None:

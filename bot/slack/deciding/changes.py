@@ -1,7 +1,5 @@
 """What words and forms may change: incidents opened and closed, switches, planned events, notes. Each is one log event."""
 
-from collections.abc import Sequence
-
 from bot.blocks.answers import said
 from bot.blocks.text import channel_link, day_and_time, safe
 from bot.domain.canonical import digest
@@ -55,14 +53,8 @@ def stop_incident(tx: Transaction, incident: str, *, by: str, now: float) -> Dec
     switch_in(tx, f"incident:{row.number}", on=True, by=by, now=now)
     key = f"INC-{row.number}"
     return Decision(
-        "stop", said(f"Stopped: no further step of {key} starts. `unfreeze` there allows changes again.")
+        "stop", said(f"Stopped: no further step of {key} starts. `/incident unfreeze` allows changes again.")
     )
-
-
-def set_freeze(tx: Transaction, scopes: Sequence[str], *, on: bool, by: str, now: float) -> None:
-    """Turn switches, named as `pipeline.switch` names them."""
-    for scope in scopes:
-        switch_in(tx, scope, on=on, by=by, now=now)
 
 
 def add_event(tx: Transaction, words: EventWords, *, by: str, now: float) -> Decision:

@@ -17,13 +17,14 @@ from bot.blocks.ids import (
     REVIEW,
     STOP,
     UNDO,
+    UNFREEZE,
     modal_place_of,
     reference_of,
 )
 from bot.domain.command import Command, CommandVerb
 from bot.domain.gate import Verb
 from bot.ports import Transaction
-from bot.slack.deciding import forms, ordering, reviewing, words
+from bot.slack.deciding import forms, freezing, ordering, reviewing, words
 from bot.slack.deciding.changes import stop_incident
 from bot.slack.deciding.parts import DecidingParts, Decision, GateRequest, Request
 
@@ -99,4 +100,5 @@ _OTHERS: Mapping[str, _Decide] = {
     ORDER_REVIEW: ordering.signed,
     ORDER_REVOKE: ordering.revoked,
     PLANNED_EVENT: forms.planned_event,
+    UNFREEZE: freezing.lifted,
 }

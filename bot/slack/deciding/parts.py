@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.blocks.ids import modal_place_of
+from bot.blocks.ids import UNFREEZE, modal_place_of
 from bot.blocks.shape import Rendered
 from bot.domain.errors import WatchkeeperError
 from bot.domain.gate import Verb
@@ -123,7 +123,9 @@ def request_of(parts: DecidingParts, payload: Mapping[str, Any], received_at: fl
     except WatchkeeperError:
         identity = UNREADABLE
     try:
-        in_group: bool | None = person.user in parts.chat.group_members(parts.approver_group)
+        # What lifts a freeze is decided on a group that is read now.
+        fresh = payload.get("action") == UNFREEZE
+        in_group: bool | None = person.user in parts.chat.group_members(parts.approver_group, fresh=fresh)
     except WatchkeeperError:
         in_group = None
     return Request(person, identity, in_group, payload, received_at)

@@ -14,9 +14,8 @@ from bot.domain.event_words import USAGE, event_from
 from bot.domain.gate import Verb
 from bot.domain.incident import Incident, OptionView, Severity
 from bot.domain.records import IncidentRow
-from bot.pipeline.switch import TENANT
 from bot.ports import Chat, Transaction
-from bot.slack.deciding import changes, ordering, reviewing
+from bot.slack.deciding import changes, freezing, ordering, reviewing
 from bot.slack.deciding.parts import (
     DecidingParts,
     Decision,
@@ -86,45 +85,6 @@ def _event(parts: DecidingParts, tx: Transaction, request: Request, command: Com
     except ValueError as error:
         return Decision("event refused", said(safe(str(error) or USAGE, 300)))
     return changes.add_event(tx, words, by=person.user, now=now)
-
-
-def _freeze(parts: DecidingParts, tx: Transaction, request: Request, command: Command) -> Decision:
-    scope = _scope(command.rest)
-    changes.set_freeze(tx, [scope], on=True, by=request.person.user, now=parts.clock.now())
-    return Decision(
-        "freeze", said(f"Changes are frozen ({safe(scope, 120)}); nothing new starts, running plans stop.")
-    )
-
-
-def _unfreeze(parts: DecidingParts, tx: Transaction, request: Request, command: Command) -> Decision:
-    """Lift exactly one switch: the named one, else the stop of the incident that is meant, else that of everything."""
-    scope = _lifted(tx, request, command)
-    if not scope:
-        return Decision(
-            "unfreeze what",
-            said("Nothing was allowed. Say `unfreeze`, `unfreeze service NAME` or `unfreeze INC-7`."),
-        )
-    changes.set_freeze(tx, [scope], on=False, by=request.person.user, now=parts.clock.now())
-    still = " The freeze of everything still holds; `unfreeze` lifts it." if tx.switched_on([TENANT]) else ""
-    text = f"Changes are allowed again ({safe(scope, 120)}); each still needs its own approval.{still}"
-    return Decision("unfreeze", said(text))
-
-
-def _lifted(tx: Transaction, request: Request, command: Command) -> str:
-    if command.rest:
-        scope = _scope(command.rest)
-        return "" if scope == TENANT else scope
-    row = implied(tx, request.person, command.number)
-    if row is not None and (command.number or tx.switched_on([f"incident:{row.id}"])):
-        return f"incident:{row.number}"
-    return "" if command.number else TENANT
-
-
-def _scope(rest: str) -> str:
-    kind, _, name = rest.partition(" ")
-    if kind.lower() in ("service", "action") and name.strip():
-        return f"{kind.lower()}:{name.strip()[:100]}"
-    return TENANT
 
 
 def _status(
@@ -229,8 +189,8 @@ _GENERAL: Mapping[CommandVerb, _General] = {
     CommandVerb.HELP: _help,
     CommandVerb.NEW: _new,
     CommandVerb.EVENT: _event,
-    CommandVerb.FREEZE: _freeze,
-    CommandVerb.UNFREEZE: _unfreeze,
+    CommandVerb.FREEZE: freezing.freeze,
+    CommandVerb.UNFREEZE: freezing.unfreeze,
     CommandVerb.TIER: ordering.tier,
     CommandVerb.ORDERS: ordering.orders,
 }

@@ -7,7 +7,7 @@ from sqlalchemy import distinct, func, insert, select, text, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
-from bot.domain.freeze import FreezeWindow
+from bot.domain.freeze import FreezeWindow, Switch
 from bot.domain.plan import PlanState
 
 _freezes, _executions, _refusals, _plans = (
@@ -44,6 +44,15 @@ class GatingPart(Part):
         """The window that freezes one of `scopes` now; of several the one that ends last."""
         covering = [window for window in self.freezes(after=now) if window.covers(scopes, now)]
         return max(covering, key=lambda window: window.ends_at, default=None)
+
+    def switches_on(self) -> Sequence[Switch]:
+        """Every switch that is on, the oldest first."""
+        table = schema.switches
+        query = select(table).where(table.c.tenant == self._tenant, table.c.on.is_(True))
+        return [
+            Switch(row.scope, row.by, row.at)
+            for row in self._connection.execute(query.order_by(table.c.at, table.c.scope))
+        ]
 
     def lift_freeze(self, window_id: str, *, at: float) -> bool:
         """End a window now; False when it has ended already."""
