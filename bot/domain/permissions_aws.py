@@ -17,7 +17,7 @@ ROLE = "watchkeeper-executor"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`resources` are ARN patterns; `conditions` are {operator: {key: pattern}}. Fields: region account scope name."""
+    """`resources` are ARN patterns, `conditions` {operator: {key: pattern}}, both with the fields of `Place`."""
 
     resources: Sequence[str] = ANYTHING
     conditions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -25,23 +25,69 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the fields of a pattern stand for; the defaults are what a reader of the file must replace."""
+    """What the fields of a pattern stand for; the defaults are what a reader of the file must replace.
+
+    {first} is the part of the name before a colon, {uid_first} that of the uid before a slash.
+    """
 
     region: str = "REGION"
     account: str = "ACCOUNT"
     scope: str = "CLUSTER"
     name: str = "*"
+    uid: str = "*"
+
+    def filled(self, pattern: str) -> str:
+        """The pattern with its fields."""
+        return pattern.format(
+            region=self.region,
+            account=self.account,
+            scope=self.scope,
+            name=self.name,
+            first=self.name.partition(":")[0],
+            uid_first=self.uid.partition("/")[0],
+        )
 
 
 _REGIONAL = Scope(ANYTHING, {"StringEquals": {"aws:RequestedRegion": "{region}"}})
 _ECS_CLUSTER = {"ArnEquals": {"ecs:cluster": "arn:aws:ecs:{region}:{account}:cluster/{scope}"}}
 _ECS_SERVICE = Scope(("arn:aws:ecs:{region}:{account}:service/{scope}/{name}",), _ECS_CLUSTER)
+_FUNCTION = Scope(
+    tuple(f"arn:aws:lambda:{{region}}:{{account}}:function:{{first}}{version}" for version in ("", ":*"))
+)
+_PARAMETER = Scope(("arn:aws:ssm:{region}:{account}:parameter{name}",))
+_CONFIGURATION = Scope(
+    tuple(
+        f"arn:aws:appconfig:{{region}}:{{account}}:{resource}"
+        for resource in ("application/{uid_first}", "application/{uid_first}/*", "deploymentstrategy/*")
+    )
+)
+_OUR_TAGS = {"ForAllValues:StringLike": {"aws:TagKeys": "watchkeeper-*"}}
+_EC2 = "arn:aws:ec2:{region}:{account}"
 
 # What is not here cannot be limited to a resource in IAM, and is limited to the region.
 SCOPES: Mapping[str, Scope] = {
     "ecs:DescribeServices": _ECS_SERVICE,
     "ecs:UpdateService": _ECS_SERVICE,
     "ecs:ListServices": Scope(ANYTHING, _ECS_CLUSTER),
+    "lambda:GetAlias": _FUNCTION,
+    "lambda:GetFunctionConfiguration": _FUNCTION,
+    "lambda:UpdateAlias": _FUNCTION,
+    "ssm:GetParameterHistory": _PARAMETER,
+    "ssm:PutParameter": _PARAMETER,
+    "appconfig:GetDeployment": _CONFIGURATION,
+    "appconfig:GetDeploymentStrategy": _CONFIGURATION,
+    "appconfig:GetHostedConfigurationVersion": _CONFIGURATION,
+    "appconfig:ListDeployments": _CONFIGURATION,
+    "appconfig:StartDeployment": _CONFIGURATION,
+    "autoscaling:SetDesiredCapacity": Scope(
+        ("arn:aws:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{name}",)
+    ),
+    "elasticloadbalancing:ModifyRule": Scope(
+        ("arn:aws:elasticloadbalancing:{region}:{account}:listener-rule/{name}",)
+    ),
+    "ec2:ModifyInstanceAttribute": Scope((f"{_EC2}:instance/{{name}}", f"{_EC2}:security-group/*")),
+    "ec2:CreateSnapshot": Scope((f"{_EC2}:volume/{{name}}", "arn:aws:ec2:{region}::snapshot/*")),
+    "ec2:CreateTags": Scope((f"{_EC2}:instance/{{name}}", "arn:aws:ec2:{region}::snapshot/*"), _OUR_TAGS),
 }
 
 # Refused whatever else the identity is given: another policy on the same role must not open these doors.
@@ -90,7 +136,7 @@ def policy(permissions: Iterable[AwsPermission], place: Place, *, deny: Sequence
 
 
 def _statement(actions: Sequence[str], scope: Scope, place: Place) -> Json:
-    resources = [_filled(one, place) for one in scope.resources]
+    resources = [place.filled(one) for one in scope.resources]
     statement: dict[str, Json] = {
         "Effect": "Allow",
         "Action": list(actions),
@@ -98,14 +144,10 @@ def _statement(actions: Sequence[str], scope: Scope, place: Place) -> Json:
     }
     if scope.conditions:
         statement["Condition"] = {
-            operator: {key: _filled(value, place) for key, value in keys.items()}
+            operator: {key: place.filled(value) for key, value in keys.items()}
             for operator, keys in scope.conditions.items()
         }
     return statement
-
-
-def _filled(pattern: str, place: Place) -> str:
-    return pattern.format(region=place.region, account=place.account, scope=place.scope, name=place.name)
 
 
 def _assume_policy(place: Place) -> Json:

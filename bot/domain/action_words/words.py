@@ -1,0 +1,14 @@
+"""The shape of an action's words."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Plain sentences. `refuses` says when the action's own precondition refuses; empty where it has none."""
+
+    does: str
+    dry_run: str
+    read_back: str
+    risks: tuple[str, ...]
+    refuses: tuple[str, ...] = ()
