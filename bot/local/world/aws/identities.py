@@ -34,7 +34,12 @@ EXECUTOR = Identity(
     "demo-executor-not-a-secret",
     _may(permissions.EXECUTOR),
 )
-WORLD = Identity("production-observer", "AKIAOBSERVER00000001", "demo-observer-not-a-secret", frozenset())
+WORLD = Identity(
+    "production-observer",
+    "AKIAOBSERVER00000001",
+    "demo-observer-not-a-secret",
+    frozenset({"ecs:DescribeServices"}),
+)
 IDENTITIES = {identity.access_key: identity for identity in (READER, EXECUTOR, WORLD)}
 
 
