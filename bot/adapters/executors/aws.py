@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from bot.adapters.executors._aws_appconfig import Configurations
 from bot.adapters.executors._aws_autoscaling import ScalingGroups
 from bot.adapters.executors._aws_call import Clients, build_clients
+from bot.adapters.executors._aws_ec2 import Instances, Volumes
 from bot.adapters.executors._aws_ecs import EcsServices
 from bot.adapters.executors._aws_lambda import LambdaAliases
 from bot.adapters.executors._aws_load_balancing import ListenerRules
@@ -31,6 +32,9 @@ def _surfaces(clients: Clients, settings: Settings) -> Iterator[Surface]:
     if settings.ecs_cluster:
         yield EcsServices(clients.of("ecs"), settings.ecs_cluster, prices)
     yield Configurations(clients.of("appconfig"), region, settings.appconfig_strategy)
+    ec2 = clients.of("ec2")
+    yield Instances(ec2, region, settings.quarantine_groups, settings.protected_instances)
+    yield Volumes(ec2, region)
     yield LambdaAliases(clients.of("lambda"), region)
     yield ListenerRules(clients.of("elbv2"), region)
     yield Parameters(clients.of("ssm"), region)

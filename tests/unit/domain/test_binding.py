@@ -15,23 +15,9 @@ from bot.domain.errors import WatchkeeperError
 from bot.domain.plan import Target
 from bot.domain.playbook import Playbook
 from tests.gate_stage import LIVE, START, target
+from tests.unit.domain.sound import CONSTANTS, IDENTIFIERS, NAMES, NUMBERED, PREFIXES, SOUND
 
 PLAYBOOKS = {one.id: one for one in read_folder(Path(__file__).parents[3] / "playbooks")[0]}
-# Every word that the catalogue itself may put into a command, with its place for a value.
-CONSTANTS = {
-    "kubectl",
-    "rollout",
-    "undo",
-    "--",
-    "aws",
-    "ecs",
-    "update-service",
-    "forensics",
-    "collect",
-}
-NAMED = ("--namespace=", "deployment/", "--cluster=", "--service=")
-NUMBERED = ("--to-revision=", "--desired-count=", "--log-lines=")
-PREFIXES = (*NAMED, *NUMBERED)
 hostile = st.one_of(
     st.text(max_size=30),
     st.sampled_from(
@@ -56,7 +42,7 @@ def ecs(**live: str) -> dict[str, str]:
 
 def fields(kind: str) -> st.SearchStrategy[dict[str, str]]:
     """A sound object in which up to two fields are replaced or taken away."""
-    sound = LIVE if kind == "k8s.deployment" else ecs(desired_count="12", running_count="12")
+    sound = LIVE if kind == "k8s.deployment" else SOUND.get(kind, ecs(desired_count="12", running_count="12"))
     spoilt = st.dictionaries(st.sampled_from(sorted(LIVE_FIELDS[kind])), hostile | st.none(), max_size=2)
     return spoilt.map(
         lambda changed: {name: text for name, text in {**sound, **changed}.items() if text is not None}
@@ -69,10 +55,11 @@ def test_every_word_of_a_command_is_ours(data: st.DataObject, playbook: str) -> 
     book = PLAYBOOKS[playbook]
     kind = book.target.type
     live = data.draw(fields(kind))
-    name = data.draw(st.just("basket") | st.just("cart") | hostile)
+    name = data.draw(st.sampled_from(NAMES.get(kind, ["basket", "cart"])) | hostile)
     scope = data.draw(st.just("production") | st.just("staging") | hostile)
+    found = {item.name: [(Target(item.type, name, scope, "u-1", name), live)] for item in book.targets}
     try:
-        bound = bind(book, {"target": [(Target(kind, name, scope, "u-1", name), live)]}, now=START)
+        bound = bind(book, found, now=START)
     except WatchkeeperError:
         return
     event(f"{playbook} bound")
@@ -88,8 +75,10 @@ def allowed(word: str, inventory: set[str], book: Playbook) -> bool:
     prefix = next((prefix for prefix in PREFIXES if word.startswith(prefix)), "")
     value = word.removeprefix(prefix)
     if prefix in NUMBERED:
-        return re.fullmatch(r"[0-9]{1,7}", value) is not None and bounded(int(value))
-    return prefix in NAMED and value in inventory and re.fullmatch(NAME, value) is not None
+        number = value.removesuffix("s") if prefix == "--older-than=" else value
+        return re.fullmatch(r"-1|[0-9]{1,7}", number) is not None and bounded(int(number))
+    # The last word of some commands is the target's name alone, always behind `--`.
+    return value in inventory and any(re.fullmatch(form, value) for form in (NAME, *IDENTIFIERS))
 
 
 def bounded(number: int) -> bool:
@@ -174,4 +163,4 @@ def test_constants_are_those_of_the_catalogue() -> None:
             n: p.minimum if p.kind == "integer" else "1" for n, p in action.params.items()
         }
         for word in action_of(action.id).command(Target(action.target_kind, "n", "s", "u", "n"), params):
-            assert word in CONSTANTS or word.startswith(PREFIXES), word
+            assert word in {*CONSTANTS, "n"} or word.startswith(PREFIXES), word

@@ -10,7 +10,7 @@ from bot.domain.errors import Permanent
 from bot.domain.plan import Plan, Target
 from bot.domain.records import StepRow, StepState
 from bot.domain.undo import undo_plan
-from tests.unit.domain.test_binding import SOUND
+from tests.unit.domain.sound import SOUND
 from tests.unit.pipeline.execution_scene import START
 
 PLAYBOOKS = {one.id: one for one in read_folder(Path(__file__).parents[3] / "playbooks")[0]}
