@@ -60,6 +60,13 @@ def served(store: SqlStore) -> Iterator[int]:
     app = build_http(
         IntakePorts(SOURCES, PARSERS, commits, clock), HealthPorts(store, clock, (), "observe"), beside
     )
+    with hosted(app) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def hosted(app: Starlette) -> Iterator[int]:
+    """Serve any application from a thread of its own; gives the port."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind((HOST, 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
