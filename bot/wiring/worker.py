@@ -28,6 +28,7 @@ from bot.pipeline.propose import Proposed, propose
 from bot.pipeline.review import review
 from bot.ports import EvidenceSource, Inventory, Reasoner, Store, TopologySource
 from bot.settings import Settings, load
+from bot.wiring.inventories import looked_up
 from bot.wiring.parts import SystemClock, new_id
 
 BEAT_S = 5.0
@@ -67,7 +68,7 @@ def _store(settings: Settings) -> Store:
 def _around(store: Store, settings: Settings) -> Runtime:
     """Everything else that a job needs, which takes far longer to build than the store."""
     clusters = [kubernetes.build(settings)] if settings.kube_reader_config else []
-    accounts = [ecs.build(settings)] if settings.aws_reader_credentials else []
+    accounts = [ecs.build(settings)] if settings.aws_reader_credentials and settings.ecs_cluster else []
     metrics = [prometheus.build(settings)] if settings.prometheus_url else []
     logs = [loki.build(settings)] if settings.loki_url else []
     sensors = [falco.build(settings)] if settings.loki_url and settings.runtime_streams else []
@@ -75,21 +76,11 @@ def _around(store: Store, settings: Settings) -> Runtime:
         store=store,
         sources=[*metrics, *logs, *sensors, *clusters, *accounts],
         topology=service_graph.build(settings) if settings.prometheus_url else None,
-        inventories=[*clusters, *accounts, *_inventories(settings)],
+        inventories=[*clusters, *accounts, *looked_up(settings)],
         playbooks=yaml_files.build(settings).all(),
         reasoner=_reasoner(settings),
         settings=settings,
     )
-
-
-def _inventories(settings: Settings) -> list[Inventory]:
-    """Those that are no evidence too, by the settings that name what they read."""
-    names = []
-    if settings.aws_reader_credentials:
-        names += ["ec2"]
-    if settings.postgres_reader_dsns:
-        names.append("postgresql")
-    return [registry.module("evidence", name).build(settings) for name in names]
 
 
 def work_on(task_id: int) -> None:
