@@ -29,7 +29,10 @@ def _command(target: Target, params: Params) -> tuple[str, ...]:
         "modify-rule",
         f"--region={target.scope}",
         f"--rule={target.name}",
-        *(f"--weight={params[f'{place}_group']}={params[f'{place}_weight']}" for place in _PLACES),
+        f"--first-group={params['first_group']}",
+        f"--first-weight={params['first_weight']}",
+        f"--second-group={params['second_group']}",
+        f"--second-weight={params['second_weight']}",
     )
 
 

@@ -1,6 +1,9 @@
 """What the binding property draws from: the catalogue's words, and one sound live object of each kind."""
 
 from bot.domain.actions.ec2 import GROUP
+from bot.domain.actions.ecs import REVISION
+from bot.domain.actions.parameters import PARAMETER
+from bot.domain.live_rule import RULE
 
 # Every word that the catalogue itself may put into a command, with its place for a value.
 CONSTANTS = {
@@ -19,6 +22,18 @@ CONSTANTS = {
     "ec2",
     "modify-instance-attribute",
     "create-snapshot",
+    "appconfig",
+    "start-deployment",
+    "autoscaling",
+    "set-desired-capacity",
+    "--no-honor-cooldown",
+    "elbv2",
+    "modify-rule",
+    "lambda",
+    "update-alias",
+    "ssm",
+    "put-parameter",
+    "--overwrite",
 }
 NAMED = (
     "--namespace=",
@@ -31,6 +46,17 @@ NAMED = (
     "--instance-id=",
     "--groups=",
     "--volume-id=",
+    "--application=",
+    "--environment=",
+    "--configuration-profile=",
+    "--deployment-strategy-id=",
+    "--auto-scaling-group-name=",
+    "--rule=",
+    "--first-group=",
+    "--second-group=",
+    "--function-name=",
+    "--name=",
+    "--task-definition=",
 )
 NUMBERED = (
     "--to-revision=",
@@ -39,6 +65,12 @@ NUMBERED = (
     "--connection-limit=",
     "--older-than=",
     "--snapshot-number=",
+    "--configuration-version=",
+    "--desired-capacity=",
+    "--first-weight=",
+    "--second-weight=",
+    "--function-version=",
+    "--value-of-version=",
 )
 PREFIXES = (*NAMED, *NUMBERED)
 # One sound object of each kind beside the two that have their own helpers.
@@ -51,6 +83,45 @@ SOUND = {
         "interfaces": "1",
         "quarantine_group": "sg-0a1b2c3f",
         "protected": "false",
+    },
+    "appconfig.configuration": {
+        "uid": "u-1",
+        "state": "COMPLETE",
+        "version": "7",
+        "deployed_at": "1699999000",
+        "previous_version": "6",
+        "previous_ran_s": "86400",
+        "strategy": "abc1234",
+    },
+    "autoscaling.group": {
+        "uid": "u-1",
+        "capacity": "4",
+        "smallest": "2",
+        "largest": "12",
+        "in_service": "4",
+        "launching": "on",
+        "deleting": "no",
+        "unit_price": "19200",
+    },
+    "elbv2.rule": {
+        "uid": "u-1",
+        "groups": "2",
+        "first_group": "blue",
+        "first_weight": "90",
+        "first_healthy": "3",
+        "first_targets": "3",
+        "second_group": "green",
+        "second_weight": "10",
+        "second_healthy": "2",
+        "second_targets": "2",
+    },
+    "lambda.alias": {"uid": "u-1", "version": "7", "weighted": "no", "previous_version": "6"},
+    "ssm.parameter": {
+        "uid": "u-1",
+        "version": "7",
+        "type": "String",
+        "changed_at": "1699999000",
+        "previous_version": "6",
     },
     "ebs.volume": {
         "uid": "u-1",
@@ -75,6 +146,13 @@ SOUND = {
     },
 }
 # Names of the forms that a kind asks for; where a kind is not here, plain ones do.
-NAMES = {"ec2.instance": ["i-0a1b2c3d"], "ebs.volume": ["vol-0a1b2c3d"]}
+NAMES = {
+    "ec2.instance": ["i-0a1b2c3d"],
+    "ebs.volume": ["vol-0a1b2c3d"],
+    "appconfig.configuration": ["cart:production:flags"],
+    "elbv2.rule": ["app/cart/50dc6c495c0c9188/0467ef3c8400ae65/9683b2d02a6cabee"],
+    "lambda.alias": ["cart:live"],
+    "ssm.parameter": ["/cart/pool/size"],
+}
 # Identifiers that are no plain names.
-IDENTIFIERS = (rf"{GROUP}(,{GROUP})*",)
+IDENTIFIERS = (rf"{GROUP}(,{GROUP})*", REVISION, PARAMETER, RULE)

@@ -36,6 +36,11 @@ def ecs(**live: str) -> dict[str, str]:
         "task_definition": "td:1",
         "previous_count": "5",
         "scaled_at": str(int(START) - 300),
+        "unit_price": "4900",
+        "revision": "cart:8",
+        "previous_revision": "cart:7",
+        "deployed_at": str(int(START) - 300),
+        "previous_ran_s": "86400",
     }
     return {**plain, **live}
 
@@ -63,7 +68,7 @@ def test_every_word_of_a_command_is_ours(data: st.DataObject, playbook: str) -> 
     except WatchkeeperError:
         return
     event(f"{playbook} bound")
-    inventory = {name, scope, *live.values()}
+    inventory = {name, *name.split(":"), scope, *live.values()}
     for step in bound.steps:
         for word in (*step.command, *(step.undo_command or ())):
             assert allowed(word, inventory, book), word
@@ -111,6 +116,7 @@ def test_restore_and_scale_out_set_absolute_counts() -> None:
         now=START,
     )
     assert out.steps[0].params == {"count": 13}
+    assert out.blast_radius == {"services": 1, "tasks": 8, "cents_per_hour": 40}
 
 
 @pytest.mark.parametrize(
@@ -134,6 +140,20 @@ def test_restore_and_scale_out_set_absolute_counts() -> None:
         ("restore-ecs-count", {"scaled_at": ""}, "that the scale-up is recent"),
         ("restore-ecs-count", {"desired_count": "46"}, "it would touch 41 tasks, the playbook's cap is 40."),
         ("scale-out-ecs-service", {}, "count would be 75, the playbook allows 2 to 40."),
+        (
+            "scale-out-ecs-service",
+            {"desired_count": "8", "running_count": "8", "unit_price": "0"},
+            "what it would cost is unknown; give its price in WATCHKEEPER_PRICES.",
+        ),
+        (
+            "scale-out-ecs-service",
+            {"desired_count": "8", "running_count": "8", "unit_price": "41700"},
+            "it would touch 501 cents_per_hour, the playbook's cap is 500.",
+        ),
+        ("restore-task-definition", {"previous_ran_s": "599"}, "is known to have run for ten minutes"),
+        ("restore-task-definition", {"previous_ran_s": ""}, "is known to have run for ten minutes"),
+        ("restore-task-definition", {"previous_revision": "shop:7"}, "of another family"),
+        ("restore-task-definition", {"controller": "CODE_DEPLOY"}, "its deployments belong to CODE_DEPLOY"),
         ("scale-out-ecs-service", {"desired_count": "8"}, "that the running tasks are the desired ones"),
     ],
 )

@@ -42,8 +42,22 @@ def read_call(method: str, path: str, query: str, headers: Mapping[str, str], bo
         form |= dict(parse_qsl(body.decode(errors="replace")))
     if "Action" in form:
         return AwsCall(access_key, service, form["Action"], form, json_protocol=False)
-    action = _rest_action(method, path)
+    action = _lambda_action(method, path) if service == "lambda" else _rest_action(method, path)
     return AwsCall(access_key, service, action, {"path": path, **form}, json_protocol=False)
+
+
+def _lambda_action(method: str, path: str) -> str:
+    """Lambda speaks in paths: /2015-03-31/functions/NAME[/aliases[/ALIAS] | /versions | /configuration]."""
+    noun = "/".join(path.strip("/").split("/")[3:4])
+    one = len(path.strip("/").split("/")) > 4
+    reads = {
+        "aliases": "GetAlias" if one else "ListAliases",
+        "versions": "ListVersionsByFunction",
+        "configuration": "GetFunctionConfiguration",
+    }
+    if method == "GET":
+        return reads.get(noun, "GetFunction")
+    return f"{'Update' if method == 'PUT' else method.title()}{'Alias' if noun == 'aliases' else 'Function'}"
 
 
 def _rest_action(method: str, path: str) -> str:
