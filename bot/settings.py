@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     kube_executor_config: Path | None = None
     kube_context: str = ""
     kube_namespace: str = "default"
+    kube_protected_namespaces: tuple[str, ...] = ("kube-system", "kube-public", "kube-node-lease", "watchkeeper")
+    jvm_endpoints: Mapping[str, str] = Field(default_factory=dict)
     aws_region: str = ""
     aws_endpoint_url: str = ""
     aws_reader_credentials: Path | None = None
@@ -127,6 +129,17 @@ class Settings(BaseSettings):
     resolve_after_s: float = Field(default=300.0, ge=0)
     verify_interval_s: float = Field(default=2.0, gt=0)
     verify_cap_s: int = Field(default=0, ge=0)
+
+    stop_file: Path | None = None
+    operator_token: SecretStr | None = Field(default=None, min_length=20)
+    undo_max_age_s: float = Field(default=86_400.0, gt=0)
+    max_runs_per_action: int = Field(default=20, ge=1)
+    max_runs_per_service: int = Field(default=10, ge=1)
+    max_running_plans: int = Field(default=4, ge=1)
+    max_plan_targets: int = Field(default=10, ge=1)
+    max_replica_percent: int = Field(default=75, ge=0, le=100)
+    max_plan_cents_per_hour: int = Field(default=5000, ge=0)
+    max_open_proposals: int = Field(default=5, ge=1)
 
     @model_validator(mode="after")
     def _only_loopback_double(self) -> "Settings":

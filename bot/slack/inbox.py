@@ -12,7 +12,7 @@ from bot.blocks.answers import said
 from bot.blocks.shape import Rendered
 from bot.boundary import guarded
 from bot.domain.errors import Conflict, Permanent, Retryable, WatchkeeperError
-from bot.domain.gate import Click
+from bot.domain.gate import WARN_SKEW_S, Click
 from bot.domain.records import InboxRow
 from bot.pipeline.approve import approve
 from bot.pipeline.order_desk import sign
@@ -88,7 +88,9 @@ def _through_the_gate(parts: DecidingParts, row: InboxRow, request: Request, gat
         reason=gate.reason,
         typed_name=gate.typed_name,
         external=bool(request.payload.get("external", False)),
+        slack_at=float(request.payload.get("slack_at") or 0.0),
     )
+    _warn_of_skew(click)
     if gate.order:
         signed = sign(click, signing_of(parts))
         note = f"{signed.outcome.value} {signed.rule}".strip()
@@ -103,10 +105,17 @@ def _through_the_gate(parts: DecidingParts, row: InboxRow, request: Request, gat
         approver_group=parts.approver_group,
         home_team=parts.home_team,
         observe_only=parts.observe_only,
+        undo_max_age_s=parts.undo_max_age_s,
     )
     note = f"{outcome.outcome.value} {outcome.rule}".strip()
     parts.store.transact(lambda tx: tx.settle_inbox(row.id, note=note))
     return Decision(note, said(outcome.text))
+
+
+def _warn_of_skew(click: Click) -> None:
+    skew = abs(click.slack_at - click.at) if click.slack_at else 0.0
+    if skew > WARN_SKEW_S:
+        _log.warning("clock_skew", other="slack", seconds=round(skew))
 
 
 def _carry_out(parts: DecidingParts, person: Person, decision: Decision) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from slack_bolt.async_app import AsyncBoltRequest
+
+STAMP = "x-slack-request-timestamp"
 Body = Mapping[str, Any]
 Kept = tuple[str, str, dict[str, Any]]
 
@@ -39,12 +42,20 @@ def quiet_logger() -> logging.Logger:
     return logger
 
 
+def _signed_at(request: AsyncBoltRequest) -> dict[str, float]:
+    """The time that Slack signed, where HTTP mode has verified one; Socket Mode has none."""
+    stamps = request.headers.get(STAMP, [])
+    return {"slack_at": float(stamps[0])} if len(stamps) == 1 and stamps[0].isdigit() else {}
+
+
 def listener(ports: SlackPorts, keep: Callable[[Body], Kept]) -> Callable[..., Awaitable[None]]:
     """A listener for one kind of body: `keep` says what is recorded of it."""
 
-    async def record_and_ack(ack: Callable[[], Awaitable[Any]], body: Body) -> None:
+    async def record_and_ack(
+        ack: Callable[[], Awaitable[Any]], body: Body, request: AsyncBoltRequest
+    ) -> None:
         dedupe, kind, payload = keep(body)
-        await ports.record(dedupe, kind, payload)
+        await ports.record(dedupe, kind, {**payload, **_signed_at(request)})
         await ack()
         ports.poke()
 

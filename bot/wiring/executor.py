@@ -16,6 +16,7 @@ from bot.adapters.evidence import prometheus
 from bot.adapters.playbooks import yaml_files
 from bot.adapters.store.sql import open_store
 from bot.boundary import guarded
+from bot.domain.caps import Caps
 from bot.domain.errors import Permanent, Retryable
 from bot.pipeline.execute.stage import execute
 from bot.pipeline.execute.terms import Means, Measure
@@ -23,6 +24,7 @@ from bot.pipeline.orders import fire_orders
 from bot.ports import Executor
 from bot.settings import Settings
 from bot.wiring.parts import SystemClock, holder_name
+from bot.wiring.stop_file import stop_file
 
 _log = structlog.get_logger()
 
@@ -64,6 +66,8 @@ class Poller:
             self._pool.submit(self._work, plan_hash)
 
     def _fire(self) -> None:
+        if self._means.stopped() is not None:
+            return
         for firing in fire_orders(self._means):
             _log.info("standing_order", **asdict(firing))
 
@@ -97,7 +101,7 @@ def build(settings: Settings, stopping: threading.Event) -> Means:
     key = settings.grant_key
     return Means(
         store=open_store(settings),
-        executors={name: _executor(name, settings) for name in enabled(settings)} if acting else {},
+        executors=executors(settings) if acting else {},
         playbooks=yaml_files.build(settings),
         measure=_measure(settings) if acting else _nothing_measured,
         clock=SystemClock(),
@@ -106,6 +110,21 @@ def build(settings: Settings, stopping: threading.Event) -> Means:
         mode=settings.mode,
         holder=holder_name("executor"),
         verify_interval_s=settings.verify_interval_s,
+        caps=caps_of(settings),
+        undo_max_age_s=settings.undo_max_age_s,
+        stopped=stop_file(settings.stop_file),
+    )
+
+
+def caps_of(settings: Settings) -> Caps:
+    """The caps over all plans."""
+    return Caps(
+        per_action_hour=settings.max_runs_per_action,
+        per_service_hour=settings.max_runs_per_service,
+        running=settings.max_running_plans,
+        targets=settings.max_plan_targets,
+        replica_percent=settings.max_replica_percent,
+        cents_per_hour=settings.max_plan_cents_per_hour,
     )
 
 
@@ -119,6 +138,11 @@ def enabled(settings: Settings) -> tuple[str, ...]:
     if settings.postgres_executor_dsns:
         names.append("postgresql")
     return tuple(names)
+
+
+def executors(settings: Settings) -> dict[str, Executor]:
+    """Every enabled executor by name; raises Permanent naming what one lacks."""
+    return {name: _executor(name, settings) for name in enabled(settings)}
 
 
 def _executor(name: str, settings: Settings) -> Executor:

@@ -9,6 +9,7 @@ import structlog
 
 from bot.boundary import guarded
 from bot.domain.errors import Retryable
+from bot.domain.gate import WARN_SKEW_S
 from bot.pipeline.approve import expire_plans
 from bot.pipeline.order_desk import expire_orders
 from bot.pipeline.resolve import resolve_quiet
@@ -38,6 +39,7 @@ class Sweeper:
     resolve_after_s: float
     _again: dict[int, tuple[float, float]] = field(default_factory=dict)
     _tidied_at: float = 0.0
+    _compared_at: float = 0.0
 
     def start(self, stop: threading.Event) -> threading.Thread:
         """Sweep in a thread of its own until `stop` is set."""
@@ -58,6 +60,7 @@ class Sweeper:
         guarded("sweep orders", lambda: expire_orders(self.store, now=now))
         guarded("sweep incidents", partial(self._resolve, now))
         guarded("sweep work", partial(self._poke_late, now))
+        guarded("sweep clocks", partial(self._compare_clocks, now))
         guarded("sweep old rows", partial(self._tidy, now))
 
     def _resolve(self, now: float) -> None:
@@ -68,6 +71,15 @@ class Sweeper:
         if abs(now - self._tidied_at) >= TIDY_S:
             self.store.transact(lambda tx: tx.forget(before=now - KEPT_S, limit=_TIDIED_AT_ONCE))
             self._tidied_at = now
+
+    def _compare_clocks(self, now: float) -> None:
+        """Say once a minute that this host and the database disagree about the time; far apart, the gate denies."""
+        if abs(now - self._compared_at) < TIDY_S:
+            return
+        self._compared_at = now
+        known = self.store.read(lambda tx: tx.database_now())
+        if known is not None and abs(known - self.clock.now()) > WARN_SKEW_S:
+            _log.warning("clock_skew", other="database", seconds=round(abs(known - self.clock.now())))
 
     def _poke_late(self, now: float) -> None:
         overdue = now - OVERDUE_S

@@ -181,6 +181,7 @@ def _deciding(web: Web) -> DecidingParts:
         observe_only=web.settings.mode == "observe",
         new_id=new_id,
         playbooks=web.playbooks,
+        undo_max_age_s=web.settings.undo_max_age_s,
     )
 
 

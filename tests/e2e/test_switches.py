@@ -60,6 +60,29 @@ def test_a_switch_is_set_logged_and_lifted(store: SqlStore, tmp_path: Path, comm
     assert watchkeeper("audit", "verify", settings=minimum(tmp_path)).returncode == 0
 
 
+def test_a_freeze_with_a_time_is_entered_logged_and_lifted(store: SqlStore, tmp_path: Path) -> None:
+    done = watchkeeper(
+        "freeze", "service:checkout", "--for", "2h", "--reason", "quarter end", settings=minimum(tmp_path)
+    )
+    assert done.returncode == 0, done.stderr
+    assert "It ends by itself" in done.stdout
+    (window,) = store.read(lambda tx: tx.freezes(after=0.0))
+    assert (window.scope, window.reason, window.ends_at - window.starts_at) == (
+        "service:checkout", "quarter end", 7200.0,
+    )  # fmt: skip
+    assert store.read(lambda tx: tx.switched_on(["service:checkout"])) is None
+    kind, body = last_on_tenant_chain(store)
+    assert (kind, body["id"], body["reason"]) == (EventType.FREEZE_ADDED, window.id, "quarter end")
+
+    later = ("--from", "2126-12-24T18:00Z", "--until", "2126-12-27T06:00Z")
+    assert watchkeeper("freeze", *later, settings=minimum(tmp_path)).returncode == 0
+    assert len(store.read(lambda tx: tx.freezes(after=0.0))) == 2
+    off = watchkeeper("freeze", "service:checkout", "--off", settings=minimum(tmp_path))
+    assert "Lifted the freeze of service checkout" in off.stdout
+    assert store.read(lambda tx: tx.frozen_by(["service:checkout"], now=window.ends_at - 1)) is None
+    assert len(store.read(lambda tx: tx.freezes(after=window.ends_at))) == 1
+
+
 def test_stop_of_one_incident_reaches_its_switch_and_its_log(
     store: SqlStore, declared: str, tmp_path: Path
 ) -> None:
@@ -75,6 +98,12 @@ def test_stop_of_one_incident_reaches_its_switch_and_its_log(
         (("stop", "INC-9"), "there is no incident INC-9"),
         (("stop", "cluster:all"), "is no scope"),
         (("freeze", "service:"), "is no scope"),
+        (("freeze", "service:", "--for", "1h"), "is no scope"),
+        (("freeze", "INC-9", "--for", "1h"), "there is no incident INC-9"),
+        (("freeze", "--for", "soon"), "no length of time"),
+        (("freeze", "--for", "40d"), "at most 31 days"),
+        (("freeze", "--for", "1h", "--until", "2126-01-01T00:00Z"), "either how long"),
+        (("freeze", "--from", "2020-01-01T00:00Z", "--until", "2020-01-02T00:00Z"), "over already"),
         (("report", "INC-9"), "there is no incident INC-9"),
     ],
 )

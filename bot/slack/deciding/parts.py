@@ -7,7 +7,7 @@ from typing import Any
 from bot.blocks.ids import UNFREEZE, modal_place_of
 from bot.blocks.shape import Rendered
 from bot.domain.errors import WatchkeeperError
-from bot.domain.gate import Verb
+from bot.domain.gate import UNDO_MAX_AGE_S, Verb
 from bot.domain.identity import UNREADABLE, Identity, IdentityKind, identity_of
 from bot.domain.incident import Incident
 from bot.domain.playbook import Playbook
@@ -37,6 +37,7 @@ class DecidingParts:
     observe_only: bool
     new_id: Callable[[], str]
     playbooks: Sequence[Playbook] = ()
+    undo_max_age_s: float = UNDO_MAX_AGE_S
 
 
 @dataclass(frozen=True, slots=True)
