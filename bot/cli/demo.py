@@ -31,6 +31,9 @@ def demo(
     approve_as: Annotated[str, typer.Option(help="Who approves.")] = "oncall-1",
     reject_as: Annotated[str, typer.Option(help="Who rejects, instead of approving.")] = "",
     option: Annotated[str, typer.Option(help="Which option is decided on.")] = "A",
+    standing_order: Annotated[
+        bool, typer.Option("--standing-order", help="Sign an order first; then nobody clicks (bad-deploy).")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON line.")] = False,
     port: Annotated[int, typer.Option(help="Port of the page; 0 chooses a free one.")] = DEFAULT_PAGE_PORT,
     data_dir: Annotated[
@@ -47,7 +50,7 @@ def demo(
     if headless and not scenario:
         message = "--headless needs --scenario (bad-deploy, db-cascade, memory-exhaustion, zero-day, ...)"
         raise Permanent(message)
-    orders = Orders(scenario, seed, "" if reject_as else approve_as, reject_as, option)
+    orders = Orders(scenario, seed, "" if reject_as else approve_as, reject_as, option, standing_order)
     with contextlib.ExitStack() as stack:
         folder = _folder(data_dir, stack, headless=headless)
         layout = new_layout(folder, 0 if headless else port)

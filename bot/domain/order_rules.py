@@ -31,7 +31,7 @@ from bot.domain.standing_order import (
 
 MAX_SKEW_MS = 120_000
 SIGN_WITHIN_MS = 24 * 3_600_000
-MOST_SERVICES = 10
+MOST_SERVICES = 20
 MOST_RUNS_PER_HOUR = 10
 MOST_RUNS_PER_DAY = 50
 MOST_TEXT = 2900
@@ -228,7 +228,7 @@ def _step_uncovered(order: StandingOrder, step: PlannedStep) -> Held | None:
     action = ACTIONS.get(step.action)
     if action is None or action.klass is ActionClass.DESTRUCTIVE:
         return Held("class", f"step {step.id} is destructive or unknown")
-    if step.undo_params is None or (not action.read_only and not step.undo_command):
+    if step.undo_params is None or (not action.nothing_to_undo and not step.undo_command):
         return Held("irreversible", f"step {step.id} cannot be undone")
     target = step.target
     if target.service not in order.services or (order.targets and target_name(target) not in order.targets):

@@ -1,5 +1,6 @@
 """Plays a scenario from outside: starts it, watches Slack, clicks as people, and says how it ended."""
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 
 from bot.domain.errors import Permanent
 from bot.local.demo import reading
+from bot.local.demo.ordering import put_in_force, services_of
 from bot.local.demo.outside import Outside
 from bot.local.demo.reading import Card
 
@@ -29,6 +31,7 @@ class Orders:
     approve_as: str
     reject_as: str
     option: str = "A"
+    standing_order: bool = False
 
 
 @dataclass
@@ -44,6 +47,7 @@ class Played:
     verified: bool = False
     postmortem: str = ""
     warned: bool = False
+    order: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,8 @@ class Drive:
         self._until(self._outside.ready, "the product to be ready")
         self._before = self._look_around()
         self._say_first()
-        run = self._outside.start(self._orders.scenario, self._orders.seed)
+        seed = self._order_first()
+        run = self._outside.start(self._orders.scenario, seed)
         self._until(lambda: self._outside.scenario()["started_sending_at"], "the first alert")
         first_byte = float(self._outside.scenario()["started_sending_at"])
         self._watch_card(first_byte)
@@ -102,6 +107,15 @@ class Drive:
         )
         self._until(lambda: len(self._outside.private_answers("oncall-1")) > said, "the event to be noted")
 
+    def _order_first(self) -> int | None:
+        """Have the standing order signed before anything breaks, where one is wanted; the seed of the run."""
+        if not self._orders.standing_order:
+            return self._orders.seed
+        seed = self._orders.seed if self._orders.seed is not None else random.randrange(1, 10_000)
+        services = services_of(self._orders.scenario, seed)
+        self.played.order = put_in_force(self._outside, services, self._until)
+        return seed
+
     def _watch_card(self, first_byte: float) -> None:
         played = self.played
         first: Card = self._until(self._main_card, "the card")
@@ -130,6 +144,9 @@ class Drive:
             offered = self._proposal()
             self.played.proposal = offered[1]["text"] if offered else None
             return
+        if self.played.order is not None:
+            self._watch_order()
+            return
         channel, message = self._until(self._offer, f"an offer of option {self._orders.option} to approve")
         self.played.proposal = reading.option_title(message, self._orders.option) or message["text"]
         self._click_as_others(channel, message)
@@ -150,6 +167,20 @@ class Drive:
         self.played.approved_by = decider
         self._until(self._ended, "the run to end")
         self.played.verified = self._proposal_says("done and verified")
+
+    def _watch_order(self) -> None:
+        """Nobody clicks; the message says which order acted, and lets people undo and stop."""
+        said = f"started by standing order {self.played.order}"
+        self._until(lambda: self._proposal_says(said), "the order's run to show")
+        found = self._proposal()
+        self.played.proposal = found[1]["text"] if found else None
+        self._until(self._ended, "the run to end")
+        self.played.verified = self._proposal_says("done and verified")
+        self._until(self._lets_undo_and_stop, "Undo and Stop on the message")
+
+    def _lets_undo_and_stop(self) -> bool:
+        found = self._proposal()
+        return found is not None and all(reading.buttons(found[1], way) for way in ("undo", "stop"))
 
     def _click_as_others(self, channel: str, message: dict[str, Any]) -> None:
         for name in _NEVER_APPROVERS:
@@ -278,6 +309,8 @@ class Drive:
             "approved_by": self.played.approved_by,
             "refused": self.played.refused,
             "executed_steps": self._outside.executed_calls(),
+            "order": self.played.order,
+            "seconds_cause_to_first_call": self._outside.seconds_cause_to_first_call(self._incident()),
             "warned": self.played.warned,
             "verified": self.played.verified and bool(self._outside.scenario()["healthy"]),
             "forensic_files": files,
@@ -292,8 +325,9 @@ class Drive:
 
 def failures(result: dict[str, Any], ends: str, orders: Orders) -> list[str]:
     """What did not end as it should, in words; empty for a good run."""
-    approved = bool(orders.approve_as) and not orders.reject_as
-    acted = ends == "fixed" and approved
+    ordered = orders.standing_order
+    approved = bool(orders.approve_as) and not orders.reject_as and not ordered
+    acted = ends == "fixed" and (approved or ordered)
     expected: list[tuple[str, bool]] = [
         ("every alert sent is stored", result["alerts_stored"] == result["alerts_sent"] > 0),
         ("at most 10 posts an incident", result["posts"] <= 10 * result["incidents"]),
@@ -319,7 +353,10 @@ def failures(result: dict[str, Any], ends: str, orders: Orders) -> list[str]:
         right = result["root_cause"] == result["true_root_cause"]
         expected.append(("the named cause is the true one", right))
     if ends == "fixed":
-        expected.append(("others were refused", result["refused"] == list(_NEVER_APPROVERS)))
+        others = [] if ordered else list(_NEVER_APPROVERS)
+        expected.append(("others were refused", result["refused"] == others))
+        waited = result["seconds_cause_to_first_call"]
+        expected.append(("an order acts within 5 s of the cause", not ordered or (waited or 99.0) <= 5.0))
         expected.append(
             ("the approver is on record", result["approved_by"] == (orders.approve_as if approved else None))
         )

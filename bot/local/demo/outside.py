@@ -5,11 +5,13 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 
 from bot.domain.errors import Permanent
@@ -85,7 +87,23 @@ class Outside:
         managed = sum(1 for row in records["jvm"] if row["status"] < 300)
         return cluster + managed + sum(1 for row in records["aws"] if row["status"] < 300)
 
-    def forensics(self, *, since: float) -> tuple[int, bool]:
+    def seconds_cause_to_first_call(self, incident: str) -> float | None:
+        """From the newest ranking before it, by the log, to the first changing call that a provider took; None without."""
+        records = self._get(f"{self._layout.control_url}/_records")
+        calls = [row["at"] for row in records["cluster"] if not row["dry_run"] and row["code"] < 300]
+        calls += [row["at"] for kind in ("aws", "jvm") for row in records[kind] if row["status"] < 300]
+        with self._database() as connection:
+            found = text(
+                "SELECT record FROM events WHERE chain = (SELECT id FROM incidents WHERE number = :n) ORDER BY seq"
+            )
+            number = {"n": int(incident.rpartition("-")[2])}
+            events = [json.loads(bytes(row.record)) for row in connection.execute(found, number)]
+        first = min(calls, default=None)
+        ranked = [e["at_ms"] / 1000 for e in events if e["type"] == "hypotheses_ranked"]
+        before = [at for at in ranked if first is not None and at <= first]
+        return round(first - before[-1], 3) if first is not None and before else None
+
+    def forensics(self, *, since: float) -> tuple[int, bool | None]:
         """Files of the packages taken since then (unix seconds), and whether each is what its manifest says."""
         folder = self._layout.data_dir / "forensics"
         manifests = [one for one in folder.rglob("manifest.json") if one.stat().st_mtime >= since]
@@ -98,20 +116,13 @@ class Outside:
             path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest
             for path, digest in listed
         ]
-        return len(listed), bool(listed) and all(held)
+        return len(listed), all(held) if listed else None
 
     def stored_alerts(self, *, since: float) -> int:
         """Alerts received since then (unix seconds), counted over a connection of our own."""
-        url = make_url(environment("web", self._layout)["WATCHKEEPER_DATABASE_URL"])
-        engine = create_engine(
-            url if url.get_backend_name() == "sqlite" else url.set(drivername="postgresql+psycopg")
-        )
-        try:
-            with engine.connect() as connection:
-                counted = text("SELECT count(*) FROM alerts WHERE received_at >= :since")
-                return int(connection.execute(counted, {"since": since}).scalar_one())
-        finally:
-            engine.dispose()
+        counted = text("SELECT count(*) FROM alerts WHERE received_at >= :since")
+        with self._database() as connection:
+            return int(connection.execute(counted, {"since": since}).scalar_one())
 
     def verify_log(self) -> tuple[int, bool]:
         """Export the log and have the stand-alone verifier check it in a process of its own."""
@@ -124,6 +135,18 @@ class Outside:
             found = subprocess.run(command, capture_output=True, timeout=60, check=False)
         report = json.loads(found.stdout)
         return int(report["events"]), found.returncode == 0 and not report["broken"]
+
+    @contextmanager
+    def _database(self) -> Iterator[Connection]:
+        url = make_url(environment("web", self._layout)["WATCHKEEPER_DATABASE_URL"])
+        engine = create_engine(
+            url if url.get_backend_name() == "sqlite" else url.set(drivername="postgresql+psycopg")
+        )
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
 
     def _get(self, url: str) -> dict[str, Any]:
         answer = self._client.get(url)

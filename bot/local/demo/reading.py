@@ -74,9 +74,10 @@ def postmortem(state: Mapping[str, Any], incident: str) -> str:
     return ""
 
 
-def buttons(message: Mapping[str, Any], action: str, letter: str) -> list[str]:
-    """The action ids of one kind of button for one option."""
-    return [one for one in _action_ids(message["blocks"]) if one.split(":")[:2] == [action, letter]]
+def buttons(message: Mapping[str, Any], action: str, letter: str = "") -> list[str]:
+    """The action ids of one kind of button, for one option or for all."""
+    named = [one.split(":") for one in _action_ids(message["blocks"])]
+    return [":".join(parts) for parts in named if parts[0] == action and letter in ("", parts[1])]
 
 
 def option_title(message: Mapping[str, Any], letter: str) -> str:
