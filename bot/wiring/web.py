@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import signal
 import socket
 import threading
@@ -24,12 +25,15 @@ from bot.adapters.store.sql import open_store
 from bot.boundary import guarded
 from bot.domain.errors import Permanent
 from bot.domain.playbook import Playbook
+from bot.http import switch_page
 from bot.http.app import build_http
 from bot.http.counters import INBOX_DECIDED, SLACK_SENT
 from bot.http.group_commit import GroupCommit
 from bot.http.health import HealthPorts
 from bot.http.intake import IntakePorts
 from bot.http.poker import Poker
+from bot.http.switch_guard import Guard
+from bot.http.switch_page import SwitchPorts
 from bot.ports import JobQueue, Store
 from bot.settings import Settings
 from bot.slack.app import build_app, socket_handler
@@ -151,7 +155,7 @@ def _http(web: Web) -> Starlette:
     health = HealthPorts(web.store, web.clock, _expected(web.settings), web.settings.mode)
     app = build_app(web.slack)
     door = [Route("/slack/events", signed_door(app, web.slack, now=web.clock.now), methods=["POST"])]
-    extra = door if web.settings.slack_mode == "http" else []
+    extra = [*(door if web.settings.slack_mode == "http" else []), *switch_page.routes(_switch(web))]
     return build_http(intake, health, partial(_beside, web, app), extra)
 
 
@@ -161,6 +165,12 @@ def _playbooks(settings: Settings) -> Sequence[Playbook]:
         _log.warning("no_playbooks", folder=str(settings.playbooks_dir), lost="drafting standing orders")
         return ()
     return yaml_files.build(settings).all()
+
+
+def _switch(web: Web) -> SwitchPorts:
+    token = web.settings.operator_token
+    guard = Guard(token.get_secret_value() if token else "", secrets.token_bytes(32))
+    return SwitchPorts(web.store, web.clock, guard)
 
 
 def _expected(settings: Settings) -> tuple[str, ...]:
