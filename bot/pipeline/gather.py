@@ -10,6 +10,7 @@ from bot.domain.incident_fold import option_of
 from bot.domain.plan import ActionClass
 from bot.domain.records import MessageKind, PlanRow
 from bot.pipeline.forbid import forbidden, overtaken, read_only
+from bot.pipeline.tiers import observed
 from bot.ports import Chat, Clock, Store, Transaction
 
 CARDS = (MessageKind.PROPOSAL, MessageKind.CARD)
@@ -66,7 +67,7 @@ def facts_of(tx: Transaction, click: Click, caller: Caller, gate: Gate) -> tuple
         row, damaged = None, False
     elif not shows(shown.plan, click.plan_hash):
         damaged = True
-    database_now = tx.database_now()
+    database_now = tx.database_now(now=now)
     true_now = now if database_now is None else database_now
     return Facts(
         now=now,
@@ -76,7 +77,7 @@ def facts_of(tx: Transaction, click: Click, caller: Caller, gate: Gate) -> tuple
         home_team=gate.home_team,
         cards=_cards(tx, click.incident),
         row=row,
-        observe_only=gate.observe_only,
+        observe_only=gate.observe_only or (row is not None and bool(observed(tx, row.plan))),
         damaged=damaged,
         frozen=_frozen(tx, row, true_now),
         overtaken=overtaken(tx, row.plan, now=true_now) if row else "",

@@ -140,7 +140,7 @@ def sign(click: Click, means: Signing) -> DeskOutcome:
             cards=_cards(tx, click.incident),
             row=None,
             observe_only=False,
-            database_now=tx.database_now(),
+            database_now=tx.database_now(now=now),
         )
         refusal = next((found for rule in _RULES if (found := rule(click, facts)) is not None), None)
         if refusal is None and row is not None:

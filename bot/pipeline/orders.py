@@ -112,7 +112,7 @@ def held_back(
 ) -> Held | None:
     """The first rule that keeps this order from starting this plan, or None."""
     plan, playbook = row.plan, playbook_of(means, row.plan)
-    around = _around(tx, order, plan, means.clock.now())
+    around = _around(tx, means, order, plan)
     shown = option_of(incident, row.hash)
     if not intact(row, row.hash) or shown is None or not shows(shown.plan, row.hash):
         return Held("plan_changed", "the stored plan is not the one that was offered")
@@ -137,7 +137,7 @@ def order_refusal(tx: Transaction, means: Means, grant: Grant, plan: Plan, *, re
     option = option_of(incident, plan.hash) if incident else None
     if incident is None or option is None or option.order != row.order.id:
         return Held("not_fired", "the incident's log does not say that the order started this plan")
-    around = _around(tx, row, plan, means.clock.now())
+    around = _around(tx, means, row, plan)
     planned = Held("planned_event", f"planned event: {around.planned}") if around.planned else None
     return (
         order_rules.not_in_force(row, around)
@@ -165,7 +165,10 @@ def _stored(tx: Transaction, means: Means, order: OrderRow) -> Stored:
     return Stored(order, tx.signatures(order.hash), means.grant_key, means.store.tenant)
 
 
-def _around(tx: Transaction, order: OrderRow, plan: Plan, now: float) -> Around:
+def _around(tx: Transaction, means: Means, order: OrderRow, plan: Plan) -> Around:
+    now = means.clock.now()
+    known = tx.database_now(now=now)
+    now = now if known is None else known
     services: Sequence[str] = sorted({step.target.service for step in plan.steps})
     planned = [
         event.title
@@ -178,7 +181,7 @@ def _around(tx: Transaction, order: OrderRow, plan: Plan, now: float) -> Around:
         hour=tx.firings(order.hash, since=now - _HOUR_S),
         day=tx.firings(order.hash, since=now - _DAY_S),
         planned=planned[0] if planned else "",
-        frozen=forbidden(tx, freeze_scopes(plan), now=now) or "",
+        frozen=means.stopped() or forbidden(tx, freeze_scopes(plan), now=now) or "",
     )
 
 

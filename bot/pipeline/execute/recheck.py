@@ -22,6 +22,7 @@ from bot.pipeline.execute.journal import Run
 from bot.pipeline.execute.terms import Means
 from bot.pipeline.forbid import overtaken, read_only
 from bot.pipeline.orders import order_refusal
+from bot.pipeline.tiers import observed
 from bot.ports import Transaction
 
 MAX_PLAN_LIFETIME_MS = 15 * 60 * 1000
@@ -39,6 +40,7 @@ class Stored:
     original_journal: Sequence[StepRow]
     forbidden: str | None
     overtaken: str
+    observed: str
     database_now: float | None
     now: float
 
@@ -63,7 +65,7 @@ def recheck(run: Run, *, resumed: bool) -> None:
 def _stored(tx: Transaction, run: Run) -> Stored:
     plan = run.row.plan
     incident = tx.incident_row(plan.incident)
-    known = tx.database_now()
+    known = tx.database_now(now=run.now())
     now = run.now() if known is None else known
     held = (run.held(tx, step) for step in plan.steps)
     return Stored(
@@ -74,6 +76,7 @@ def _stored(tx: Transaction, run: Run) -> Stored:
         original_journal=tx.steps(plan.undoes) if plan.undoes else (),
         forbidden=next((one for one in held if one is not None), None),
         overtaken=overtaken(tx, plan, now=now),
+        observed=observed(tx, plan),
         database_now=known,
         now=now,
     )
@@ -150,6 +153,8 @@ def _in_time(plan: Plan, stored: Stored) -> None:
 
 
 def _world(plan: Plan, stored: Stored) -> None:
+    if stored.observed:
+        raise _no("observe_only", f"the tier of {stored.observed} is observe, so that nothing changes there")
     if stored.forbidden is not None:
         raise _no("frozen", f"changes are frozen ({stored.forbidden})")
     if stored.overtaken:

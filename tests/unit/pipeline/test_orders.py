@@ -317,3 +317,18 @@ def test_another_key_fires_nothing(scene: OrderScene) -> None:
     scene.ready()
     assert scene.fire(grant_key=b"z" * 32) == []
     assert KEY != b"z" * 32
+
+
+@pytest.mark.parametrize("scope", ["tenant", "service:shop", "playbook:fix"])
+def test_a_tier_of_observe_also_holds_what_a_person_approved(scene: OrderScene, scope: str) -> None:
+    scene.ready(signers=())
+    plan_hash = scene.stage(plan_of([undo("shop")]))
+    _tier(scope, Tier.OBSERVE)(scene)
+    assert scene.run(plan_hash).outcome is Outcome.REFUSED
+    _tier(scope, Tier.SUPERVISED)(scene)
+    assert scene.run(scene.stage(plan_of([undo("shop")]))).outcome is Outcome.DONE
+
+
+def test_a_stop_file_holds_an_order(scene: OrderScene) -> None:
+    scene.ready()
+    assert scene.fire(stopped=lambda: "the stop file") == []
