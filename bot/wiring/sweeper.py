@@ -77,7 +77,7 @@ class Sweeper:
         if abs(now - self._compared_at) < TIDY_S:
             return
         self._compared_at = now
-        known = self.store.read(lambda tx: tx.database_now())
+        known = self.store.read(lambda tx: tx.database_now(now=now))
         if known is not None and abs(known - self.clock.now()) > WARN_SKEW_S:
             _log.warning("clock_skew", other="database", seconds=round(abs(known - self.clock.now())))
 

@@ -74,8 +74,18 @@ class Ledger:
     """What one part of the run did; printed, so that every figure that is published can be read from a run."""
 
     kills: int = 0
+    restarts: int = 0
     lost_replies: int = 0
     ends: Counter[str] = field(default_factory=Counter)
+
+
+def _ahead_s(ledger: Ledger) -> float:
+    """One lease for each restart so far."""
+    return ledger.restarts * (_LEASE_S + 1)
+
+
+def _now(ledger: Ledger) -> float:
+    return time.time() + _ahead_s(ledger)
 
 
 @pytest.mark.timeout(900)
@@ -93,7 +103,7 @@ def test_kills_repeat_and_lose_nothing(
     batches = 0
     while ledger.kills < wanted:
         batches += 1
-        batch = Batch(store, tmp_path / f"provider-{batches}", dice, batches)
+        batch = Batch(store, tmp_path / f"provider-{batches}", dice, batches, now=_now(ledger))
         kill_until_over(batch, chosen, dice, tally, ledger)
     store.close()
     print(f"part {part}, seed {seed}: {ledger}")
@@ -102,11 +112,14 @@ def test_kills_repeat_and_lose_nothing(
 class Batch:
     """A few approved plans of five steps each, for one executor to work on side by side."""
 
-    def __init__(self, store: SqlStore, folder: Path, dice: random.Random, number: int) -> None:
+    def __init__(
+        self, store: SqlStore, folder: Path, dice: random.Random, number: int, *, now: float
+    ) -> None:
         self.folder = folder
+        self.now = now
         self.plans: list[Plan] = []
         self.ill: set[str] = set()
-        self.scene = Scene(store, folder, TurnedClock(time.time()))
+        self.scene = Scene(store, folder, TurnedClock(now))
         world: dict[str, dict[str, str]] = {}
         # As many replies as that are lost in each life of the executor.
         troubles = (Trouble(Fault.LOST_REPLY, times=dice.choice((0, 1, 3))),)
@@ -123,9 +136,9 @@ class Batch:
             self.ill.add(check.service)
         names = [f"{letter}-{mark}" for letter in "abcde"]
         steps = [undo(name) if at % 2 else scale(name) for at, name in enumerate(names)]
-        incident, now = f"inc-{number}", time.time()
-        declare(self.scene.store, at=now, incident=incident, number=number)
-        return plan_of(steps, now=now, checks=[check], incident=incident, playbook=f"fix-{mark}")
+        incident = f"inc-{number}"
+        declare(self.scene.store, at=self.now, incident=incident, number=number)
+        return plan_of(steps, now=self.now, checks=[check], incident=incident, playbook=f"fix-{mark}")
 
     def going(self) -> bool:
         """Whether any plan has not ended."""
@@ -136,15 +149,14 @@ def kill_until_over(
     batch: Batch, settings: Settings, dice: random.Random, tally: Tally, ledger: Ledger
 ) -> None:
     """Start an executor, kill it at a random instant, start the next one, until every plan has ended."""
-    restarts = 0
     while batch.going():
         pid = os.fork()
         if pid == 0:
-            _child(settings, batch, ahead_s=restarts * (_LEASE_S + 1))
+            _child(settings, batch, ahead_s=_ahead_s(ledger))
         time.sleep(dice.uniform(0.0, _LONGEST_S))
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
-        restarts += 1
+        ledger.restarts += 1
         if not os.WIFSIGNALED(status):
             tally.broken(f"the executor itself ended with {os.WEXITSTATUS(status)}")
             return

@@ -196,7 +196,7 @@ class Filled:
             "admitted": lambda tx: tx.admitted(plan) and HIT,
             "admissions": lambda tx: tx.admissions("action:a", since=0.0) and HIT,
             "running_admitted": lambda tx: tx.running_admitted() and HIT,
-            "database_now": lambda tx: tx.database_now() and HIT,
+            "database_now": lambda tx: tx.database_now(now=0.0) and HIT,
             "holds_lease": lambda tx: tx.holds_lease("outbox", 1) and HIT,
             "planned_events": lambda tx: tx.planned_events(start=0, end=2 * NOW),
             "pending_inbox": lambda tx: tx.pending_inbox(limit=99),

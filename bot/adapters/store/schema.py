@@ -287,6 +287,7 @@ documents = Table(
     Column("at", Float, nullable=False),
 )
 
+LATEST_BEAT = "latest"  # The row of all processes together; it only moves forward.
 beats = Table(
     "beats",
     metadata,

@@ -82,7 +82,7 @@ class Run:
 
     def held(self, tx: Transaction, step: PlannedStep) -> str | None:
         """The same inside the caller's transaction: the stop file, a switch, a freeze window by the database's time."""
-        known = tx.database_now()
+        known = tx.database_now(now=self.now())
         now = self.now() if known is None else known
         return self.means.stopped() or forbidden(tx, self.scopes(step), now=now, looks_only=looks_only(step))
 

@@ -148,16 +148,18 @@ class ControlPart(Part):
         return Topology({k: tuple(v) for k, v in content["calls"].items()}, content["kinds"], row[1])
 
     def beat(self, process: str, *, at: float) -> None:
-        statement = self._upsert(schema.beats).values(tenant=self._tenant, process=process, at=at)
+        table, keys = schema.beats, ["tenant", "process"]
+        statement = self._upsert(table).values(tenant=self._tenant, process=process, at=at)
+        self._connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"at": at}))
+        latest = self._upsert(table).values(tenant=self._tenant, process=schema.LATEST_BEAT, at=at)
         self._connection.execute(
-            statement.on_conflict_do_update(index_elements=["tenant", "process"], set_={"at": at})
+            latest.on_conflict_do_update(index_elements=keys, set_={"at": at}, where=table.c.at < at)
         )
 
     def beats(self) -> Mapping[str, float]:
         table = schema.beats
-        rows = self._connection.execute(
-            select(table.c.process, table.c.at).where(table.c.tenant == self._tenant)
-        )
+        here = (table.c.tenant == self._tenant) & (table.c.process != schema.LATEST_BEAT)
+        rows = self._connection.execute(select(table.c.process, table.c.at).where(here))
         return {row.process: row.at for row in rows}
 
     def save_postmortem(self, incident: str, markdown: str, *, at: float) -> None:

@@ -119,9 +119,16 @@ class GatingPart(Part):
         )
         return times, 0 if row is None or same else row.times
 
-    def database_now(self) -> float | None:
-        """The database's own unix time; None where it has no other clock than this host's."""
-        if self._connection.dialect.name != "postgresql":
-            return None
-        now = self._connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one()
-        return float(now)
+    def database_now(self, *, now: float) -> float | None:
+        """The database's own unix time; None where it has no other clock than this host's, which says `now`.
+
+        There it is the latest moment that any process of ours has lived through, where that lies after `now`: a
+        clock that was set back must not bring back what has expired.
+        """
+        if self._connection.dialect.name == "postgresql":
+            known = self._connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))
+            return float(known.scalar_one())
+        beats = schema.beats
+        latest = (beats.c.tenant == self._tenant) & (beats.c.process == schema.LATEST_BEAT)
+        seen = self._connection.execute(select(beats.c.at).where(latest & (beats.c.at > now))).scalar()
+        return None if seen is None else float(seen)
