@@ -21,11 +21,15 @@ APART = "pods/exec"
 
 @dataclass(frozen=True, slots=True, order=True)
 class KubePermission:
-    """One verb on one resource of an API group (empty for the core one); `resource` may have a subresource."""
+    """One verb on one resource of an API group (empty for the core one); `resource` may have a subresource.
+
+    `wide` is for what has a namespace and is needed in all of them.
+    """
 
     group: str
     resource: str
     verb: str
+    wide: bool = False
 
     @property
     def writes(self) -> bool:
@@ -59,6 +63,14 @@ class SqlPermission:
     right: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class JmxPermission:
+    """One operation of an MBean, such as Memory gc; the access policy of the service's own door grants it."""
+
+    mbean: str
+    operation: str
+
+
 def kube_permissions(texts: Iterable[str]) -> frozenset[KubePermission]:
     """Those of the permissions that Kubernetes grants; raises Permanent for a text of no known form."""
     return frozenset(one for text in texts if isinstance(one := permission_of(text), KubePermission))
@@ -69,16 +81,18 @@ def aws_permissions(texts: Iterable[str]) -> frozenset[AwsPermission]:
     return frozenset(one for text in texts if isinstance(one := permission_of(text), AwsPermission))
 
 
-def permission_of(text: str) -> KubePermission | AwsPermission | SqlPermission:
-    """`k8s:GROUP:RESOURCE:VERB`, `iam:SERVICE:ACTION` or `sql:OBJECT:RIGHT`; raises Permanent for anything else."""
+def permission_of(text: str) -> KubePermission | AwsPermission | SqlPermission | JmxPermission:
+    """`k8s:GROUP:RESOURCE:VERB`, `iam:SERVICE:ACTION`, `sql:OBJECT:RIGHT`, `jmx:MBEAN:OPERATION`, or raises Permanent."""
     parts = text.split(":")
-    if len(parts) == 4 and parts[0] == "k8s" and all(parts[2:]) and "*" not in text:
-        return KubePermission(*parts[1:])
+    if len(parts) == 4 and parts[0] in ("k8s", "k8s-wide") and all(parts[2:]) and "*" not in text:
+        return KubePermission(*parts[1:], wide=parts[0] == "k8s-wide")
     if len(parts) == 3 and parts[0] == "iam" and all(parts[1:]) and "*" not in text:
         return AwsPermission(*parts[1:])
     if len(parts) == 3 and parts[0] == "sql" and all(parts[1:]) and "*" not in text:
         return SqlPermission(*parts[1:])
-    forms = "k8s:GROUP:RESOURCE:VERB, iam:SERVICE:ACTION or sql:OBJECT:RIGHT"
+    if len(parts) == 3 and parts[0] == "jmx" and all(parts[1:]) and "*" not in text:
+        return JmxPermission(*parts[1:])
+    forms = "k8s:GROUP:RESOURCE:VERB, iam:SERVICE:ACTION, sql:OBJECT:RIGHT or jmx:MBEAN:OPERATION"
     message = f"{text!r} is no permission of the form {forms}"
     raise Permanent(message)
 

@@ -61,6 +61,11 @@ _CONFIGURATION = Scope(
         for resource in ("application/{uid_first}", "application/{uid_first}/*", "deploymentstrategy/*")
     )
 )
+_IP_SET = Scope(("arn:aws:wafv2:*:{account}:*/ipset/{name}/*",))
+_RDS = "arn:aws:rds:{region}:{account}"
+_DATABASE = Scope((f"{_RDS}:db:{{name}}",))
+# Documents of the account itself alone: AWS's own, which run any shell line, have no account in their ARN.
+_DOCUMENT = "arn:aws:ssm:{region}:{account}:document/*"
 _OUR_TAGS = {"ForAllValues:StringLike": {"aws:TagKeys": "watchkeeper-*"}}
 _EC2 = "arn:aws:ec2:{region}:{account}"
 
@@ -85,6 +90,16 @@ SCOPES: Mapping[str, Scope] = {
     "elasticloadbalancing:ModifyRule": Scope(
         ("arn:aws:elasticloadbalancing:{region}:{account}:listener-rule/{name}",)
     ),
+    "rds:CreateDBInstanceReadReplica": Scope(
+        (f"{_RDS}:db:{{name}}", f"{_RDS}:db:{{name}}-wk*", f"{_RDS}:subgrp:*", f"{_RDS}:pg:*", f"{_RDS}:og:*")
+    ),
+    "rds:ModifyDBInstance": _DATABASE,
+    "rds:RebootDBInstance": _DATABASE,
+    "ssm:SendCommand": Scope(
+        (_DOCUMENT, f"{_EC2}:instance/{{name}}", "arn:aws:ssm:{region}:{account}:managed-instance/{name}")
+    ),
+    "wafv2:GetIPSet": _IP_SET,
+    "wafv2:UpdateIPSet": _IP_SET,
     "ec2:ModifyInstanceAttribute": Scope((f"{_EC2}:instance/{{name}}", f"{_EC2}:security-group/*")),
     "ec2:CreateSnapshot": Scope((f"{_EC2}:volume/{{name}}", "arn:aws:ec2:{region}::snapshot/*")),
     "ec2:CreateTags": Scope((f"{_EC2}:instance/{{name}}", "arn:aws:ec2:{region}::snapshot/*"), _OUR_TAGS),

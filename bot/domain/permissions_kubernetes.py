@@ -17,25 +17,35 @@ def account_of(role: str) -> str:
 
 
 def kubernetes_files() -> Mapping[str, Sequence[Json]]:
-    """File name -> objects; the namespace is left to kustomize. The last one is there only if an action needs it."""
+    """File name -> objects; the namespace is left to kustomize.
+
+    What the executor may change outside one namespace, and what lets it run a program inside a container, are roles
+    of their own that nobody has by default; each file is there only if an action needs it.
+    """
     reader, executor = (kube_permissions(HELD[role]) for role in (READER, EXECUTOR))
     inside = frozenset(one for one in executor if one.resource == APART)
+    wide = frozenset(one for one in executor - inside if one.writes and is_wide(one))
     files = {
         "reader-rbac.yaml": [_service_account(READER), *rbac_objects(READER, reader, READER)],
         "executor-rbac.yaml": [
             _service_account(EXECUTOR),
-            *rbac_objects(EXECUTOR, executor - inside, EXECUTOR),
+            *rbac_objects(EXECUTOR, executor - inside - wide, EXECUTOR),
         ],
+        "executor-cluster-rbac.yaml": rbac_objects(f"{EXECUTOR}-cluster", wide, EXECUTOR),
+        "executor-exec-rbac.yaml": rbac_objects(f"{EXECUTOR}-exec", inside, EXECUTOR),
     }
-    if inside:
-        files["executor-exec-rbac.yaml"] = rbac_objects(f"{EXECUTOR}-exec", inside, EXECUTOR)
-    return files
+    return {name: objects for name, objects in files.items() if objects}
+
+
+def is_wide(permission: KubePermission) -> bool:
+    """Whether it is needed outside one namespace."""
+    return permission.wide or permission.resource.partition("/")[0] in _CLUSTER_WIDE
 
 
 def rbac_objects(name: str, permissions: Iterable[KubePermission], role: str) -> list[Json]:
     """Role and binding, and for cluster-wide resources ClusterRole and binding, for the account of `role`."""
     held = sorted(permissions)
-    wide = [one for one in held if one.resource.partition("/")[0] in _CLUSTER_WIDE]
+    wide = [one for one in held if is_wide(one)]
     narrow = [one for one in held if one not in wide]
     objects: list[Json] = []
     for kind, some in (("Role", narrow), ("ClusterRole", wide)):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.domain import permissions
-from bot.domain.permissions import HELD, KubePermission, kube_permissions
+from bot.domain.permissions import HELD, kube_permissions
 from bot.local.cluster.kinds import READ, Kind
 
 ADMIN = "admin"
@@ -17,8 +17,8 @@ USERS = (ADMIN, WORLD, READER, EXECUTOR)
 
 # What the two identities of the product hold is what their shipped roles give them.
 _HELD = {
-    READER: kube_permissions(HELD[permissions.READER]),
-    EXECUTOR: kube_permissions(HELD[permissions.EXECUTOR]),
+    user: frozenset((one.group, one.resource, one.verb) for one in kube_permissions(HELD[role]))
+    for user, role in ((READER, permissions.READER), (EXECUTOR, permissions.EXECUTOR))
 }
 
 
@@ -46,7 +46,7 @@ def allows(user: str, verb: str, group: str, resource: str) -> bool:
         return verb == "create"
     if user == WORLD:
         return verb in READ and resource.partition("/")[0] != "secrets"
-    return KubePermission(group, resource, verb) in _HELD.get(user, frozenset())
+    return (group, resource, verb) in _HELD.get(user, frozenset())
 
 
 def verb_of(method: str, kind: Kind, name: str, *, watching: bool) -> str:

@@ -16,6 +16,7 @@ from bot.domain.permissions import (
     HELD,
     READER,
     AwsPermission,
+    JmxPermission,
     KubePermission,
     SqlPermission,
     aws_permissions,
@@ -23,6 +24,7 @@ from bot.domain.permissions import (
     permission_of,
 )
 from bot.domain.permissions_aws import NEVER, SCOPES, Place
+from bot.domain.permissions_kubernetes import is_wide
 from bot.domain.reads import READS
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
@@ -34,7 +36,9 @@ def shipped_rules(*files: str) -> set[KubePermission]:
         one for name in files for one in yaml.safe_load_all((DEPLOY / "kubernetes" / name).read_text())
     ]
     return {
-        KubePermission(group, resource, verb)
+        KubePermission(
+            group, resource, verb, wide=one["kind"] == "ClusterRole" and not without_namespace(resource)
+        )
         for one in objects
         if one["kind"] in ("Role", "ClusterRole")
         for rule in one["rules"]
@@ -42,6 +46,10 @@ def shipped_rules(*files: str) -> set[KubePermission]:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
+
+
+def without_namespace(resource: str) -> bool:
+    return is_wide(KubePermission("", resource, "get"))
 
 
 def statements(name: str, effect: str = "Allow") -> list[dict[str, Any]]:
@@ -76,7 +84,7 @@ def test_no_action_without_its_permission(action: Any) -> None:
 
 def test_no_permission_without_an_action() -> None:
     listed = {permission_of(text) for action in ACTIONS.values() for text in action.permissions}
-    granted_by_hand = {one for one in listed if isinstance(one, SqlPermission)}
+    granted_by_hand = {one for one in listed if isinstance(one, SqlPermission | JmxPermission)}
     executor = [path.name for path in (DEPLOY / "kubernetes").glob("executor*-rbac.yaml")]
     aws = {AwsPermission(*text.split(":")) for text in shipped_actions("executor-policy.json")}
     assert shipped_rules(*executor) | aws == listed - granted_by_hand
@@ -98,15 +106,17 @@ def test_the_reader_holds_no_write_no_secret_and_no_exec() -> None:
     assert [one for one in aws if one.writes] == []
 
 
-def test_exec_is_in_a_file_of_its_own_that_is_never_applied_by_default() -> None:
-    apart = DEPLOY / "kubernetes" / "executor-exec-rbac.yaml"
-    assert {one for one in shipped_rules("executor-rbac.yaml") if one.resource == APART} == set()
-    assert (
-        "executor-exec"
-        not in (DEPLOY / "kubernetes" / "kustomization.yaml").read_text().split("resources:")[1]
-    )
-    if apart.exists():
-        assert {one.resource for one in shipped_rules(apart.name)} == {APART}
+def test_exec_and_cluster_wide_writes_are_apart_and_never_applied_by_default() -> None:
+    inside = DEPLOY / "kubernetes" / "executor-exec-rbac.yaml"
+    default = shipped_rules("executor-rbac.yaml")
+    assert [one for one in default if one.resource == APART or (is_wide(one) and one.writes)] == []
+    listed = yaml.safe_load((DEPLOY / "kubernetes" / "kustomization.yaml").read_text())["resources"]
+    assert listed == ["reader-rbac.yaml", "executor-rbac.yaml"]
+    if inside.exists():
+        assert {one.resource for one in shipped_rules(inside.name)} == {APART}
+    cluster = shipped_rules("executor-cluster-rbac.yaml")
+    assert cluster
+    assert [one for one in cluster if not (is_wide(one) and one.writes)] == []
 
 
 def test_no_role_reads_secrets_or_touches_roles() -> None:
