@@ -110,6 +110,9 @@ def _question(incident: Incident) -> str:
 
 def _can_do(incident: Incident) -> list[str]:
     shown = options.current(incident)
+    if incident.queued and incident.state.open:
+        waits = "⏳ Options wait: enough proposals are open in this channel; they follow when one is decided."
+        return [*(_option_line(incident, option) for option in shown), waits]
     if shown:
         return [_option_line(incident, option) for option in shown]
     if incident.withheld:

@@ -21,7 +21,8 @@ from bot.domain.redaction import redact
 from bot.domain.telemetry import Missing, PlannedEvent, Telemetry
 from bot.domain.topology import Topology
 from bot.pipeline.collect import DEADLINE_S, collect, read_topology
-from bot.pipeline.propose import Proposed, record_proposal
+from bot.pipeline.load import MOST_OPEN, record_or_queue
+from bot.pipeline.propose import Proposed
 from bot.ports import Clock, EvidenceSource, Reasoner, Store, TopologySource, Transaction
 
 HISTORY_S = 2400.0
@@ -73,8 +74,12 @@ def investigate(
     reasoner: Reasoner,
     propose: Propose,
     deadline_s: float = DEADLINE_S,
+    most_open: int = MOST_OPEN,
 ) -> InvestigationOutcome:
-    """Investigate the task's incident once; raises Retryable when the store is away."""
+    """Investigate the task's incident once; raises Retryable when the store is away.
+
+    `most_open` caps the proposals that may be open in one channel.
+    """
     opening = store.read(lambda tx: _opening(tx, task.incident, clock.now()))
     if opening is None:
         return InvestigationOutcome(Investigated.NO_INCIDENT)
@@ -83,7 +88,7 @@ def investigate(
     store.transact(lambda tx: _begin(tx, task, opening.now))
     diagnosis = _redacted(diagnose(_read(opening, sources, topology, deadline_s)))
     incident = store.transact(lambda tx: _conclude(tx, opening, diagnosis, clock.now()))
-    offered = _offer(store, incident, diagnosis, propose, clock)
+    offered = _offer(store, incident, diagnosis, propose, clock, most_open)
     explanation = reasoner.explain(incident, diagnosis)
     store.transact(lambda tx: _explain(tx, incident.id, explanation, clock.now()))
     top = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
@@ -237,7 +242,9 @@ def _want_hypothesis(tx: Transaction, incident: str, now: float) -> None:
             return
 
 
-def _offer(store: Store, incident: Incident, diagnosis: Diagnosis, propose: Propose, clock: Clock) -> int:
+def _offer(
+    store: Store, incident: Incident, diagnosis: Diagnosis, propose: Propose, clock: Clock, most_open: int
+) -> int:
     """Bind playbooks outside any transaction, then record the options unless somebody has decided meanwhile."""
     if _decided(incident):
         return 0
@@ -247,8 +254,7 @@ def _offer(store: Store, incident: Incident, diagnosis: Diagnosis, propose: Prop
         current = tx.incident(incident.id)
         if current is None or not current.state.open or _decided(current):
             return 0
-        record_proposal(tx, incident.id, proposed, now=clock.now())
-        return len(proposed.options)
+        return record_or_queue(tx, incident.id, proposed, now=clock.now(), most=most_open)
 
     return store.transact(record)
 

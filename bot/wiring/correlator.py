@@ -91,7 +91,14 @@ def run(settings: Settings) -> None:
     """Serve the queue until told to stop."""
     here = runtime()
     _warm(here)
-    sweeper = Sweeper(here.parts.store, here.queue, here.parts.clock, "correlator", settings.resolve_after_s)
+    sweeper = Sweeper(
+        here.parts.store,
+        here.queue,
+        here.parts.clock,
+        "correlator",
+        settings.resolve_after_s,
+        settings.max_open_proposals,
+    )
     sweeper.start(threading.Event())
     run_worker(
         rq_queue.connect(settings.redis_url),

@@ -11,6 +11,7 @@ from bot.boundary import guarded
 from bot.domain.errors import Retryable
 from bot.domain.gate import WARN_SKEW_S
 from bot.pipeline.approve import expire_plans
+from bot.pipeline.load import MOST_OPEN, release_queued
 from bot.pipeline.order_desk import expire_orders
 from bot.pipeline.resolve import resolve_quiet
 from bot.ports import Clock, JobQueue, Store
@@ -37,6 +38,7 @@ class Sweeper:
     clock: Clock
     process: str
     resolve_after_s: float
+    most_open: int = MOST_OPEN
     _again: dict[int, tuple[float, float]] = field(default_factory=dict)
     _tidied_at: float = 0.0
     _compared_at: float = 0.0
@@ -58,10 +60,14 @@ class Sweeper:
         guarded("sweep beat", lambda: self.store.transact(lambda tx: tx.beat(self.process, at=now)))
         guarded("sweep plans", lambda: expire_plans(self.store, now=now))
         guarded("sweep orders", lambda: expire_orders(self.store, now=now))
+        guarded("sweep proposals", partial(self._release, now))
         guarded("sweep incidents", partial(self._resolve, now))
         guarded("sweep work", partial(self._poke_late, now))
         guarded("sweep clocks", partial(self._compare_clocks, now))
         guarded("sweep old rows", partial(self._tidy, now))
+
+    def _release(self, now: float) -> None:
+        self._poke(release_queued(self.store, now=now, most=self.most_open), now)
 
     def _resolve(self, now: float) -> None:
         for task in resolve_quiet(self.store, now=now, after_s=self.resolve_after_s):

@@ -198,7 +198,9 @@ def _deciding(web: Web) -> DecidingParts:
 @contextlib.asynccontextmanager
 async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[None]:
     """What runs beside the requests."""
-    sweeper = Sweeper(web.store, web.queue, web.clock, "web", web.settings.resolve_after_s)
+    sweeper = Sweeper(
+        web.store, web.queue, web.clock, "web", web.settings.resolve_after_s, web.settings.max_open_proposals
+    )
     deciding = _deciding(web)
     threads = [
         sweeper.start(web.stopping),

@@ -120,6 +120,7 @@ def _do(here: Runtime, task: Task) -> None:
         clock=clock,
         reasoner=here.reasoner,
         propose=partial(_propose, here, clock),
+        most_open=here.settings.max_open_proposals,
     )
     _log.info(
         "investigated",
