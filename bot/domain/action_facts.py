@@ -39,7 +39,7 @@ def units(action: Action) -> tuple[str, ...]:
 
 def way_back(action: Action) -> Mapping[str, str | int] | None:
     """The parameters of its inverse for the sample, or None where it has none."""
-    return {} if action.read_only else action.inverse(sample_live(action), sample_params(action))
+    return {} if action.nothing_to_undo else action.inverse(sample_live(action), sample_params(action))
 
 
 def fields_set(action: Action) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def _input(name: str, param: Param) -> str:
 
 
 def _undo(action: Action) -> str:
-    if action.read_only:
+    if action.nothing_to_undo:
         return "nothing to undo"
     if way_back(action) is None:
         return "**irreversible**: nothing brings the state from before back"

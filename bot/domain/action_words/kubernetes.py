@@ -45,6 +45,76 @@ WORDS: Mapping[str, Words] = {
         ),
         refuses=("The lower bound would be above the upper one.",),
     ),
+    "kubectl/detach-pod": Words(
+        does="Takes a pod out of its ReplicaSet, which makes a replacement, while the pod keeps serving.",
+        dry_run=_SERVER,
+        read_back="The pod is detached and as many ready pods as wanted serve without it.",
+        risks=(
+            "The ReplicaSet no longer looks after the pod: it stays until somebody brings it back or deletes it.",
+            "The replacement needs room on a node.",
+        ),
+        refuses=(
+            "The pod has the role protected.",
+            "Its Deployment does not select it by the label `service`.",
+        ),
+    ),
+    "kubectl/isolate-pod": Words(
+        does="Moves a pod's label `service` away, so that no Service sends it traffic and the quarantine's deny-all "
+        "policy holds for it.",
+        dry_run=_SERVER,
+        read_back="The pod carries the quarantine label and no longer the label `service`.",
+        risks=(
+            "Traffic is cut only where the cluster's network plugin enforces NetworkPolicies.",
+            "Connections that are open already may live on until they are closed.",
+        ),
+        refuses=(
+            "The pod has the role protected.",
+            "Its Deployment does not select it by the label `service`.",
+        ),
+    ),
+    "kubectl/quarantine-policy": Words(
+        does="Puts the deny-all NetworkPolicy of the quarantine in place, for every pod that carries its label and no other.",
+        dry_run=_SERVER,
+        read_back="The policy is in place as the plan shows it.",
+        risks=("It has an effect only where the cluster's network plugin enforces NetworkPolicies.",),
+        refuses=("It would be taken away while pods are in quarantine behind it.",),
+    ),
+    "kubectl/deny-namespace": Words(
+        does="Keeps the pods of one namespace out of ours with a NetworkPolicy; pods with the role protected are left alone.",
+        dry_run=_SERVER,
+        read_back="The policy is in place as the plan shows it.",
+        risks=(
+            "Everything in the other namespace loses its way to ours, not only what is suspicious.",
+            "It has an effect only where the cluster's network plugin enforces NetworkPolicies.",
+        ),
+        refuses=(
+            "The namespace is protected, or does not carry its name as a label.",
+            "Other NetworkPolicies for ingress stand here.",
+            "Services for callers outside the cluster would be cut off as well.",
+        ),
+    ),
+    "kubectl/cordon": Words(
+        does="Lets no new pods onto a node; back again, lets them.",
+        dry_run=_SERVER,
+        read_back="The node's mark unschedulable is the approved one.",
+        risks=("The other nodes must have room for what comes next.",),
+        refuses=("No other ready node takes pods.",),
+    ),
+    "kubectl/drain": Words(
+        does="Evicts the pods of a cordoned node one by one, as their disruption budgets allow; other nodes get new ones.",
+        dry_run=_SERVER,
+        read_back="The node is unschedulable and no pod that a drain would evict is left on it.",
+        risks=(
+            "What the pods keep on the node itself (emptyDir) is lost, evidence included.",
+            "It cannot be undone: evicted pods do not come back to the node.",
+            "It needs the right to evict pods in every namespace, a role of its own that nobody has by default.",
+        ),
+        refuses=(
+            "No other ready node takes pods.",
+            "The last ready pod of a workload is there.",
+            "A disruption budget does not let its pods go now.",
+        ),
+    ),
     "forensics/collect": Words(
         does="Copies state, events, descriptions and logs of a Deployment and its pods into a folder with a manifest of "
         "SHA-256 hashes.",
