@@ -96,7 +96,6 @@ class Settings(BaseSettings):
     kube_context: str = ""
     kube_namespace: str = "default"
     kube_protected_namespaces: tuple[str, ...] = ("kube-system", "kube-public", "kube-node-lease", "watchkeeper")
-    jvm_endpoints: Mapping[str, str] = Field(default_factory=dict)
     aws_region: str = ""
     aws_endpoint_url: str = ""
     aws_reader_credentials: Path | None = None
@@ -105,6 +104,9 @@ class Settings(BaseSettings):
     appconfig_strategy: str = Field(default="", pattern=r"^(|[a-z0-9]{4,7})$")
     prices: Mapping[str, Annotated[float, Field(ge=0, le=1_000_000)]] = Field(default_factory=dict)
 
+    jvm_url: str = ""
+    jvm_reader_token_file: Path | None = None
+    jvm_executor_token_file: Path | None = None
     postgres_roles: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
     postgres_reader_dsns: Mapping[str, SecretStr] = Field(default_factory=dict)
     postgres_executor_dsns: Mapping[str, SecretStr] = Field(default_factory=dict)

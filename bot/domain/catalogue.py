@@ -43,7 +43,7 @@ class Action:
     `sets` are the live fields that hold once the call has landed, `settled` says whether the effect is complete
     too. `blast_radius` counts what the call touches. `permissions` are all that it needs, one
     `k8s:GROUP:RESOURCE:VERB` or `iam:SERVICE:ACTION` each. A `read_only` action changes nothing, so that its
-    inverse is to do nothing. `refuses` is a precondition of the action itself: a sentence why it may not be done to
+    inverse is to do nothing; a `transient` one acts and leaves nothing that an undo could put back. `refuses` is a precondition of the action itself: a sentence why it may not be done to
     `live`, or an empty string; it is asked when binding and again right before the call. `manifest` is what the
     command reads from standard input; it is part of the plan and its hash. `name_pattern` is the form of the target's
     name. What an action adds to the bill is the unit `cents_per_hour` of its blast radius.
@@ -62,9 +62,15 @@ class Action:
     blast_radius: Callable[[Live, Params], Mapping[str, int]]
     permissions: tuple[str, ...]
     read_only: bool = False
+    transient: bool = False
     refuses: Callable[[Live, Params], str] = _never_refuses
     manifest: Callable[[Target, Params], str] = _no_manifest
     name_pattern: str = NAME
+
+    @property
+    def nothing_to_undo(self) -> bool:
+        """Whether its undo is to do nothing."""
+        return self.read_only or self.transient
 
 
 def check_params(action: Action, params: Params) -> None:
@@ -137,7 +143,7 @@ def check_target(action: Action, target: Target) -> None:
 
 
 def _undo(action: Action, live: Live, params: Params) -> Params | None:
-    if action.read_only:
+    if action.nothing_to_undo:
         return {}
     inverse = action.inverse(live, params)
     if inverse is not None:
@@ -148,7 +154,7 @@ def _undo(action: Action, live: Live, params: Params) -> Params | None:
 def _undo_command(action: Action, target: Target, undo: Params | None) -> tuple[str, ...] | None:
     if undo is None:
         return None
-    if action.read_only:
+    if action.nothing_to_undo:
         return ()
     check_params(action, undo)
     return action.command(target, undo)

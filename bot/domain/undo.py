@@ -47,7 +47,7 @@ def standing_steps(plan: Plan, journal: Sequence[StepRow]) -> list[PlannedStep]:
     for step in plan.steps:
         done = states.get((step.id, "do")) is StepState.DONE
         undone = states.get((step.id, "undo")) is StepState.DONE
-        if done and not undone and not action_of(step.action).read_only:
+        if done and not undone and not action_of(step.action).nothing_to_undo:
             standing.append(step)
     return standing
 

@@ -20,7 +20,7 @@ from bot.domain.caps import Caps
 from bot.domain.errors import Permanent, Retryable
 from bot.pipeline.execute.stage import execute
 from bot.pipeline.execute.terms import Means, Measure
-from bot.pipeline.orders import fire_orders
+from bot.pipeline.orders import Firing, fire_orders
 from bot.ports import Executor
 from bot.settings import Settings
 from bot.wiring.parts import SystemClock, holder_name
@@ -44,6 +44,7 @@ class Poller:
         self._busy: set[str] = set()
         self._lock = threading.Lock()
         self._beaten_at = 0.0
+        self._fired: dict[str, Firing] = {}
 
     def run(self) -> None:
         """Poll until told to stop; what is under way then stays claimed and is recovered by the next start."""
@@ -69,7 +70,11 @@ class Poller:
         if self._means.stopped() is not None:
             return
         for firing in fire_orders(self._means):
-            _log.info("standing_order", **asdict(firing))
+            if firing != self._fired.get(firing.plan_hash):
+                _log.info("standing_order", **asdict(firing))
+            self._fired = {
+                firing.plan_hash: firing
+            }  # What is held is looked at five times a second, and said once.
 
     def _work(self, plan_hash: str) -> None:
         try:
@@ -135,6 +140,8 @@ def enabled(settings: Settings) -> tuple[str, ...]:
         names.append("aws")
     if settings.kube_executor_config is not None:
         names += ["forensics", "kubectl"]
+    if settings.jvm_executor_token_file is not None:
+        names.append("jvm")
     if settings.postgres_executor_dsns:
         names.append("postgresql")
     return tuple(names)

@@ -19,6 +19,8 @@ def looked_up(settings: Settings) -> list[Inventory]:
     names = []
     if settings.aws_reader_credentials:
         names += ["aws_resources", "ec2"]
+    if settings.jvm_reader_token_file is not None:
+        names.append("jvm")
     if settings.postgres_reader_dsns:
         names.append("postgresql")
     return [registry.module("evidence", name).build(settings) for name in names]

@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from bot.domain.errors import WatchkeeperError
@@ -23,7 +22,9 @@ from bot.local.demo.outside import Outside
 from bot.local.demo.supervisor import Supervisor
 
 _DEADLINE_S = 120.0  # Several trees share the machine.
-SCENARIOS = ("bad-deploy", "db-cascade", "recorded", "unannounced-launch", "planned-event")
+LOOP = ("bad-deploy", "db-cascade", "recorded", "unannounced-launch", "planned-event")
+ACTIONS = ("memory-exhaustion", "zero-day", "poisoned")
+OPTIONS = {"memory-exhaustion": "AB"}  # Options that take turns, seed by seed; elsewhere it is always A.
 
 
 @dataclass
@@ -44,8 +45,9 @@ def play(scenario: str, seeds: Sequence[int]) -> Score:
         layout = new_layout(Path(folder) / "data", 0)
         with Supervisor(layout, processes(layout), quiet=True):
             outside = Outside(layout)
-            for seed in seeds:
-                _one(outside, Orders(scenario, seed, "oncall-1", ""), score)
+            letters = OPTIONS.get(scenario, "A")
+            for at, seed in enumerate(seeds):
+                _one(outside, Orders(scenario, seed, "oncall-1", "", letters[at % len(letters)]), score)
             outside.close()
     return score
 
@@ -59,7 +61,7 @@ def _one(outside: Outside, orders: Orders, score: Score) -> None:
         score.seconds_to_cause.append(result["seconds_to_cause"])
     except WatchkeeperError as error:
         wrong = [str(error)]
-    name = f"{orders.scenario} seed {orders.seed}"
+    name = f"{orders.scenario} seed {orders.seed} option {orders.option}"
     if wrong:
         score.failed.append(f"{name}: {'; '.join(wrong)}")
     else:
@@ -73,20 +75,24 @@ def main() -> int:
     """Play, print the table, exit 1 when a run did not end as it should."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="fresh seeds for each scenario")
-    parser.add_argument("--at-once", type=int, default=len(SCENARIOS), help="trees that run at the same time")
-    parser.add_argument("--only", default="", help="one scenario")
+    parser.add_argument(
+        "--action-seeds", type=int, default=6, help="fresh seeds for each of the later scenarios"
+    )
+    parser.add_argument("--at-once", type=int, default=5, help="trees that run at the same time")
+    parser.add_argument("--only", default="", help="scenarios, with commas between them")
     given = parser.parse_args()
     draw = random.SystemRandom()
-    seeds = [draw.randrange(10**6) for _ in range(given.seeds)]
-    wanted = [given.only] if given.only else SCENARIOS
+    wanted = given.only.split(",") if given.only else [*LOOP, *ACTIONS]
+    counts = {name: given.action_seeds if name in ACTIONS else given.seeds for name in wanted}
+    seeds = {name: [draw.randrange(10**6) for _ in range(count)] for name, count in counts.items()}
     with ThreadPoolExecutor(given.at_once) as pool:
-        scores = list(pool.map(partial(play, seeds=seeds), wanted))
+        scores = list(pool.map(lambda name: play(name, seeds[name]), wanted))
     for score in scores:
         card, cause = (
             statistics.median(values or [0.0]) for values in (score.seconds_to_card, score.seconds_to_cause)
         )
         print(
-            f"{score.scenario}: {score.passed} of {given.seeds}, median card {card:.2f} s, cause {cause:.2f} s"
+            f"{score.scenario}: {score.passed} of {counts[score.scenario]}, median card {card:.2f} s, cause {cause:.2f} s"
         )
     failed = [line for score in scores for line in score.failed]
     print("\n".join(failed))

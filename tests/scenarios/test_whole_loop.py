@@ -15,8 +15,9 @@ from bot.local.demo.drive import Drive, Orders, failures
 from bot.local.demo.layout import new_layout, processes
 from bot.local.demo.outside import Outside
 from bot.local.demo.supervisor import Supervisor
+from tests.scenarios.play import ACTIONS, LOOP
 
-SCENARIOS = ("bad-deploy", "db-cascade", "recorded", "unannounced-launch", "planned-event")
+SCENARIOS = (*LOOP, *ACTIONS)
 
 
 @pytest.fixture(scope="module", params=SCENARIOS)
@@ -62,6 +63,14 @@ def test_a_rejected_plan_changes_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert '"executed_steps": 0' in done.stdout
     assert '"approved_by": null' in done.stdout
+
+
+@pytest.mark.timeout(150)
+def test_rejecting_the_garbage_collection_changes_nothing(tmp_path: Path) -> None:
+    asked = ("--scenario", "memory-exhaustion", "--seed", "11", "--option", "B", "--reject-as", "oncall-1")
+    done = headless(tmp_path / "demo", *asked)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert '"executed_steps": 0' in done.stdout
 
 
 @pytest.mark.timeout(150)

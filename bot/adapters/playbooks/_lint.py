@@ -60,6 +60,8 @@ def _sample(action: Action) -> tuple[dict[str, str], dict[str, str | int]]:
 
 
 def _has_inverse(action: Action) -> bool:
+    if action.nothing_to_undo:
+        return True
     return action.inverse(*_sample(action)) is not None
 
 

@@ -28,7 +28,7 @@ from bot.local.cluster.status import (
     unauthorized,
 )
 from bot.local.cluster.store import ObjectStore
-from bot.local.cluster.writes import Call, write
+from bot.local.cluster.writes import Call, only_tried, write
 
 _MUTATING = {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -62,6 +62,7 @@ class ClusterApi:
         return Starlette(routes=[Route("/{path:path}", self._answer, methods=methods)])
 
     async def _answer(self, request: Request) -> Response:
+        request.state.tried = False
         user = self.access.user_of(request.headers.get("authorization", ""))
         response: Response
         try:
@@ -74,7 +75,7 @@ class ClusterApi:
 
     def _record(self, request: Request, user: str, code: int) -> None:
         verbs = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-        dry_run = "All" in request.query_params.getlist("dryRun")
+        dry_run = "All" in request.query_params.getlist("dryRun") or request.state.tried
         verb = verbs[request.method]
         self.records.append(ClusterRecord(user, verb, request.url.path, dry_run, self.now(), code))
 
@@ -115,10 +116,11 @@ class ClusterApi:
         if content_type == MEDIA_TYPE:
             raise ApiError(415, "UnsupportedMediaType", "this server decodes application/json only")
         body = _decoded(raw)
+        request.state.tried = only_tried(body)
         dry_run = request.query_params.getlist("dryRun")
         if dry_run not in ([], ["All"]):
             raise bad_request(f'Invalid value: {dry_run}: a valid dryRun value is "All"')
-        call = Call(target, content_type, body, dry_run=bool(dry_run))
+        call = Call(target, content_type, body, dry_run=bool(dry_run) or only_tried(body))
         code, result = write(self.store, self.now(), request.method, call)
         return JSONResponse(result, code)
 

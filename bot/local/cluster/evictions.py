@@ -9,9 +9,24 @@ from bot.local.cluster.pods import is_ready
 
 
 def selects(selector: Obj | None, obj: Obj) -> bool:
-    """Whether a selector of equalities picks the object; an empty one picks nothing here."""
-    wanted = (selector or {}).get("matchLabels") or {}
-    return bool(wanted) and wanted.items() <= (obj["metadata"].get("labels") or {}).items()
+    """Whether a selector picks the object; an empty one picks nothing here."""
+    return bool(selector) and matches(selector or {}, obj)
+
+
+def matches(selector: Obj, obj: Obj) -> bool:
+    """Whether all of a selector's equalities and expressions hold; an empty one matches everything."""
+    labels = obj["metadata"].get("labels") or {}
+    expressions = selector.get("matchExpressions") or []
+    equal = (selector.get("matchLabels") or {}).items() <= labels.items()
+    return equal and all(_holds(one, labels) for one in expressions)
+
+
+def _holds(expression: Obj, labels: Obj) -> bool:
+    key, operator = expression["key"], expression["operator"]
+    if operator in ("Exists", "DoesNotExist"):
+        return (key in labels) is (operator == "Exists")
+    inside = labels.get(key) in (expression.get("values") or [])
+    return inside if operator == "In" else not inside
 
 
 def budget_status(budget: Obj, pods: Iterable[Obj]) -> Obj:

@@ -33,6 +33,13 @@ class Call:
     dry_run: bool
 
 
+def only_tried(body: Any) -> bool:
+    """Whether delete options, alone or inside an eviction, ask for a dry run; these carry it in the body."""
+    options = body.get("deleteOptions") or body if isinstance(body, dict) else {}
+    kind = options.get("kind", "DeleteOptions") if isinstance(options, dict) else ""
+    return kind == "DeleteOptions" and options.get("dryRun") == ["All"]
+
+
 def write(store: ObjectStore, now: float, method: str, call: Call) -> tuple[int, Obj]:
     """Carry out the call (or only answer it, for a dry run); returns status code and body."""
     if method == "POST" and not call.target.name:

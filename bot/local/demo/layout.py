@@ -203,6 +203,8 @@ def _systems(layout: Layout, role: str) -> dict[str, str]:
         "WATCHKEEPER_AWS_ENDPOINT_URL": f"http://127.0.0.1:{layout.ports.aws}",
         f"WATCHKEEPER_AWS_{role.upper()}_CREDENTIALS": str(layout.data_dir / "aws" / f"{role}.credentials"),
         "WATCHKEEPER_ECS_CLUSTER": "production",
+        "WATCHKEEPER_JVM_URL": f"http://127.0.0.1:{layout.ports.management}/jvm/{{service}}/jolokia/",
+        f"WATCHKEEPER_JVM_{role.upper()}_TOKEN_FILE": str(layout.data_dir / "jvm" / f"{role}.token"),
         "WATCHKEEPER_PRICES": '{"ecs.service": 4.9, "autoscaling.group": 19.2}',
     }
 

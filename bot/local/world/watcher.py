@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from bot.local.cluster.evictions import matches
 from bot.local.world.aws.account import ecs_client
 from bot.local.world.aws.identities import CLUSTER
 from bot.local.world.options import WorldOptions
@@ -121,9 +122,8 @@ class Watcher:
 
 def _cuts_off(policy: dict[str, Any], pod: dict[str, Any]) -> bool:
     """Whether the policy selects the pod and denies it everything, inward and outward."""
-    spec, labels = policy["spec"], pod["metadata"].get("labels", {})
-    wanted = spec.get("podSelector", {}).get("matchLabels", {})
-    selects = bool(wanted) and all(labels.get(name) == value for name, value in wanted.items())
+    spec = policy["spec"]
+    selects = matches(spec.get("podSelector", {}), pod)
     both = {"Ingress", "Egress"} <= set(spec.get("policyTypes", ()))
     return selects and both and not spec.get("ingress") and not spec.get("egress")
 
