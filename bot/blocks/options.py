@@ -107,7 +107,13 @@ def _unit(name: str, count: int) -> str:
 
 def commands(plan: Mapping[str, Any]) -> str:
     """The exact commands, one a line, quoted as a shell would need them."""
-    return "\n".join(shlex.join(step["command"]) for step in plan["steps"])
+    return "\n".join(_command(step) for step in plan["steps"])
+
+
+def _command(step: Mapping[str, Any]) -> str:
+    """A command as one would type it, with what it reads from standard input."""
+    typed = shlex.join(step["command"])
+    return f"{typed} <<< {shlex.quote(step['stdin'])}" if step["stdin"] else typed
 
 
 def showable(option: OptionView) -> bool:

@@ -11,6 +11,7 @@ from bot.domain.plan import Target
 
 # The label by which operators give an object a role; playbooks name it as `declared.ROLE`.
 ROLE_LABEL = "watchkeeper-role"
+PROTECTED = "protected"
 
 
 def merge_patch(

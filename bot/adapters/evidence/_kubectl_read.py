@@ -35,9 +35,15 @@ class KubectlRead:
     home: Path
     path: str
 
-    def items(self, kinds: str, selector: str = "") -> Sequence[Mapping[str, Any]]:
-        """Objects of the comma-separated kinds that the selector picks, or all; raises Retryable or Permanent."""
+    def items(
+        self, kinds: str, selector: str = "", *, everywhere: bool = False
+    ) -> Sequence[Mapping[str, Any]]:
+        """Objects of the comma-separated kinds that the selector picks, or all; raises Retryable or Permanent.
+
+        `everywhere` asks for those of all namespaces.
+        """
         picked = [f"--selector={selector}"] if selector else []
+        picked += ["--all-namespaces"] if everywhere else []
         text = self._run("get", kinds, *picked, "--output=json")
         try:
             items = json.loads(text)["items"]

@@ -2,11 +2,12 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from bot.adapters.evidence._kubectl_read import KubectlRead, build_read
 from bot.adapters.evidence._kubernetes_found import LABEL, Finder, Found, Obj
+from bot.adapters.evidence._kubernetes_places import FoundNamespaces, FoundNodes, FoundPods
 from bot.adapters.evidence._kubernetes_workloads import BOTH, FoundAutoscalers, FoundDeployments
 from bot.domain.catalogue import NAME
 from bot.domain.errors import Permanent, WatchkeeperError
@@ -22,10 +23,21 @@ class Kubernetes:
 
     name = "kubernetes"
 
-    def __init__(self, kubectl: KubectlRead, prices: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        kubectl: KubectlRead,
+        prices: Mapping[str, float] | None = None,
+        protected: Collection[str] = (),
+    ) -> None:
         self._kubectl = kubectl
         table = prices or {}
-        finders: tuple[Finder, ...] = (FoundDeployments(kubectl, table), FoundAutoscalers(kubectl, table))
+        finders: tuple[Finder, ...] = (
+            FoundDeployments(kubectl, table),
+            FoundAutoscalers(kubectl, table),
+            FoundPods(kubectl),
+            FoundNamespaces(kubectl, protected),
+            FoundNodes(kubectl),
+        )
         self._finders = {one.kind: one for one in finders}
         self.kinds: tuple[str, ...] = tuple(self._finders)
 
@@ -71,7 +83,7 @@ class Kubernetes:
 
 def build(settings: Settings) -> Kubernetes:
     """The reader that the settings describe; raises Permanent naming what is missing."""
-    return Kubernetes(build_read(settings), settings.prices)
+    return Kubernetes(build_read(settings), settings.prices, settings.kube_protected_namespaces)
 
 
 def _rollouts(deployment: Obj, replica_sets: Sequence[Obj]) -> Iterator[Change]:

@@ -14,9 +14,12 @@ from tests.contract.kube.cluster import GOOD, NAMESPACE, Cluster, wait_until
 PRICES = {"k8s.deployment": 3.0, "k8s.hpa": 3.0}
 
 
+PROTECTED = ("kube-system", "operators")
+
+
 def executor(cluster: Cluster, user: str = "executor") -> KubectlExecutor:
     """The product's executor with a price table."""
-    return KubectlExecutor(cluster.call(user), PRICES)
+    return KubectlExecutor(cluster.call(user), PRICES, PROTECTED)
 
 
 def made(cluster: Cluster, obj: Mapping[str, Any]) -> Any:
@@ -49,6 +52,27 @@ def autoscaler(cluster: Cluster, scaled: Target, low: int, high: int) -> Target:
         },
     )
     return target(cluster, "k8s.hpa", f"horizontalpodautoscalers.v1.autoscaling/{scaled.name}", scaled.name)
+
+
+def pods(cluster: Cluster, service: str) -> list[Target]:
+    """The pods that serve, oldest name first."""
+    items = cluster.get("pods", f"--selector=service={service}")["items"]
+    names = sorted(one["metadata"]["name"] for one in items if "deletionTimestamp" not in one["metadata"])
+    return [target(cluster, "k8s.pod", f"pod/{name}", service) for name in names]
+
+
+def namespace(cluster: Cluster, name: str, **labels: str) -> Target:
+    """A namespace that carries its name as newer servers see to, and the given labels."""
+    named = {
+        "kubernetes.io/metadata.name": name,
+        **{key.replace("_", "-"): text for key, text in labels.items()},
+    }
+    made(cluster, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": named}})
+    return target(cluster, "k8s.namespace", f"namespace/{name}", name)
+
+
+def node(cluster: Cluster, name: str) -> Target:
+    return target(cluster, "k8s.node", f"node/{name}", name, scope="cluster")
 
 
 def target(cluster: Cluster, kind: str, what: str, service: str, scope: str = NAMESPACE) -> Target:

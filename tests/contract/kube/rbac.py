@@ -17,7 +17,7 @@ def manifests(namespace: str) -> str:
     items += [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}} for name in NODES]
     for user, role in (("executor", EXECUTOR), ("reader", READER)):
         held = sorted(kube_permissions(HELD[role]))
-        wide = [one for one in held if one.resource.partition("/")[0] in _WIDE]
+        wide = [one for one in held if one.wide or one.resource in _WIDE]
         items += _granted(namespace, user, [one for one in held if one not in wide])
         items += _granted("", user, wide)
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
