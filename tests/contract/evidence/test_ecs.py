@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.adapters.evidence import ecs
-from bot.adapters.evidence._cloudtrail import changes_of, count_history, records_of
+from bot.adapters.evidence._cloudtrail import changes_of, count_history, records_of, revision_history
 from bot.adapters.evidence.ecs import Ecs
 from bot.domain.actions.table import LIVE_FIELDS
 from bot.domain.errors import Permanent, WatchkeeperError
@@ -52,7 +52,8 @@ def test_inventory_knows_the_count_before(world: Stage, reader: Ecs) -> None:
         truth["root_cause"],
     )
     assert target.uid == live["uid"]
-    assert set(live) - {"uid"} == LIVE_FIELDS[KIND]
+    told_by_history = {"previous_revision", "deployed_at", "previous_ran_s"}
+    assert set(live) - {"uid"} == LIVE_FIELDS[KIND] - told_by_history
     assert live["previous_count"] == str(truth["fix"]["count"])
     assert abs(float(live["scaled_at"]) - truth["changed_at"]) <= 1
     assert int(live["desired_count"]) > truth["fix"]["count"]
@@ -139,3 +140,33 @@ def test_a_history_gives_changes_in_order() -> None:
         (30, ChangeKind.DEPLOY, "cart:1", "cart:2"),
         (40, ChangeKind.SCALE, "6", "12"),
     ]
+
+
+def test_a_history_gives_the_revision_before_and_how_long_it_ran() -> None:
+    records = records_of(HISTORY, "production")
+    assert revision_history(records, "cart", "cart:2") == {
+        "previous_revision": "cart:1",
+        "deployed_at": "30",
+        "previous_ran_s": "20",
+    }
+    # What is live was put there by nobody whom the trail knows.
+    assert revision_history(records, "cart", "cart:3") == {}
+    assert revision_history(records_of(HISTORY[:2], "production"), "cart", "cart:1") == {}
+    again = [*HISTORY[:4], event(33, "UpdateService", service="cart", taskDefinition="cart:2")]
+    assert revision_history(records_of(again, "production"), "cart", "cart:2")["deployed_at"] == "30"
+
+
+def test_a_family_alone_is_the_revision_that_the_answer_tells() -> None:
+    told = event(10, "CreateService", serviceName="cart", desiredCount=4, taskDefinition="cart")
+    detail = json.loads(told["CloudTrailEvent"])
+    detail["responseElements"] = {
+        "service": {"taskDefinition": "arn:aws:ecs:eu-west-1:1:task-definition/cart:7"}
+    }
+    told["CloudTrailEvent"] = json.dumps(detail)
+    later = event(900, "UpdateService", service="cart", taskDefinition="cart:8")
+    records = records_of([told, later], "production")
+    assert revision_history(records, "cart", "cart:8") == {
+        "previous_revision": "cart:7",
+        "deployed_at": "900",
+        "previous_ran_s": "890",
+    }
