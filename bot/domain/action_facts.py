@@ -3,6 +3,7 @@
 Pure readings of the catalogue, for the documentation and for checks over all actions.
 """
 
+import re
 from collections.abc import Mapping
 
 from bot.domain.actions.table import LIVE_FIELDS
@@ -50,4 +51,6 @@ def fields_set(action: Action) -> tuple[str, ...]:
 def _value(name: str, param: Param) -> str | int:
     if param.kind == "integer":
         return min(max(param.minimum, _EXAMPLE), param.maximum)
-    return name.upper()
+    # A number that is an identifier of the inventory, such as a time, is a name of digits alone.
+    digits = re.fullmatch(param.pattern, str(_EXAMPLE)) and not re.fullmatch(param.pattern, "a")
+    return str(_EXAMPLE) if digits else name.upper()
