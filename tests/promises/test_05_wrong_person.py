@@ -1,6 +1,7 @@
 """Promise 5: no approval by the wrong person, in the wrong place, or where the group cannot be read."""
 
 import random
+from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -10,11 +11,52 @@ from bot.domain.gate import Click, Facts, Refusal, Rule, Verb, refusal_of
 from bot.domain.plan import ActionClass, PlanState
 from bot.pipeline import approve as stage_module
 from bot.pipeline.approve import Outcome
-from tests.gate_stage import GROUP, Stage, stage
+from tests.gate_stage import GROUP, Stage, person, stage
 from tests.gate_table import CLASSES, IDENTITIES, ME, PLACES
+from tests.unit.pipeline.test_approve import finished
 
 GROUPS = ("a member of it", "not a member", "unreadable")
 CASES = list(product(IDENTITIES, CLASSES, PLACES, GROUPS))
+REASONS = {
+    "none": ("", False),
+    "blank": ("  \n ", False),
+    "short": ("ok", False),
+    "fine": ("errors since the release", True),
+    "long": ("x" * 301, False),
+}
+TYPED = {
+    "none": ("", False),
+    "another": ("cart", False),
+    "other case": ("Basket", False),
+    "right": ("basket", True),
+}
+
+
+def _agrees(on: Stage, user: str) -> None:
+    """Say yes first, where one yes decides nothing."""
+    if on.plans[0].klass is ActionClass.DESTRUCTIVE:
+        on.decide(on.click(user, typed_name="basket"))
+
+
+def _agrees_and_leaves(on: Stage) -> None:
+    _agrees(on, "U0SECOND")
+    on.chat.groups[GROUP] = tuple(one for one in on.chat.groups[GROUP] if one != "U0SECOND")
+
+
+def _agrees_and_is_deactivated(on: Stage) -> None:
+    _agrees(on, "U0SECOND")
+    on.chat.people["U0SECOND"] = person("U0SECOND", deleted=True)
+
+
+FIRSTS: dict[str, Callable[[Stage], None]] = {
+    "nobody": lambda _on: None,
+    "the same": lambda on: _agrees(on, "U0FIRST"),
+    "whoever asked": lambda on: _agrees(on, "U0LEAD"),
+    "an outsider": lambda on: _agrees(on, "U0COLLEAGUE"),
+    "one who left the group": _agrees_and_leaves,
+    "one deactivated since": _agrees_and_is_deactivated,
+    "another": lambda on: _agrees(on, "U0SECOND"),
+}
 
 
 def plant(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +67,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> None:
         refusal = refusal_of(click, facts)
         return None if refusal and refusal.rule in about_people else refusal
 
+    about_people += [Rule.SECOND_APPROVER]
     monkeypatch.setattr(stage_module, "refusal_of", careless)
 
 
@@ -69,6 +112,47 @@ def test_one_person_is_not_two(store: SqlStore, promise) -> None:
         on.decide(on.click("U0COLLEAGUE", typed_name="basket"))
         again = on.decide(on.click(typed_name="basket"))
         tally.check(again.outcome is Outcome.NOTED, "an outsider counted as the second person")
+
+
+CLASS_CASES = list(product(CLASSES, REASONS, TYPED, ("U0FIRST", "U0LEAD"), FIRSTS))
+
+
+@pytest.mark.timeout(1200)
+def test_each_class_asks_for_what_it_must(store: SqlStore, promise) -> None:
+    """One click, a written reason, or two people with a typed name, of whom neither asked for the plan."""
+    tally = promise(5)
+    order = random.Random(555)
+    for klass, reason, typed, clicker, first in order.sample(
+        CLASS_CASES, tally.size(len(CLASS_CASES), least=60)
+    ):
+        on = stage(store, klass=klass)
+        FIRSTS[first](on)
+        click = on.click(clicker, reason=REASONS[reason][0], typed_name=TYPED[typed][0])
+        decided = on.decide(click)
+        expected = {
+            ActionClass.SAFE: True,
+            ActionClass.RISKY: REASONS[reason][1],
+            ActionClass.DESTRUCTIVE: TYPED[typed][1] and clicker == "U0FIRST" and first == "another",
+        }[klass]
+        case = f"{klass}, reason {reason}, name {typed}, {clicker}, before: {first}"
+        tally.check(
+            (decided.outcome is Outcome.GRANTED) is expected, f"{case}: {decided.outcome} {decided.rule}"
+        )
+        tally.check(moved(on) is expected, f"{case}: the stored plan does not agree")
+
+
+def test_an_undo_of_destruction_takes_two_people_too(store: SqlStore, promise) -> None:
+    tally = promise(5)
+    for second in ("U0FIRST", "U0SECOND"):
+        on = stage(store, klass=ActionClass.DESTRUCTIVE)
+        for user in ("U0FIRST", "U0SECOND"):
+            on.decide(on.click(user, typed_name="basket"))
+        finished(on, on.plans[0].hash)
+        first = on.decide(on.click("U0FIRST", Verb.UNDO))
+        tally.check(first.outcome is Outcome.NOTED, f"one person undid a destructive plan: {first.outcome}")
+        decided = on.decide(on.click(second, Verb.UNDO))
+        wanted = Outcome.UNDO_GRANTED if second == "U0SECOND" else Outcome.NOTED
+        tally.check(decided.outcome is wanted, f"undo by U0FIRST, then {second}: {decided.outcome}")
 
 
 def scene(store: SqlStore, who: str, klass: ActionClass, group: str) -> tuple[Stage, str]:

@@ -1,5 +1,6 @@
 """Promise 11: stop stops. A switch flipped at any instant lets the step in flight end, and no other one begins."""
 
+import asyncio
 import random
 import threading
 import time
@@ -10,19 +11,27 @@ import pytest
 
 from bot.adapters.executors.scripted import ScriptedExecutor
 from bot.adapters.store.sql import SqlStore
+from bot.domain.command import CommandVerb
+from bot.domain.freeze import FreezeWindow
 from bot.domain.plan import PlanState
 from bot.pipeline.execute.journal import Run
 from bot.ports import Transaction
+from bot.slack.deciding import words
+from bot.slack.deciding.parts import DecidingParts, Decision
+from bot.wiring.stop_file import stop_file
 from tests.promises.conftest import Tally
+from tests.slack.desk import Desk
 from tests.unit.pipeline.execution_scene import INCIDENT, START, Scene, declare, plan_of, scale, undo
 
 _FULL = 1000
 _SCOPES = ("tenant", f"incident:{INCIDENT}", "service:c", "action:kubectl/rollout-undo")
+_WAYS = (*_SCOPES, *(f"window {scope}" for scope in _SCOPES), "file", "file")
 
 
 def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask no switch before a step."""
-    monkeypatch.setattr(Run, "scopes", lambda _run, _step: [])
+    """Ask nothing before a step."""
+    monkeypatch.setattr(Run, "held", lambda _run, _tx, _step: None)
+    monkeypatch.setitem(words._GENERAL, CommandVerb.UNFREEZE, _lifts_by_words)
 
 
 @pytest.mark.timeout(900)
@@ -32,10 +41,12 @@ def test_no_step_begins_after_the_switch(
     tally = promise(11)
     declare(store)
     for number in range(tally.size(_FULL, least=24)):
-        _trial(Scene(store, tmp_path / f"p{number}"), random.choice(_SCOPES), tally)
+        _trial(Scene(store, tmp_path / f"p{number}"), random.choice(_WAYS), tally)
 
 
-def _trial(scene: Scene, scope: str, tally: Tally) -> None:
+def _trial(scene: Scene, way: str, tally: Tally) -> None:
+    scope = way.removeprefix("window ") if way != "file" else "tenant"
+    file = scene.folder.parent / "STOP"
     steps = [scale("a"), undo("b"), scale("c"), undo("d"), scale("e")]
     plan = plan_of(steps, checks=())
     plan_hash = scene.stage(plan)
@@ -47,24 +58,67 @@ def _trial(scene: Scene, scope: str, tally: Tally) -> None:
         time.sleep(random.uniform(0.0, 0.15))
 
         def work(tx: Transaction) -> None:
-            tx.set_switch(scope, True, by="U1", at=START)
+            if way.startswith("window"):
+                tx.add_freeze(FreezeWindow(plan_hash[:16], scope, START, START + 9e6, "", "U1"))
+            elif way != "file":
+                tx.set_switch(scope, True, by="U1", at=START)
             begun.update(row.step for row in tx.steps(plan_hash))
 
+        if way == "file":
+            file.touch()
         scene.store.transact(work)
         flipped.set()
 
     thread = threading.Thread(target=flip)
     thread.start()
-    scene.run(plan_hash)
+    scene.run(plan_hash, stopped=stop_file(file))
     thread.join()
     assert flipped.is_set()
+    file.unlink(missing_ok=True)
     scene.store.transact(lambda tx: tx.set_switch(scope, False, by="U1", at=START))
+    scene.store.transact(lambda tx: tx.lift_freeze(plan_hash[:16], at=START))
     covered = {step.id for step in steps if scope in _scopes_of(step.target.service, step.action)}
     rows = scene.store.read(lambda tx: tx.steps(plan_hash))
     after = {row.step for row in rows} - begun
-    tally.check(not after & covered, f"{sorted(after & covered)} began after {scope} was on")
+    tally.check(not after & covered, f"{sorted(after & covered)} began after {way} was on")
     ended = scene.state(plan_hash) in (PlanState.DONE, PlanState.STOPPED, PlanState.REFUSED)
     tally.check(ended, f"the plan is {scene.state(plan_hash)}")
+
+
+_HOSTILE = (
+    "unfreeze", "unfreeze tenant", "freeze off", "stop --off", "stop off", "lift the stop", "approve unfreeze",
+    "{verb} unfreeze", "{verb} --off", "unfreeze <@U0BOT> now", "UNFREEZE!", "un freeze", "unfreeze INC-1",
+    "unfreeze service checkout", "note unfreeze", "{verb} tenant off", "switch|tenant", "window|all", "resolve unfreeze",
+)  # fmt: skip
+
+
+@pytest.mark.timeout(900)
+def test_no_words_lift_a_stop(store: SqlStore, promise: Callable[[int], Tally]) -> None:
+    """Every verb and hostile words, by approvers and others, as mentions and as commands."""
+    tally, desk = promise(11), Desk(store)
+    desk.declare()
+    held = ("tenant", "service:checkout")
+
+    async def say(number: int) -> None:
+        verb = random.choice(list(CommandVerb)).value
+        words = random.choice(_HOSTILE).format(verb=verb)
+        who = random.choice(("U0ONCALL1", "U0ONCALL2", "U0OUTSIDER", "U0GUEST", "U0NOBODY"))
+        if number % 2:
+            await desk.mention(who, words, thread_ts=desk.post("card").ts)
+        else:
+            await desk.slash(who, words)
+
+    for scope in held:
+        store.transact(lambda tx, scope=scope: tx.set_switch(scope, True, by="U1", at=START))
+    for number in range(tally.size(_FULL // 2, least=30)):
+        asyncio.run(say(number))
+        on = {switch.scope for switch in store.read(lambda tx: tx.switches_on())}
+        tally.check(set(held) <= on, f"words lifted {set(held) - on}")
+
+
+def _lifts_by_words(parts: DecidingParts, tx: Transaction, *_rest: object) -> Decision:
+    tx.set_switch("tenant", False, by="words", at=parts.clock.now())
+    return Decision("lifted")
 
 
 def _scopes_of(service: str, action: str) -> set[str]:
