@@ -10,12 +10,19 @@ import pytest
 
 from bot.adapters.executors.scripted import key_of
 from bot.adapters.store.sql import SqlStore
+from bot.domain.caps import Caps, Counted
 from bot.domain.errors import Refused
+from bot.domain.plan import Plan, PlannedStep, PlanState
+from bot.domain.price import COST
+from bot.pipeline.execute import admission
 from bot.pipeline.execute import recheck as recheck_module
 from bot.pipeline.execute import step as step_module
 from bot.pipeline.execute.terms import Outcome
+from bot.ports import Transaction
 from tests.promises.conftest import Tally
 from tests.unit.pipeline.execution_scene import (
+    START,
+    WIDE,
     Scene,
     declare,
     deployment,
@@ -34,6 +41,8 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cap nothing."""
     monkeypatch.setattr(recheck_module, "_caps", lambda _plan, _playbook: None)
     monkeypatch.setattr(step_module._Attempt, "_within_radius", lambda _self, _live: None)
+    monkeypatch.setattr(admission, "too_much", lambda _plan, _caps: "")
+    monkeypatch.setattr(admission, "too_often", lambda _plan, _caps, _counted: "")
 
 
 def test_the_boundary_of_each_cap(store: SqlStore, tmp_path: Path, promise: Callable[[int], Tally]) -> None:
@@ -83,3 +92,122 @@ def test_random_plans_against_an_oracle(promise: Callable[[int], Tally]) -> None
         except Refused:
             passed = False
         tally.check(passed == allowed, f"touching {touched} under {caps}: passed is {passed}")
+
+
+def test_the_boundary_of_each_cap_over_all_plans(
+    store: SqlStore, tmp_path: Path, promise: Callable[[int], Tally]
+) -> None:
+    """One below, at and one above each cap, through the executor's stage and its count in the database."""
+    tally = promise(12)
+    declare(store)
+    for field, over in itertools.product(_EDGES, (-1, 0, 1)):
+        scene = Scene(store, tmp_path / f"{field}{over}")
+        plan, reached = _EDGES[field](scene)
+        caps = replace(WIDE, **{field: reached - over})
+        outcome = scene.run(scene.stage(plan), caps=caps).outcome
+        wanted = Outcome.REFUSED if over > 0 else Outcome.DONE
+        tally.check(outcome is wanted, f"{reached} under a cap of {reached - over} by {field}: {outcome}")
+
+
+def _had(scene: Scene, name: str, count: int) -> None:
+    for _ in range(count):
+        scene.store.transact(lambda tx: tx.admit(random.randbytes(16).hex(), [name], at=START - 1))
+
+
+def _mine() -> str:
+    """A service of this trial alone, since all trials share one store and one hour."""
+    return f"s{random.randrange(10**12)}"
+
+
+def _by_service(scene: Scene) -> tuple[Plan, int]:
+    name = _mine()
+    _had(scene, f"service:{name}", 4)
+    return plan_of([scale(name)], checks=()), 5
+
+
+def _by_action(scene: Scene) -> tuple[Plan, int]:
+    had = scene.store.read(lambda tx: tx.admissions("action:ecs/set-desired-count", since=START - 3600))
+    return plan_of([scale(_mine())], checks=()), had + 1
+
+
+def _at_once(scene: Scene) -> tuple[Plan, int]:
+    def work(tx: Transaction) -> int:
+        other = plan_of([undo(_mine())], incident="another")
+        tx.add_plan(other)
+        tx.move_plan(other.hash, to=PlanState.GRANTED, frm=(PlanState.PROPOSED,))
+        tx.claim_plan(other.hash, holder="another", now=START, lease_s=9e9)
+        tx.admit(other.hash, ["action:of-another"], at=START)
+        return tx.running_admitted()
+
+    running = scene.store.transact(work)
+    return plan_of([scale(_mine())], checks=()), running + 1
+
+
+def _targets(_scene: Scene) -> tuple[Plan, int]:
+    return plan_of([scale(_mine()) for _ in range(3)], checks=()), 3
+
+
+def _share(_scene: Scene) -> tuple[Plan, int]:
+    return plan_of([scale(_mine(), 4)], checks=()), 60
+
+
+def _money(_scene: Scene) -> tuple[Plan, int]:
+    plan = plan_of([scale(_mine())], checks=())
+    return replace(plan, blast_radius={**plan.blast_radius, COST: 700}), 700
+
+
+_EDGES: dict[str, Callable[[Scene], tuple[Plan, int]]] = {
+    "per_service_hour": _by_service,
+    "per_action_hour": _by_action,
+    "running": _at_once,
+    "targets": _targets,
+    "replica_percent": _share,
+    "cents_per_hour": _money,
+}
+
+
+def test_random_plans_under_random_caps_against_an_oracle(promise: Callable[[int], Tally]) -> None:
+    tally = promise(12)
+    services = ("a", "b", "c", "d")
+    for _ in range(tally.size(_FULL, least=500)):
+        steps = [
+            random.choice((scale(name, random.randrange(1, 13)), undo(name)))
+            for name in random.sample(services, random.randrange(1, 5))
+        ]
+        radius = {COST: random.randrange(0, 12)} if random.random() < 0.5 else {}
+        plan = replace(plan_of(steps), blast_radius=radius)
+        caps = Caps(
+            *(random.randrange(1, 5) for _ in range(4)), random.randrange(0, 101), random.randrange(0, 12)
+        )
+        names = [f"service:{name}" for name in services] + [f"action:{step.action}" for step in steps]
+        counted = Counted(random.randrange(0, 5), {name: random.randrange(0, 5) for name in names})
+        said = admission.too_much(plan, caps) or admission.too_often(plan, caps, counted)
+        allowed = _oracle(plan, caps, counted)
+        tally.check((said == "") is allowed, f"{caps} with {counted}: allowed {allowed}, said {said!r}")
+
+
+def _oracle(plan: Plan, caps: Caps, counted: Counted) -> bool:
+    """The rules said again, each plainly and in no order."""
+    per_service = all(
+        counted.last_hour.get(f"service:{step.target.service}", 0) + 1 <= caps.per_service_hour
+        for step in plan.steps
+    )
+    per_action = all(
+        counted.last_hour.get(f"action:{step.action}", 0) + 1 <= caps.per_action_hour for step in plan.steps
+    )
+    shares = all(_left(step) * 100 >= 10 * (100 - caps.replica_percent) for step in plan.steps)
+    return all(
+        (
+            per_service,
+            per_action,
+            counted.running + 1 <= caps.running,
+            len({step.target.uid for step in plan.steps}) <= caps.targets,
+            plan.blast_radius.get(COST, 0) <= caps.cents_per_hour,
+            shares,
+        )
+    )
+
+
+def _left(step: PlannedStep) -> int:
+    """How many of the ten copies of a scene's target are left; a rollback takes none away."""
+    return min(10, int(step.params.get("count", 10)))
