@@ -20,6 +20,7 @@ from bot.domain.plan import Plan, PlanState
 from bot.domain.playbook import Playbook
 from bot.domain.records import Grant, MessageKind, PlanRow
 from bot.domain.standing_order import OrderRow, OrderState
+from bot.pipeline.derive import not_derived
 from bot.pipeline.execute.terms import Means
 from bot.pipeline.forbid import forbidden
 from bot.ports import Transaction
@@ -46,11 +47,15 @@ class Firing:
     text: str = ""
 
 
-def fire_orders(means: Means) -> list[Firing]:
-    """Fire what is due; without a live order this is one cheap read. Raises Retryable when the store is away."""
+def fire_orders(means: Means, *, skip: frozenset[str] = frozenset()) -> list[Firing]:
+    """Fire what is due, plans named in `skip` apart; without a live order this is one cheap read.
+
+    Raises Retryable when the store is away.
+    """
     if means.mode != "supervised" or not means.store.read(lambda tx: tx.orders((OrderState.LIVE,))):
         return []
-    return [_fire(means, order, plan) for order, plan in means.store.read(lambda tx: list(_pairs(tx, means)))]
+    pairs = means.store.read(lambda tx: list(_pairs(tx, means)))
+    return [_fire(means, order, plan) for order, plan in pairs if plan.hash not in skip]
 
 
 def _pairs(tx: Transaction, means: Means) -> Iterator[tuple[OrderRow, Plan]]:
@@ -79,7 +84,10 @@ def _offered(tx: Transaction, incident: Incident) -> list[PlanRow]:
 
 
 def _fire(means: Means, order: OrderRow, plan: Plan) -> Firing:
-    """One transaction that asks everything again, moves the plan by compare-and-set, and stores the grant."""
+    """Derive the plan anew, then one transaction asks everything again, moves it by compare-and-set, stores the grant."""
+    other = not_derived(means, playbook_of(means, plan), plan)
+    if other is not None:
+        return Firing(Fired.HELD, order.order.id, plan.hash, other.rule, other.text)
 
     def work(tx: Transaction) -> None:
         tx.lock_admission()  # Of two executors, one counts the order's runs after the other has added its own.

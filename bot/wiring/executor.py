@@ -6,7 +6,7 @@ It has no Redis: it polls the database for approved plans and claims each by com
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 
 import structlog
@@ -20,7 +20,7 @@ from bot.domain.caps import Caps
 from bot.domain.errors import Permanent, Retryable
 from bot.pipeline.execute.stage import execute
 from bot.pipeline.execute.terms import Means, Measure
-from bot.pipeline.orders import Firing, fire_orders
+from bot.pipeline.orders import Fired, fire_orders
 from bot.ports import Executor
 from bot.settings import Settings
 from bot.wiring.parts import SystemClock, holder_name
@@ -30,6 +30,8 @@ _log = structlog.get_logger()
 
 POLL_S = 0.2
 BEAT_S = 2.0
+# A plan that an order could not start asks the providers again only after this time.
+HELD_S = 5.0
 AT_ONCE = 4
 _NEWEST_S = 10.0
 
@@ -44,21 +46,26 @@ class Poller:
         self._busy: set[str] = set()
         self._lock = threading.Lock()
         self._beaten_at = 0.0
-        self._fired: dict[str, Firing] = {}
+        self._held: dict[str, float] = {}
+        # Orders read the providers, and no approved plan may wait for a provider that hangs.
+        self._orders = ThreadPoolExecutor(max_workers=1, thread_name_prefix="orders")
+        self._firing: Future[None] | None = None
 
     def run(self) -> None:
         """Poll until told to stop; what is under way then stays claimed and is recovered by the next start."""
         while not self._stopping.is_set():
             guarded("poll", self._poll)
             self._stopping.wait(POLL_S)
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._orders, self._pool):
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def _poll(self) -> None:
         store, now = self._means.store, self._means.clock.now()
         if now - self._beaten_at >= BEAT_S:
             store.transact(lambda tx: tx.beat("executor", at=now))
             self._beaten_at = now
-        guarded("standing orders", self._fire)
+        if self._firing is None or self._firing.done():
+            self._firing = self._orders.submit(guarded, "standing orders", self._fire)
         for plan_hash in store.read(lambda tx: tx.claimable_plans(now=now)):
             with self._lock:
                 if plan_hash in self._busy or len(self._busy) >= AT_ONCE:
@@ -69,12 +76,12 @@ class Poller:
     def _fire(self) -> None:
         if self._means.stopped() is not None:
             return
-        for firing in fire_orders(self._means):
-            if firing != self._fired.get(firing.plan_hash):
-                _log.info("standing_order", **asdict(firing))
-            self._fired = {
-                firing.plan_hash: firing
-            }  # What is held is looked at five times a second, and said once.
+        now = self._means.clock.now()
+        self._held = {plan: until for plan, until in self._held.items() if now < until <= now + HELD_S}
+        for firing in fire_orders(self._means, skip=frozenset(self._held)):
+            _log.info("standing_order", **asdict(firing))
+            if firing.outcome is Fired.HELD:
+                self._held[firing.plan_hash] = now + HELD_S
 
     def _work(self, plan_hash: str) -> None:
         try:

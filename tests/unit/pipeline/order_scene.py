@@ -33,7 +33,11 @@ START_MS = round(START * 1000)
 def auto_playbook(plan: Plan) -> Playbook:
     """The reviewed file behind the plan, which may be ordered: bounds stand in its inputs."""
     book = playbook_for(plan)
-    inputs = (Input("revision", "integer", "target.previous_revision", 1, 1000),)
+    inputs = (
+        Input("target", "k8s.deployment", "incident.suspect"),
+        Input("revision", "integer", "target.previous_revision", 1, 1000),
+        Input("template", "name", "target.previous_template_hash"),
+    )
     arguments = {"to_revision": "inputs.revision", "to_template": "inputs.template"}
     steps = tuple(PlaybookStep(step.id, step.id, step.action, arguments) for step in plan.steps)
     return replace(book, tier=Tier.AUTO, inputs=inputs, steps=steps)
@@ -92,6 +96,7 @@ class OrderScene(Scene):
     """Everything is in order for `order` to fire; each test changes one thing. `plan` is offered, not approved."""
 
     plan: Plan = field(default_factory=lambda: plan_of([undo("shop")]))
+    live_now: dict[str, str] = field(default_factory=dict)
 
     @property
     def book(self) -> Playbook:
@@ -119,7 +124,9 @@ class OrderScene(Scene):
         return made
 
     def provide(self, troubles: tuple[Trouble, ...] = ()) -> None:
-        save_world(self.folder, {key_of(s.target): live_of(s.target) for s in self.plan.steps}, troubles)
+        older = {"previous_revision": "1", "previous_template_hash": "older"}
+        world = {key_of(s.target): {**live_of(s.target), **older, **self.live_now} for s in self.plan.steps}
+        save_world(self.folder, world, troubles)
         self.executor = ScriptedExecutor(self.folder, troubles)
         self.books = [self.book]
 

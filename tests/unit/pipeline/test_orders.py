@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from bot.adapters.executors.scripted import Fault, Trouble
 from bot.adapters.store.sql import SqlStore
+from bot.domain.actions.kubernetes import ROLLOUT_UNDO
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import CauseClass, Conclusion
 from bot.domain.incident import IncidentState
@@ -332,3 +333,37 @@ def test_a_tier_of_observe_also_holds_what_a_person_approved(scene: OrderScene, 
 def test_a_stop_file_holds_an_order(scene: OrderScene) -> None:
     scene.ready()
     assert scene.fire(stopped=lambda: "the stop file") == []
+
+
+@pytest.mark.parametrize(
+    "live",
+    [
+        {"previous_revision": "5"},
+        {"previous_template_hash": "another"},
+        {"uid": "recreated"},
+        {"replicas": "300"},
+        {"revision": "3"},
+        {"previous_revision": ""},
+        {"previous_revision": "many"},
+    ],
+    ids=str,
+)
+def test_a_plan_that_the_executor_does_not_derive_itself_holds(
+    scene: OrderScene, live: dict[str, str]
+) -> None:
+    """What the worker wrote into the plan is not believed: the executor binds the file to what it reads."""
+    scene.live_now = live
+    scene.ready()
+    (firing,) = scene.fire()
+    assert (firing.outcome, firing.rule) == (Fired.HELD, "not_derived")
+    assert scene.state(scene.plan.hash) is PlanState.PROPOSED
+
+
+def test_a_plan_with_another_revision_than_the_live_one_gives_holds(scene: OrderScene) -> None:
+    step = undo("shop")
+    params = {"to_revision": 7, "to_template": "chosen"}
+    command = ROLLOUT_UNDO.command(step.target, params)
+    scene.plan = plan_of([replace(step, params=params, command=command)])
+    scene.ready()
+    (firing,) = scene.fire()
+    assert (firing.outcome, firing.rule) == (Fired.HELD, "not_derived")
