@@ -12,6 +12,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "k8s:apps:replicasets:list",
         "k8s:autoscaling:horizontalpodautoscalers:list",
         "k8s::configmaps:get",
+        "k8s::configmaps:list",
         "k8s::pods:list",
         "k8s::services:list",
         "k8s:networking.k8s.io:networkpolicies:list",

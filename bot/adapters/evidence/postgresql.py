@@ -1,6 +1,8 @@
 """Inventory of PostgreSQL roles: the database role under which each client service is declared to log in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from pydantic import SecretStr
 
 from bot.adapters.database_look import Databases
 from bot.domain.live_database import live_role
@@ -38,6 +40,11 @@ class Postgresql:
     def _found(self, database: str, role: str, service: str) -> tuple[Target, Mapping[str, str]]:
         live = live_role(self._databases.role(database, role))
         return Target(_KIND, role, database, live["uid"], service), live
+
+
+def state_of(dsns: Mapping[str, SecretStr]) -> Callable[[str], Mapping[str, str]]:
+    """How to ask a declared database for its open transactions and its lag."""
+    return Databases(dsns).state
 
 
 def build(settings: Settings) -> Postgresql:

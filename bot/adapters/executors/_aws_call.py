@@ -35,7 +35,12 @@ _BUSY = {
     "TooManyUpdates",
     "ScalingActivityInProgress",
 }
-_CHANGED = {"PreconditionFailedException", "ConflictException", "ResourceConflictException"}
+_CHANGED = {
+    "WAFOptimisticLockException",
+    "PreconditionFailedException",
+    "ConflictException",
+    "ResourceConflictException",
+}
 
 
 class Clients:

@@ -16,9 +16,16 @@ from bot.domain.actions import (
     jvm,
     kubernetes,
     kubernetes_autoscaler,
+    kubernetes_flag,
+    kubernetes_network,
+    kubernetes_node,
+    kubernetes_pod,
     lambda_alias,
     load_balancing,
     parameters,
+    rds,
+    ssm_documents,
+    waf,
 )
 from bot.domain.catalogue import Action
 from bot.domain.errors import Permanent
@@ -33,9 +40,16 @@ _FAMILIES = (
     jvm,
     kubernetes,
     kubernetes_autoscaler,
+    kubernetes_flag,
+    kubernetes_network,
+    kubernetes_node,
+    kubernetes_pod,
     lambda_alias,
     load_balancing,
     parameters,
+    rds,
+    ssm_documents,
+    waf,
 )
 
 ACTIONS: Mapping[str, Action] = {action.id: action for family in _FAMILIES for action in family.ACTIONS}

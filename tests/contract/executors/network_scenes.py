@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,18 @@ from tests.contract.executors.bench import REGION, write_credentials
 
 
 def client(url: str, service: Any) -> Any:
-    """A client of the test server with rights to everything."""
+    """A new client of the test server with rights to everything; making one takes a third of a second."""
     return boto3.Session("x", "x", region_name=REGION).client(service, endpoint_url=url)
+
+
+# The same client for all tests of a server: only those that are stubbed must have their own.
+shared_client = cache(client)
+
+
+@cache
+def own_client(url: str, folder: Path, service: str) -> Any:
+    """The executor's own client: one attempt, bounded time, keys from a file."""
+    return Clients(write_credentials(folder / "keys"), REGION, url).of(service)
 
 
 @dataclass
@@ -39,7 +50,7 @@ class Network:
         return str(made["Instances"][0]["InstanceId"])
 
     def executor(self, **given: Any) -> SurfaceExecutor:
-        ec2 = Clients(write_credentials(self.folder / "keys"), REGION, self.url).of("ec2")
+        ec2 = own_client(self.url, self.folder, "ec2")
         quarantine = given.get("quarantine", {self.vpc: self.quarantine})
         instances = Instances(ec2, REGION, quarantine, given.get("protected", ()))
         return SurfaceExecutor("aws", (instances, Volumes(ec2, REGION)))
@@ -62,7 +73,7 @@ def _tags(given: dict[str, str]) -> list[dict[str, str]]:
 
 def network(url: str, folder: Path) -> Network:
     """A fresh VPC."""
-    ec2 = client(url, "ec2")
+    ec2 = shared_client(url, "ec2")
     vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
     here = Network(url, folder, ec2, vpc, "", [], subnet)

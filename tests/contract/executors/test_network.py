@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,9 +24,14 @@ def url() -> Iterator[str]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("keys")
+
+
 @pytest.fixture
-def scene(url: str, tmp_path_factory: pytest.TempPathFactory) -> Network:
-    return network(url, tmp_path_factory.mktemp("network"))
+def scene(url: str, keys: Path) -> Network:
+    return network(url, keys)
 
 
 def found(scene: Network, service: str, kind: str = "ec2.instance") -> tuple[Target, dict[str, str]]:

@@ -3,6 +3,7 @@
 from bot.domain.actions.ec2 import GROUP
 from bot.domain.actions.ecs import REVISION
 from bot.domain.actions.parameters import PARAMETER
+from bot.domain.actions.waf import ADDRESS
 from bot.domain.live_rule import RULE
 
 # Every word that the catalogue itself may put into a command, with its place for a value.
@@ -34,6 +35,15 @@ CONSTANTS = {
     "ssm",
     "put-parameter",
     "--overwrite",
+    "rds",
+    "modify-db-instance",
+    "--apply-immediately",
+    "create-db-instance-read-replica",
+    "reboot-db-instance",
+    "--force-failover",
+    "send-command",
+    "wafv2",
+    "update-ip-set",
 }
 NAMED = (
     "--namespace=",
@@ -57,6 +67,15 @@ NAMED = (
     "--function-name=",
     "--name=",
     "--task-definition=",
+    "--db-instance-identifier=",
+    "--source-db-instance-identifier=",
+    "--if-not-restarted-after=",
+    "--to-zone=",
+    "--instance-ids=",
+    "--document-name=",
+    "--if-not-run-after=",
+    "--scope=",
+    "--address=",
 )
 NUMBERED = (
     "--to-revision=",
@@ -71,6 +90,8 @@ NUMBERED = (
     "--second-weight=",
     "--function-version=",
     "--value-of-version=",
+    "--allocated-storage=",
+    "--blocked=",
 )
 PREFIXES = (*NAMED, *NUMBERED)
 # One sound object of each kind beside the two that have their own helpers.
@@ -123,6 +144,42 @@ SOUND = {
         "changed_at": "1699999000",
         "previous_version": "6",
     },
+    "rds.instance": {
+        "uid": "u-1",
+        "status": "available",
+        "engine": "postgres",
+        "db_class": "db.r6g.large",
+        "storage_gb": "100",
+        "role": "primary",
+        "replicas": "",
+        "next_replica": "1",
+        "replication_lag_s": "0",
+        "open_transactions": "2",
+        "restarted_at": "1700000000",
+        "zone": "eu-west-1a",
+        "standby_zone": "eu-west-1b",
+        "unit_price": "24000",
+        "storage_price": "20",
+    },
+    "ssm.instance": {
+        "uid": "u-1",
+        "ping": "Online",
+        "platform": "Linux",
+        "gc_document": "ops-jvm-gc",
+        "gc_sent_at": "0",
+        "gc_done_at": "0",
+        "kill_document": "ops-kill-queries",
+        "kill_sent_at": "1700000000",
+        "kill_done_at": "1700000000",
+    },
+    "waf.ip_set": {
+        "uid": "u-1",
+        "version": "4",
+        "addresses": "44.5.5.5/32",
+        "protected_ranges": "",
+        "candidate": "44.128.9.7/32",
+        "candidate_requests": "30",
+    },
     "ebs.volume": {
         "uid": "u-1",
         "state": "in-use",
@@ -149,10 +206,11 @@ SOUND = {
 NAMES = {
     "ec2.instance": ["i-0a1b2c3d"],
     "ebs.volume": ["vol-0a1b2c3d"],
+    "ssm.instance": ["i-0a1b2c3d"],
     "appconfig.configuration": ["cart:production:flags"],
     "elbv2.rule": ["app/cart/50dc6c495c0c9188/0467ef3c8400ae65/9683b2d02a6cabee"],
     "lambda.alias": ["cart:live"],
     "ssm.parameter": ["/cart/pool/size"],
 }
 # Identifiers that are no plain names.
-IDENTIFIERS = (rf"{GROUP}(,{GROUP})*", REVISION, PARAMETER, RULE)
+IDENTIFIERS = (rf"{GROUP}(,{GROUP})*", ADDRESS, REVISION, PARAMETER, RULE)

@@ -62,13 +62,22 @@ def test_every_word_of_a_command_is_ours(data: st.DataObject, playbook: str) -> 
     live = data.draw(fields(kind))
     name = data.draw(st.sampled_from(NAMES.get(kind, ["basket", "cart"])) | hostile)
     scope = data.draw(st.just("production") | st.just("staging") | hostile)
-    found = {item.name: [(Target(item.type, name, scope, "u-1", name), live)] for item in book.targets}
+    found = {
+        item.name: [
+            (
+                Target(item.type, name, scope, f"u-{number}", name),
+                live if item.type == kind else SOUND.get(item.type, live),
+            )
+        ]
+        for number, item in enumerate(book.targets)
+    }
     try:
         bound = bind(book, found, now=START)
     except WatchkeeperError:
         return
     event(f"{playbook} bound")
-    inventory = {name, *name.split(":"), scope, *live.values()}
+    inventory = {name, *name.split(":"), scope}
+    inventory |= {value for targets in found.values() for _target, one in targets for value in one.values()}
     for step in bound.steps:
         for word in (*step.command, *(step.undo_command or ())):
             assert allowed(word, inventory, book), word
@@ -82,6 +91,8 @@ def allowed(word: str, inventory: set[str], book: Playbook) -> bool:
     if prefix in NUMBERED:
         number = value.removesuffix("s") if prefix == "--older-than=" else value
         return re.fullmatch(r"-1|[0-9]{1,7}", number) is not None and bounded(int(number))
+    # A replica is named after its primary and its number.
+    value = re.sub(r"-wk[1-9]$", "", value) if prefix == "--db-instance-identifier=" else value
     # The last word of some commands is the target's name alone, always behind `--`.
     return value in inventory and any(re.fullmatch(form, value) for form in (NAME, *IDENTIFIERS))
 
