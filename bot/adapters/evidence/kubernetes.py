@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.adapters.evidence._kubectl_read import KubectlRead, build_read
 from bot.adapters.evidence._kubernetes_found import LABEL, Finder, Found, Obj
 from bot.adapters.evidence._kubernetes_places import FoundNamespaces, FoundNodes, FoundPods
-from bot.adapters.evidence._kubernetes_workloads import BOTH, FoundAutoscalers, FoundDeployments
+from bot.adapters.evidence._kubernetes_workloads import BOTH, FoundAutoscalers, FoundDeployments, FoundFlags
 from bot.domain.catalogue import NAME
 from bot.domain.errors import Permanent, WatchkeeperError
 from bot.domain.live_deployment import owned_by, revision_of
@@ -37,6 +37,7 @@ class Kubernetes:
             FoundPods(kubectl),
             FoundNamespaces(kubectl, protected),
             FoundNodes(kubectl),
+            FoundFlags(kubectl),
         )
         self._finders = {one.kind: one for one in finders}
         self.kinds: tuple[str, ...] = tuple(self._finders)

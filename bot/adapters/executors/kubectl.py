@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from bot.adapters.executors._kubectl_autoscalers import Autoscalers
 from bot.adapters.executors._kubectl_call import KubectlCall, build_call
 from bot.adapters.executors._kubectl_deployments import Deployments
+from bot.adapters.executors._kubectl_flags import Flags
 from bot.adapters.executors._kubectl_namespaces import Namespaces
 from bot.adapters.executors._kubectl_nodes import Nodes
 from bot.adapters.executors._kubectl_pods import Pods
@@ -32,6 +33,7 @@ class KubectlExecutor(SurfaceExecutor):
             Pods(kubectl),
             Namespaces(kubectl, protected),
             Nodes(kubectl),
+            Flags(kubectl),
         )
         super().__init__("kubectl", surfaces)
 

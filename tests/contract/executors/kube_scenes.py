@@ -71,6 +71,19 @@ def namespace(cluster: Cluster, name: str, **labels: str) -> Target:
     return target(cluster, "k8s.namespace", f"namespace/{name}", name)
 
 
+def flag(cluster: Cluster, service: str, value: str, **more: Any) -> Target:
+    """A ConfigMap that declares one flag beside other keys."""
+    meta = {
+        "name": f"{service}-flags",
+        "namespace": NAMESPACE,
+        "labels": {"service": service, "watchkeeper-role": "feature-flags"},
+        "annotations": {"watchkeeper-flag": "new-checkout"},
+    }
+    data = {"new-checkout": value, "database": "primary"}
+    made(cluster, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data, **more})
+    return target(cluster, "k8s.flag", f"configmap/{meta['name']}", service)
+
+
 def node(cluster: Cluster, name: str) -> Target:
     return target(cluster, "k8s.node", f"node/{name}", name, scope="cluster")
 
