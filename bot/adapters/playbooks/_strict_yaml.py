@@ -63,7 +63,8 @@ class _Walk:
         for key_node, value_node in node.value:
             key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else ""
             line = key_node.start_mark.line + 1
-            if key_node.tag != f"{_CORE}str":
+            # A step says `on: NAME`, which YAML 1.1 would take for a truth value; as a key it can mean nothing else.
+            if key_node.tag != f"{_CORE}str" and key != "on":
                 said = f"key {key!r} is not a plain string; quote it"
                 self.findings.append(Finding(self.path, line, "key", said))
             if key in data:
