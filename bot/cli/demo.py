@@ -30,7 +30,7 @@ def demo(
     headless: Annotated[bool, typer.Option(help="No page to look at: play, decide, print, end.")] = False,
     approve_as: Annotated[str, typer.Option(help="Who approves.")] = "oncall-1",
     reject_as: Annotated[str, typer.Option(help="Who rejects, instead of approving.")] = "",
-    option: Annotated[str, typer.Option(help="Which option is decided on.")] = "A",
+    option: Annotated[str, typer.Option(help="Letters of the options to decide on, in order.")] = "",
     standing_order: Annotated[
         bool, typer.Option("--standing-order", help="Sign an order first; then nobody clicks (bad-deploy).")
     ] = False,

@@ -24,7 +24,9 @@ from bot.local.demo.supervisor import Supervisor
 _DEADLINE_S = 120.0  # Several trees share the machine.
 LOOP = ("bad-deploy", "db-cascade", "recorded", "unannounced-launch", "planned-event")
 ACTIONS = ("memory-exhaustion", "zero-day", "poisoned")
-OPTIONS = {"memory-exhaustion": "AB"}  # Options that take turns, seed by seed; elsewhere it is always A.
+OPTIONS = {
+    "memory-exhaustion": ("A", "B")
+}  # Take turns, seed by seed; elsewhere it is the scenario's own way.
 
 
 @dataclass
@@ -45,9 +47,9 @@ def play(scenario: str, seeds: Sequence[int]) -> Score:
         layout = new_layout(Path(folder) / "data", 0)
         with Supervisor(layout, processes(layout), quiet=True):
             outside = Outside(layout)
-            letters = OPTIONS.get(scenario, "A")
+            ways = OPTIONS.get(scenario, ("",))
             for at, seed in enumerate(seeds):
-                _one(outside, Orders(scenario, seed, "oncall-1", "", letters[at % len(letters)]), score)
+                _one(outside, Orders(scenario, seed, "oncall-1", "", ways[at % len(ways)]), score)
             outside.close()
     return score
 
@@ -61,7 +63,7 @@ def _one(outside: Outside, orders: Orders, score: Score) -> None:
         score.seconds_to_cause.append(result["seconds_to_cause"])
     except WatchkeeperError as error:
         wrong = [str(error)]
-    name = f"{orders.scenario} seed {orders.seed} option {orders.option}"
+    name = f"{orders.scenario} seed {orders.seed} {orders.option}".strip()
     if wrong:
         score.failed.append(f"{name}: {'; '.join(wrong)}")
     else:

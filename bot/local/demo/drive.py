@@ -19,18 +19,23 @@ _POLL_S = 0.1
 _NEVER_APPROVERS = ("outsider", "guest")
 _ALERTS_CHANNEL = "alerts"
 _ON_CALL = ("oncall-1", "oncall-2")
+# A security engineer secures the evidence first and isolates then; elsewhere the first option is the answer.
+_WAYS = {"zero-day": "AB"}
 _REASON = "The evidence on the card names it, and the plan says what it touches."
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What to play and how to decide; one of `approve_as` and `reject_as` may be empty."""
+    """What to play and how to decide; one of `approve_as` and `reject_as` may be empty.
+
+    `option` are the letters to decide on, one after the other; empty for the scenario's own way.
+    """
 
     scenario: str
     seed: int | None
     approve_as: str
     reject_as: str
-    option: str = "A"
+    option: str = ""
     standing_order: bool = False
 
 
@@ -67,6 +72,8 @@ class Drive:
         self._orders = orders
         self._deadline_s = deadline_s
         self._before = Before()
+        self._letters = orders.option or _WAYS.get(orders.scenario, "A")
+        self._letter = self._letters[0]
         self.played = Played()
 
     def play(self) -> dict[str, Any]:
@@ -147,26 +154,29 @@ class Drive:
         if self.played.order is not None:
             self._watch_order()
             return
-        channel, message = self._until(self._offer, f"an offer of option {self._orders.option} to approve")
-        self.played.proposal = reading.option_title(message, self._orders.option) or message["text"]
+        channel, message = self._until(self._offer, f"an offer of option {self._letter} to approve")
+        self.played.proposal = reading.option_title(message, self._letter) or message["text"]
         self._click_as_others(channel, message)
-        decider = self._orders.reject_as or self._orders.approve_as
-        if not decider:
-            return
         if self._orders.reject_as:
-            self._click(decider, channel, message, "reject")
-            self._until(lambda: self._proposal_says("rejected"), "the rejection to show")
-            return
+            self._click(self._orders.reject_as, channel, message, "reject")
+            self._until(lambda: self._option_says("rejected"), "the rejection to show")
+        elif self._orders.approve_as:
+            for letter in self._letters:
+                self._carry_out(letter, self._orders.approve_as)
+
+    def _carry_out(self, letter: str, decider: str) -> None:
+        """Approve an option and see its run to the end."""
+        self._letter = letter
+        channel, message = self._until(self._offer, f"an offer of option {self._letter} to approve")
+        self.played.proposal = reading.option_title(message, self._letter) or message["text"]
         self._approve(decider, channel, message)
-        self._until(
-            lambda: self._proposal_says("approved by") or self._proposal_says("1 of 2"), "a yes to show"
-        )
-        if not self._proposal_says("approved by"):
+        self._until(lambda: self._option_says("approved by") or self._option_says("1 of 2"), "a yes to show")
+        if not self._option_says("approved by"):
             self._approve(next(name for name in _ON_CALL if name != decider), channel, message)
-        self._until(lambda: self._proposal_says("approved by"), "the approval to show")
+        self._until(lambda: self._option_says("approved by"), "the approval to show")
         self.played.approved_by = decider
         self._until(self._ended, "the run to end")
-        self.played.verified = self._proposal_says("done and verified")
+        self.played.verified = self._option_says("done and verified")
 
     def _watch_order(self) -> None:
         """Nobody clicks; the message says which order acted, and lets people undo and stop."""
@@ -191,7 +201,7 @@ class Drive:
 
     def _approve(self, name: str, channel: str, message: dict[str, Any]) -> None:
         """Press the button where one alone approves; otherwise fill the review in and submit it."""
-        if reading.buttons(message, "approve", self._orders.option):
+        if reading.buttons(message, "approve", self._letter):
             self._click(name, channel, message, "approve")
             return
         said = len(self._outside.private_answers(name))
@@ -210,7 +220,7 @@ class Drive:
 
     def _click(self, name: str, channel: str, message: dict[str, Any], action: str) -> None:
         """Click, and click again while Slack says that the app does not answer, as a person would."""
-        button = reading.buttons(message, action, self._orders.option)[0]
+        button = reading.buttons(message, action, self._letter)[0]
         where = {"channel": channel, "message_ts": message["ts"], "action_id": button}
         self._until(
             lambda: self._acked({"as": name, "type": "click", **where}), f"an answer to {name}'s click"
@@ -253,7 +263,7 @@ class Drive:
 
     def _offer(self) -> tuple[str, dict[str, Any]] | None:
         found = self._proposal()
-        letter = self._orders.option
+        letter = self._letter
         offered = found and any(reading.buttons(found[1], way, letter) for way in ("approve", "review"))
         return found if offered else None
 
@@ -265,16 +275,13 @@ class Drive:
         found = self._proposal()
         return found is not None and reading.says(found[1], words)
 
+    def _option_says(self, words: str) -> bool:
+        found = self._proposal()
+        return found is not None and words in reading.option_words(found[1], self._letter)
+
     def _ended(self) -> bool:
-        ends = (
-            "done and verified",
-            "not verified",
-            "❌ failed",
-            "⏹️ stopped",
-            "parked",
-            "refused by the executor",
-        )
-        return any(self._proposal_says(words) for words in ends)
+        ends = ("✅ done", "not verified", "❌ failed", "⏹️ stopped", "parked", "refused by the executor")
+        return any(self._option_says(words) for words in ends)
 
     def _until(self, look: Callable[[], T | None], what: str) -> T:
         end = time.monotonic() + self._deadline_s

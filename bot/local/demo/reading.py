@@ -80,6 +80,18 @@ def buttons(message: Mapping[str, Any], action: str, letter: str = "") -> list[s
     return [":".join(parts) for parts in named if parts[0] == action and letter in ("", parts[1])]
 
 
+def option_words(message: Mapping[str, Any], letter: str) -> str:
+    """Everything that a message says of one option; all of it where it has no options, as for an undo."""
+    said, about = [], ""
+    for block in message["blocks"]:
+        words = json.dumps(block, ensure_ascii=False)
+        named = re.search(r"Option ([A-Z]{1,2}) · ", words)
+        about = named.group(1) if named else about
+        if about in ("", letter):
+            said.append(words)
+    return "\n".join(said)
+
+
 def option_title(message: Mapping[str, Any], letter: str) -> str:
     """The title of an option as its box says it, or nothing."""
     found = re.search(rf"Option {letter} · ([^\"]+)", _words(message))
