@@ -5,9 +5,15 @@ from bot.domain.actions.ecs import REVISION
 from bot.domain.actions.parameters import PARAMETER
 from bot.domain.actions.waf import ADDRESS
 from bot.domain.live_rule import RULE
+from tests.unit.domain.sound_kube import KUBE_CONSTANTS, KUBE_NAMED, KUBE_NUMBERED, KUBE_SOUND
 
 # Every word that the catalogue itself may put into a command, with its place for a value.
 CONSTANTS = {
+    *KUBE_CONSTANTS,
+    "jolokia",
+    "exec",
+    "java.lang:type=Memory",
+    "gc",
     "kubectl",
     "rollout",
     "undo",
@@ -46,6 +52,7 @@ CONSTANTS = {
     "update-ip-set",
 }
 NAMED = (
+    *KUBE_NAMED,
     "--namespace=",
     "deployment/",
     "--cluster=",
@@ -78,6 +85,8 @@ NAMED = (
     "--address=",
 )
 NUMBERED = (
+    *KUBE_NUMBERED,
+    "--collection=",
     "--to-revision=",
     "--desired-count=",
     "--log-lines=",
@@ -96,6 +105,7 @@ NUMBERED = (
 PREFIXES = (*NAMED, *NUMBERED)
 # One sound object of each kind beside the two that have their own helpers.
 SOUND = {
+    **KUBE_SOUND,
     "ec2.instance": {
         "uid": "u-1",
         "state": "running",

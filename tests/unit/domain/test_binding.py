@@ -16,6 +16,7 @@ from bot.domain.plan import Target
 from bot.domain.playbook import Playbook
 from tests.gate_stage import LIVE, START, target
 from tests.unit.domain.sound import CONSTANTS, IDENTIFIERS, NAMES, NUMBERED, PREFIXES, SOUND
+from tests.unit.domain.sound_kube import POLICY, json_is_ours
 
 PLAYBOOKS = {one.id: one for one in read_folder(Path(__file__).parents[3] / "playbooks")[0]}
 hostile = st.one_of(
@@ -47,7 +48,8 @@ def ecs(**live: str) -> dict[str, str]:
 
 def fields(kind: str) -> st.SearchStrategy[dict[str, str]]:
     """A sound object in which up to two fields are replaced or taken away."""
-    sound = LIVE if kind == "k8s.deployment" else SOUND.get(kind, ecs(desired_count="12", running_count="12"))
+    sound = {**SOUND.get(kind, ecs(desired_count="12", running_count="12"))}
+    sound |= LIVE if kind == "k8s.deployment" else {}
     spoilt = st.dictionaries(st.sampled_from(sorted(LIVE_FIELDS[kind])), hostile | st.none(), max_size=2)
     return spoilt.map(
         lambda changed: {name: text for name, text in {**sound, **changed}.items() if text is not None}
@@ -76,16 +78,24 @@ def test_every_word_of_a_command_is_ours(data: st.DataObject, playbook: str) -> 
     except WatchkeeperError:
         return
     event(f"{playbook} bound")
-    inventory = {name, *name.split(":"), scope}
+    inventory = {
+        name,
+        *name.split(":"),
+        scope,
+        *(one[0].uid for targets in found.values() for one in targets),
+    }
     inventory |= {value for targets in found.values() for _target, one in targets for value in one.values()}
     for step in bound.steps:
         for word in (*step.command, *(step.undo_command or ())):
             assert allowed(word, inventory, book), word
+        assert not step.stdin or json_is_ours(step.stdin, inventory, bounded), step.stdin
 
 
 def allowed(word: str, inventory: set[str], book: Playbook) -> bool:
-    if word in CONSTANTS:
+    if word in CONSTANTS or word == f"networkpolicy/{POLICY}":
         return True
+    if word.startswith("--patch="):
+        return json_is_ours(word.removeprefix("--patch="), inventory, bounded)
     prefix = next((prefix for prefix in PREFIXES if word.startswith(prefix)), "")
     value = word.removeprefix(prefix)
     if prefix in NUMBERED:
@@ -194,4 +204,4 @@ def test_constants_are_those_of_the_catalogue() -> None:
             n: p.minimum if p.kind == "integer" else "1" for n, p in action.params.items()
         }
         for word in action_of(action.id).command(Target(action.target_kind, "n", "s", "u", "n"), params):
-            assert word in {*CONSTANTS, "n"} or word.startswith(PREFIXES), word
+            assert word in {*CONSTANTS, "n"} or word.startswith((*PREFIXES, "--patch=")), word
