@@ -6,6 +6,7 @@ import json
 import random
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bot.slack.http_mode import MAX_BYTES, door, verified
+from bot.slack.inbox import decide_inbox
 from tests.slack.desk import TEAM, Desk
 
 SECRET = b"signing-secret-of-the-test"
@@ -150,3 +152,23 @@ def test_no_secret_verifies_nothing() -> None:
     assert verified(headers, b"x", secret=b"", now=NOW) is None
     good: list[Any] = [(key.lower().encode(), value.encode()) for key, value in signed(b"x").items()]
     assert verified(good, b"x", secret=SECRET, now=NOW) is not None
+
+
+@pytest.mark.parametrize(
+    ("behind_s", "granted"), [(0, True), (29, True), (119, True), (121, False), (299, False)]
+)
+async def test_a_click_that_slack_signed_long_ago_is_not_decided(
+    desk: Desk, client: httpx.AsyncClient, behind_s: int, granted: bool
+) -> None:
+    """The door takes what Slack may deliver late; the gate denies what is more than two minutes from our clock."""
+    desk.declare()
+    plan = desk.propose()
+    click = desk.click_body("U0ONCALL1", desk.post("proposal"), "approve")
+    body = urlencode({"payload": json.dumps(click)}).encode()
+    headers = signed(body, at=int(desk.clock.now()) - behind_s)
+    assert (await client.post("/slack/events", content=body, headers=headers)).status_code == 200
+    decide_inbox(desk.parts)
+    grant = desk.store.read(lambda tx: tx.grant(plan.hash))
+    assert (grant is not None) is granted
+    if not granted:
+        assert "The clocks of this host and of Slack are" in desk.whisper()

@@ -188,6 +188,7 @@ def _unused(source: Source, playbook: Playbook) -> Iterator[Finding]:
 def _conditions(source: Source, playbook: Playbook) -> Iterator[Finding]:
     kinds = {item.name: item.type for item in playbook.targets}
     values = {item.name for item in playbook.inputs if not item.is_target}
+    acted_on = {step.on for step in playbook.steps}
     for index, condition in enumerate(playbook.preconditions):
         place = ("preconditions", index, "expect")
         read = [f"{condition.of}.{condition.field}"]
@@ -200,6 +201,9 @@ def _conditions(source: Source, playbook: Playbook) -> Iterator[Finding]:
                     yield source.finding(place, "undeclared-input", f"{one} is not declared under inputs")
             elif owner not in kinds or field not in LIVE_FIELDS[kinds[owner]]:
                 yield source.finding(place, "precondition", f"{one} is no live field of a target input")
+            elif owner not in acted_on:
+                said = f"{one} cannot be asked again before the run: no step acts on {owner}"
+                yield source.finding(place, "precondition", said)
 
 
 def _inverses(source: Source, playbook: Playbook) -> Iterator[Finding]:

@@ -98,5 +98,5 @@ def recent(_click: Click, facts: Facts) -> Refusal | None:
     hours = facts.undo_max_age_s / 3600
     return Refusal(
         Rule.UNDO_TOO_OLD,
-        f"This ran more than {hours:g} h ago, too long to put back what was there then; ask for new options.",
+        f"This ran more than {hours:.3g} h ago, too long to put back what was there then; ask for new options.",
     )

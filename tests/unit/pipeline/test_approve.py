@@ -296,3 +296,33 @@ def test_what_a_channel_object_leaves_out_counts_against_it() -> None:
     for shared in ({}, {"is_ext_shared": True}, {"is_ext_shared": None}, {"is_ext_shared": 0}):
         assert not ours_alone(shared)
     assert not ours_alone({"is_ext_shared": False, "is_pending_ext_shared": True})
+
+
+def test_a_burst_of_refused_clicks_is_told_each_time_and_logged_a_few_times(store: SqlStore) -> None:
+    on = stage(store)
+    for _ in range(200):
+        assert "not in the approver group" in on.decide(on.click("U0COLLEAGUE")).text
+        on.clock.at += 0.1
+    assert on.decide(on.click("U0GUEST")).rule == Rule.GUEST
+    assert [body["by"] for body in on.events("approval_refused")] == ["U0COLLEAGUE"] * 5 + ["U0GUEST"]
+    on.clock.at += 60
+    on.decide(on.click("U0COLLEAGUE"))
+    assert on.events("approval_refused")[-1]["unlogged"] == 195
+    incident = store.read(lambda tx: tx.incident(on.incident))
+    assert incident is not None
+    assert "195 more refusals went before it" in incident.timeline[-1].text
+
+
+def test_an_undo_has_an_age(store: SqlStore) -> None:
+    on = stage(store)
+    on.settings["undo_max_age_s"] = 600.0
+    on.decide(on.click())
+    finished(on, on.plans[0].hash)
+    ended = {"plan_hash": on.plans[0].hash, "state": "done", "text": ""}
+    event = NewEvent(EventType.EXECUTION_FINISHED, ended)
+    store.transact(lambda tx: tx.append(on.incident, [event], at_ms=round(START * 1000)))
+    on.clock.at = START + 600.1
+    late = on.decide(on.click(verb=Verb.UNDO))
+    assert (late.rule, "ran more than 0.167 h ago" in late.text) == (Rule.UNDO_TOO_OLD, True)
+    on.clock.at = START + 600
+    assert on.decide(on.click(verb=Verb.UNDO)).outcome is Outcome.UNDO_GRANTED
