@@ -1,12 +1,12 @@
 """Writes docs/actions.md and a page per action: `python -m tests.action_docs`. What the tests prove is theirs to say."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bot.adapters.playbooks.yaml_files import read_folder
 from bot.domain.action_page import Around, page, page_name
 from bot.domain.action_words.table import WORDS
-from bot.domain.actions.table import ACTIONS
+from bot.domain.actions.table import ACTIONS, LIVE_FIELDS
 from bot.domain.catalogue import Action
 from tests.contract.executors.beds import BEDS, WITHOUT_PLAYBOOK
 
@@ -25,6 +25,37 @@ server has the call and answers are written by hand. No action was proven on a p
 | --- | --- | --- | --- |
 """
 
+_KINDS = """
+## Targets
+
+What a playbook may act on, how an object is known to belong to a service, and the live fields that inputs and
+preconditions may read. All fields are strings; the files of `bot/domain/actions/` say what each means.
+
+| Kind | Belongs to a service by | Live fields | Actions |
+| --- | --- | --- | --- |
+"""
+FOUND_BY: Mapping[str, str] = {
+    "appconfig.configuration": "the application's name",
+    "autoscaling.group": "the tag `service`, else the group's name",
+    "ebs.volume": "the tag `service` of the instance that it is attached to",
+    "ec2.instance": "the tag `service`",
+    "ecs.service": "the service's name",
+    "elbv2.rule": "the tag `service` of the load balancer",
+    "jvm.service": "its management door in the settings",
+    "k8s.deployment": "the label `service`",
+    "k8s.flag": "the label `service` of the ConfigMap",
+    "k8s.hpa": "the label `service`",
+    "k8s.namespace": "being the one where its Deployment is",
+    "k8s.node": "being named as a service by the monitoring itself",
+    "k8s.pod": "the label `service`",
+    "lambda.alias": "the function's name",
+    "postgresql.role": "the role's service in the settings",
+    "rds.instance": "the tag `service`",
+    "ssm.instance": "the tag `service`",
+    "ssm.parameter": "the path `/SERVICE/`",
+    "waf.ip_set": "the set's service in the settings",
+}
+
 
 def written() -> Mapping[str, str]:
     """Path below docs/ -> text."""
@@ -33,7 +64,14 @@ def written() -> Mapping[str, str]:
         for action in ACTIONS.values()
     }
     rows = [_row(action) for action in sorted(ACTIONS.values(), key=lambda one: one.id)]
-    return {"actions.md": _INTRO + "\n".join(rows) + "\n", **pages}
+    return {"actions.md": _INTRO + "\n".join(rows) + "\n" + _KINDS + "\n".join(_kinds()) + "\n", **pages}
+
+
+def _kinds() -> Iterator[str]:
+    for kind in sorted(LIVE_FIELDS):
+        fields = ", ".join(f"`{field}`" for field in sorted(LIVE_FIELDS[kind]))
+        actions = ", ".join(f"`{one.id}`" for one in ACTIONS.values() if one.target_kind == kind)
+        yield f"| `{kind}` | {FOUND_BY[kind]} | {fields} | {actions} |"
 
 
 def around(action: Action) -> Around:

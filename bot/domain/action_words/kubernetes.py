@@ -45,6 +45,18 @@ WORDS: Mapping[str, Words] = {
         ),
         refuses=("The lower bound would be above the upper one.",),
     ),
+    "kubectl/set-feature-flag": Words(
+        does="Sets the one key of a ConfigMap that operators declared to be a feature flag, to true, false, on or off.",
+        dry_run=_SERVER,
+        read_back="The key has the approved value.",
+        risks=(
+            "Programs that read the ConfigMap only at their start keep the old value until they are restarted.",
+        ),
+        refuses=(
+            "The key is not the one that the ConfigMap's annotation `watchkeeper-flag` names.",
+            "Its present value is none that could be restored.",
+        ),
+    ),
     "kubectl/detach-pod": Words(
         does="Takes a pod out of its ReplicaSet, which makes a replacement, while the pod keeps serving.",
         dry_run=_SERVER,
