@@ -18,7 +18,8 @@ def looked_up(settings: Settings) -> list[Inventory]:
     """Those that are no evidence too, by the settings that name what they read."""
     names = []
     if settings.aws_reader_credentials:
-        names += ["aws_resources", "ec2", "rds", "ssm"]
+        names += ["aws_resources", "ec2", "rds"]
+        names += ["ssm"] if settings.ssm_documents else []
         names += ["waf"] if settings.waf_ip_sets else []
     if settings.jvm_reader_token_file is not None:
         names.append("jvm")

@@ -66,7 +66,7 @@ class ScriptedExecutor:
     def dry_run(self, step: PlannedStep) -> None:
         self._check(step)
         live = self.read(step.target)
-        if live.get("status", "ACTIVE") != "ACTIVE":
+        if live.get("status", "ACTIVE") not in ("ACTIVE", "available"):
             message = f"{step.target.name} is {live['status']}"
             raise Refused(message, rule="inactive")
 
