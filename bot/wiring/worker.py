@@ -1,12 +1,12 @@
-"""The worker process: a forking RQ worker, queue `investigate`, with the heavy imports done in the parent.
+"""The worker process: a forking RQ worker, queue `investigate`, with imports and clients made in the parent.
 
-Each job runs in a child that opens its own connections, since none may cross a fork.
+Each job runs in a child that opens its own connections, since none may cross a fork; making a client opens none.
 """
 
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import structlog
 
@@ -43,10 +43,9 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
-    """Everything that one task uses."""
+class Readers:
+    """Everything that a task uses besides the store."""
 
-    store: Store
     sources: Sequence[EvidenceSource]
     topology: TopologySource | None
     inventories: Sequence[Inventory]
@@ -55,25 +54,20 @@ class Runtime:
     settings: Settings
 
 
-def build(settings: Settings) -> Runtime:
-    """Wire one job; raises Permanent when something that it needs is missing."""
-    return _around(_store(settings), settings)
+@lru_cache(maxsize=1)
+def readers() -> Readers:
+    """Made once per process, from the environment, and inherited by each job's child."""
+    return build(load())
 
 
-def _store(settings: Settings) -> Store:
-    settings.require("worker", ["audit_key", "storage_key"])
-    return open_store(settings, migrate=False)
-
-
-def _around(store: Store, settings: Settings) -> Runtime:
-    """Everything else that a job needs, which takes far longer to build than the store."""
+def build(settings: Settings) -> Readers:
+    """Wire the readers; raises Permanent when something that one of them needs is missing."""
     clusters = [kubernetes.build(settings)] if settings.kube_reader_config else []
     accounts = [ecs.build(settings)] if settings.aws_reader_credentials and settings.ecs_cluster else []
     metrics = [prometheus.build(settings)] if settings.prometheus_url else []
     logs = [loki.build(settings)] if settings.loki_url else []
     sensors = [falco.build(settings)] if settings.loki_url and settings.runtime_streams else []
-    return Runtime(
-        store=store,
+    return Readers(
         sources=[*metrics, *logs, *sensors, *clusters, *accounts],
         topology=service_graph.build(settings) if settings.prometheus_url else None,
         inventories=[*clusters, *accounts, *looked_up(settings)],
@@ -83,38 +77,42 @@ def _around(store: Store, settings: Settings) -> Runtime:
     )
 
 
+def _store(settings: Settings) -> Store:
+    settings.require("worker", ["audit_key", "storage_key"])
+    return open_store(settings, migrate=False)
+
+
 def work_on(task_id: int) -> None:
     """Claim one task and do it; what fails is tried again, at most MOST_TRIES times."""
-    settings, clock = load(), SystemClock()
-    store = _store(settings)
+    here, clock = readers(), SystemClock()
+    settings, store = here.settings, _store(here.settings)
     lease_s = LEASE_S + settings.model_deadline_s
     task = store.transact(lambda tx: tx.claim_task(task_id, now=clock.now(), lease_s=lease_s))
     if task is None:
-        return  # One poke of several; the rest is built only for those that have work.
-    here = _around(store, settings)
+        return  # One poke of several.
     if task.tries > MOST_TRIES:
         _log.error("task_given_up", kind=task.kind, incident=task.incident)
         store.transact(partial(give_up, task=task, now=clock.now()))
         return
     structlog.contextvars.bind_contextvars(incident=task.incident)
     try:
-        _do(here, task)
+        _do(here, store, task)
     except Retryable as error:
         later, why = clock.now() + error.delay_s, str(error)
-        here.store.transact(lambda tx: tx.release_task(task, due_at=later, reason=why))
+        store.transact(lambda tx: tx.release_task(task, due_at=later, reason=why))
         return
-    here.store.transact(lambda tx: tx.finish_task(task))
+    store.transact(lambda tx: tx.finish_task(task))
 
 
-def _do(here: Runtime, task: Task) -> None:
+def _do(here: Readers, store: Store, task: Task) -> None:
     clock = SystemClock()
     if task.kind is TaskKind.REVIEW:
-        reviewed = review(task, store=here.store, clock=clock)
+        reviewed = review(task, store=store, clock=clock)
         _log.info("reviewed", outcome=reviewed.reason.value)
         return
     outcome = investigate(
         task,
-        store=here.store,
+        store=store,
         sources=here.sources,
         topology=here.topology,
         clock=clock,
@@ -129,7 +127,7 @@ def _do(here: Runtime, task: Task) -> None:
         confidence=round(outcome.confidence, 2),
         offered=outcome.offered,
     )
-    _look_again(here.store, task, outcome, clock.now())
+    _look_again(store, task, outcome, clock.now())
 
 
 def _look_again(store: Store, task: Task, outcome: InvestigationOutcome, now: float) -> None:
@@ -143,7 +141,7 @@ def _look_again(store: Store, task: Task, outcome: InvestigationOutcome, now: fl
     )
 
 
-def _propose(here: Runtime, clock: SystemClock, incident: Incident, diagnosis: Diagnosis) -> Proposed:
+def _propose(here: Readers, clock: SystemClock, incident: Incident, diagnosis: Diagnosis) -> Proposed:
     return propose(
         incident,
         diagnosis,
@@ -165,9 +163,8 @@ def _reasoner(settings: Settings) -> Reasoner:
 
 def run(settings: Settings) -> None:
     """Serve the queue until told to stop."""
-    build(
-        settings
-    )  # Whatever is missing stops the start, and what is imported here need not be in each child.
+    settings.require("worker", ["audit_key", "storage_key"])
+    readers()  # Whatever is missing stops the start.
     stopping = threading.Event()
     store = open_store(settings)
     clock = SystemClock()
