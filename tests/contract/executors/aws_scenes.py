@@ -1,5 +1,6 @@
 """One scene on the AWS test server for each action: what there is, and the change that a step asks for."""
 
+import functools
 import io
 import uuid
 import zipfile
@@ -25,40 +26,45 @@ from bot.settings import Settings
 from tests.contract.executors.bench import REGION, Bench, count_for, write_credentials
 
 ACCOUNT = "123456789012"
+CLUSTER = "production"
 PRICES = {"ecs.service": 4.9, "autoscaling.group": 19.2}
 
 
+_EXECUTORS: dict[str, aws.AwsExecutor] = {}
+
+
+@functools.cache
 def client(url: str, service: Any) -> Any:
     """A client of the test server with rights to everything."""
     return boto3.Session("x", "x", region_name=REGION).client(service, endpoint_url=url)
 
 
-def executor(url: str, folder: Path, cluster: str = "production") -> aws.AwsExecutor:
-    """The real executor against the test server."""
-    settings = Settings(
-        aws_region=REGION, ecs_cluster=cluster, prices=PRICES, appconfig_strategy="abc1234", audit_key=None
-    )
-    return aws.AwsExecutor(Clients(write_credentials(folder / "credentials"), REGION, url), settings)
+def executor(url: str, folder: Path) -> aws.AwsExecutor:
+    """The real executor against the test server; made once for each, since botocore reads a large model per client."""
+    if url not in _EXECUTORS:
+        settings = Settings(
+            aws_region=REGION, ecs_cluster=CLUSTER, prices=PRICES, appconfig_strategy="abc1234"
+        )
+        keys = write_credentials(folder / "credentials")
+        _EXECUTORS[url] = aws.AwsExecutor(Clients(keys, REGION, url), settings)
+    return _EXECUTORS[url]
 
 
 def _service(url: str) -> Target:
-    ecs = client(url, "ecs")
-    cluster, family = f"c-{uuid.uuid4().hex[:6]}", f"cart-{uuid.uuid4().hex[:6]}"
-    ecs.create_cluster(clusterName=cluster)
+    ecs, name = client(url, "ecs"), f"cart-{uuid.uuid4().hex[:6]}"
+    ecs.create_cluster(clusterName=CLUSTER)
     for number in (1, 2):
         ecs.register_task_definition(
-            family=family, containerDefinitions=[{"name": "app", "image": f"cart:{number}", "memory": 64}]
+            family=name, containerDefinitions=[{"name": "app", "image": f"cart:{number}", "memory": 64}]
         )
-    made = ecs.create_service(
-        cluster=cluster, serviceName="cart", taskDefinition=f"{family}:2", desiredCount=10
-    )
-    return Target("ecs.service", "cart", cluster, live_service(made["service"])["uid"], "cart")
+    made = ecs.create_service(cluster=CLUSTER, serviceName=name, taskDefinition=f"{name}:2", desiredCount=10)
+    return Target("ecs.service", name, CLUSTER, live_service(made["service"])["uid"], name)
 
 
 def ecs_count(url: str, folder: Path) -> Bench:
     """A service of ten tasks, of which half are to go."""
     target = _service(url)
-    return Bench(executor(url, folder, target.scope), target, SET_DESIRED_COUNT, count_for)
+    return Bench(executor(url, folder), target, SET_DESIRED_COUNT, count_for)
 
 
 def ecs_revision(url: str, folder: Path) -> Bench:
@@ -68,7 +74,7 @@ def ecs_revision(url: str, folder: Path) -> Bench:
     def older(live: Live) -> Params:
         return {"revision": f"{live['revision'].rpartition(':')[0]}:1"}
 
-    return Bench(executor(url, folder, target.scope), target, SET_TASK_DEFINITION, older, roll_out)
+    return Bench(executor(url, folder), target, SET_TASK_DEFINITION, older, roll_out)
 
 
 def roll_out() -> None:
@@ -105,9 +111,10 @@ def parameter(url: str, folder: Path) -> Bench:
 def group(url: str, folder: Path) -> Bench:
     """An Auto Scaling group of two instances that may have four."""
     name = f"cart-{uuid.uuid4().hex[:6]}"
-    image = client(url, "ec2").describe_images()["Images"][0]["ImageId"]
     scaling = client(url, "autoscaling")
-    scaling.create_launch_configuration(LaunchConfigurationName=name, ImageId=image, InstanceType="t3.small")
+    scaling.create_launch_configuration(
+        LaunchConfigurationName=name, ImageId="ami-0a1b2c3d", InstanceType="t3.small"
+    )
     scaling.create_auto_scaling_group(
         AutoScalingGroupName=name,
         LaunchConfigurationName=name,
@@ -124,16 +131,13 @@ def group(url: str, folder: Path) -> Bench:
 def rule(url: str, folder: Path) -> Bench:
     """A listener rule that sends 90 % to one group and 10 % to another, both with healthy targets."""
     target = listener_rule(url, (90, 10), (2, 2))
-
-    def half(live: Live) -> Params:
-        return {
-            "first_group": live["first_group"],
-            "first_weight": 50,
-            "second_group": live["second_group"],
-            "second_weight": 50,
-        }
-
     return Bench(executor(url, folder), target, SET_WEIGHTS, half)
+
+
+def half(live: Live) -> Params:
+    """Half of the traffic to each group."""
+    names = {field: live[field] for field in ("first_group", "second_group")}
+    return {**names, "first_weight": 50, "second_weight": 50}
 
 
 def listener_rule(
@@ -149,11 +153,10 @@ def listener_rule(
         ]["SubnetId"]
         for number, zone in enumerate("ab")
     ]
-    image = ec2.describe_images()["Images"][0]["ImageId"]
     groups = [
-        balancing.create_target_group(Name=f"{stem}-{name}", Protocol="HTTP", Port=80, VpcId=vpc)[
-            "TargetGroups"
-        ][0]["TargetGroupArn"]
+        balancing.create_target_group(
+            Name=f"{stem}-{name}", Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip"
+        )["TargetGroups"][0]["TargetGroupArn"]
         for name in ("blue", "green")
     ]
     balancer = balancing.create_load_balancer(Name=stem, Subnets=subnets, Type="application")
@@ -179,9 +182,8 @@ def listener_rule(
     )["Rules"][0]["RuleArn"]
     for one, count in zip(groups, healthy, strict=True):
         if count:
-            started = ec2.run_instances(ImageId=image, MinCount=count, MaxCount=count, SubnetId=subnets[0])
-            ids = [{"Id": instance["InstanceId"]} for instance in started["Instances"]]
-            balancing.register_targets(TargetGroupArn=one, Targets=ids)
+            addresses = [{"Id": f"10.0.0.{number + 10}"} for number in range(count)]
+            balancing.register_targets(TargetGroupArn=one, Targets=addresses)
     return Target("elbv2.rule", rule_name(made), REGION, made, "cart")
 
 

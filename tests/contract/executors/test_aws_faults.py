@@ -35,7 +35,7 @@ def case(
     folder = tmp_path_factory.mktemp("aws")
     front.fault = Fault.NONE
     made = SCENES[request.param](front.behind, folder)
-    bench = dataclasses.replace(made, executor=executor(front.url, folder, made.target.scope))
+    bench = dataclasses.replace(made, executor=executor(front.url, folder))
     step = bench.step()
     assert step.undo_params is not None
     assert step.undo_command is not None
