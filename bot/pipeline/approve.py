@@ -171,6 +171,8 @@ def _grant(tx: Transaction, click: Click, plan: Plan, facts: Facts, gate: Gate, 
         seconded_by=seconded_by,
     )
     tx.add_grant(grant)
+    if facts.destructive and facts.members is not None:
+        tx.save_approvers(sorted(facts.members), at=facts.true_now)
     body = {"plan_hash": plan.hash, "by": click.user, "at_ms": granted_ms, "reason": _reason(click)}
     second = {"seconded_by": seconded_by} if seconded_by else {}
     log(tx, click.incident, NewEvent(EventType.APPROVAL_GRANTED, {**body, **second, **more}), facts.now)

@@ -23,7 +23,7 @@ from bot.adapters.playbooks import yaml_files
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.store.sql import open_store
 from bot.boundary import guarded
-from bot.domain.errors import Permanent
+from bot.domain.errors import Permanent, Retryable
 from bot.domain.playbook import Playbook
 from bot.http import switch_page
 from bot.http.app import build_http
@@ -52,6 +52,7 @@ from bot.wiring.sweeper import Sweeper
 NEEDED = ("sources", "audit_key", "storage_key", "grant_key", "slack_bot_token")
 OUTBOX_S = 0.1
 INBOX_S = 0.25
+APPROVERS_S = 30.0
 
 _log = structlog.get_logger()
 
@@ -216,6 +217,7 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
             lambda: _wait_for_inbox(web),
             partial(counted, INBOX_DECIDED, partial(decide_inbox, deciding)),
         ),
+        _loop("approvers", web, lambda: web.stopping.wait(APPROVERS_S), partial(_keep_approvers, web)),
     ]
     loops = {"commits": web.commits.run(), "poker": web.poker.run()}
     if web.settings.slack_mode == "socket":
@@ -234,6 +236,18 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
         await asyncio.gather(*tasks, return_exceptions=True)
         for thread in threads:
             await asyncio.to_thread(thread.join, 3.0)
+
+
+def _keep_approvers(web: Web) -> None:
+    """Keep the group for the executor, which has no way to Slack; what cannot be read is not kept, and grows old."""
+    try:
+        users = web.chat.group_members(web.settings.approver_group)
+    except (Retryable, Permanent) as error:
+        _log.warning("approvers_unreadable", reason=str(error))
+        return
+    web.store.transact(
+        lambda tx: tx.save_approvers(users, at=tx.database_now(now=web.clock.now()) or web.clock.now())
+    )
 
 
 def _loop(name: str, web: Web, wait: Callable[[], object], work: Callable[[], object]) -> threading.Thread:

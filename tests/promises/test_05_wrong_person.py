@@ -94,7 +94,7 @@ def test_nobody_else_rejects_or_undoes(store: SqlStore, promise) -> None:
     wrong = [
         case for case in CASES if (case[0], case[2], case[3]) != ("member", "the card", "a member of it")
     ]
-    for who, klass, where, group in order.sample(wrong, tally.size(len(wrong), least=40)):
+    for who, klass, where, group in order.sample(wrong, tally.size(len(wrong) // 2, least=40)):
         for verb in (Verb.REJECT, Verb.UNDO):
             on, clicker = scene(store, who, klass, group)
             decided = on.decide(on.click(clicker, verb, **PLACES[where][0]))
@@ -114,7 +114,11 @@ def test_one_person_is_not_two(store: SqlStore, promise) -> None:
         tally.check(again.outcome is Outcome.NOTED, "an outsider counted as the second person")
 
 
-CLASS_CASES = list(product(CLASSES, REASONS, TYPED, ("U0FIRST", "U0LEAD"), FIRSTS))
+CLASS_CASES = [
+    *product([ActionClass.SAFE], REASONS, ["none"], ["U0FIRST", "U0LEAD"], ["nobody"]),
+    *product([ActionClass.RISKY], REASONS, ["none", "right"], ["U0FIRST", "U0LEAD"], ["nobody"]),
+    *product([ActionClass.DESTRUCTIVE], ["none", "fine"], TYPED, ["U0FIRST", "U0LEAD"], FIRSTS),
+]
 
 
 @pytest.mark.timeout(1200)

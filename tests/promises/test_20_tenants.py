@@ -150,6 +150,7 @@ class Filled:
         self.inbox = tx.pending_inbox(limit=1)[0].id
         tx.save_topology(Topology({words: ("checkout",)}, {}, NOW))
         tx.beat(words, at=NOW)
+        tx.save_approvers([words], at=NOW)
         tx.save_postmortem(self.incident, words, at=NOW)
         self.order = standing_order(words)
         tx.add_order(self.order)
@@ -190,6 +191,7 @@ class Filled:
             ),
             "steps": lambda tx: tx.steps(plan),
             "switched_on": lambda tx: tx.switched_on(["tenant"]) and HIT,
+            "approvers": lambda tx: tx.approvers(),
             "switches_on": lambda tx: tx.switches_on(),
             "freezes": lambda tx: tx.freezes(after=0.0),
             "frozen_by": lambda tx: tx.frozen_by(["tenant"], now=NOW),
@@ -266,6 +268,7 @@ class Filled:
             "retry_inbox": lambda tx: tx.retry_inbox(self.inbox, quarantine_after=1),
             "save_topology": lambda tx: tx.save_topology(Topology({"ours": ()}, {}, NOW)),
             "beat": lambda tx: tx.beat("ours", at=1.0),
+            "save_approvers": lambda tx: tx.save_approvers(["ours"], at=NOW),
             "save_postmortem": lambda tx: tx.save_postmortem(self.incident, "ours", at=NOW),
         }  # fmt: skip
 

@@ -26,6 +26,7 @@ from bot.pipeline.tiers import observed
 from bot.ports import Transaction
 
 MAX_PLAN_LIFETIME_MS = 15 * 60 * 1000
+GROUP_MAX_AGE_S = 120.0
 _RANK = {ActionClass.SAFE: 0, ActionClass.RISKY: 1, ActionClass.DESTRUCTIVE: 2}
 
 
@@ -40,6 +41,7 @@ class Stored:
     original_journal: Sequence[StepRow]
     forbidden: str | None
     overtaken: str
+    approvers: frozenset[str] | None
     observed: str
     database_now: float | None
     now: float
@@ -54,6 +56,7 @@ def recheck(run: Run, *, resumed: bool) -> None:
     if not resumed:
         _clocks(run, stored)
         _in_time(plan, stored)
+        _people(plan, stored)
         _world(plan, stored)
     _steps(run, plan)
     if plan.undoes:
@@ -76,10 +79,17 @@ def _stored(tx: Transaction, run: Run) -> Stored:
         original_journal=tx.steps(plan.undoes) if plan.undoes else (),
         forbidden=next((one for one in held if one is not None), None),
         overtaken=overtaken(tx, plan, now=now),
+        approvers=_approvers(tx, now),
         observed=observed(tx, plan),
         database_now=known,
         now=now,
     )
+
+
+def _approvers(tx: Transaction, now: float) -> frozenset[str] | None:
+    """The approver group as web read it from Slack lately; None where that is too long ago."""
+    kept = tx.approvers()
+    return kept[0] if kept is not None and abs(now - kept[1]) <= GROUP_MAX_AGE_S else None
 
 
 def _running(tx: Transaction, plan_hash: str) -> Plan | None:
@@ -129,6 +139,17 @@ def _grant(run: Run, plan: Plan, grant: Grant | None, *, resumed: bool) -> None:
         raise _no("no_grant", "the recorded approval names nobody")
     elif plan.klass is ActionClass.DESTRUCTIVE and grant.seconded_by in ("", grant.approver):
         raise _no("second_approver", "a destructive plan needs two people, the recorded approval names one")
+
+
+def _people(plan: Plan, stored: Stored) -> None:
+    """Both people of a destructive plan are in the approver group still; a group not read lately means no."""
+    grant = stored.grant
+    if plan.klass is not ActionClass.DESTRUCTIVE or grant is None:
+        return
+    if stored.approvers is None:
+        raise _no("group_unreadable", "the approver group was not read from Slack in the last two minutes")
+    if not {grant.approver, grant.seconded_by} <= stored.approvers:
+        raise _no("not_in_group", "one of the two people is not in the approver group any more")
 
 
 def _clocks(run: Run, stored: Stored) -> None:

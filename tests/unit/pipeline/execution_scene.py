@@ -160,12 +160,14 @@ def declare(store: SqlStore, *, at: float = START, incident: str = INCIDENT, num
     store.transact(work)
 
 
-def approve(store: SqlStore, plan: Plan, *, at: float = START, key: bytes = KEY) -> str:
+def approve(
+    store: SqlStore, plan: Plan, *, at: float = START, key: bytes = KEY, seconded_by: str = ""
+) -> str:
     """Store the plan as offered, and a genuine grant for it."""
     granted_ms = int(at * 1000)
     grant = sign_grant(
         plan_hash=plan.hash, approver="U1", team="T1", channel="C1", message_ts="1.1", granted_ms=granted_ms,
-        expires_ms=grant_expiry_ms(plan.klass, granted_ms), nonce=secrets.token_hex(8), key=key,
+        expires_ms=grant_expiry_ms(plan.klass, granted_ms), nonce=secrets.token_hex(8), key=key, seconded_by=seconded_by,
     )  # fmt: skip
     offered = {"letter": plan.option, "plan_hash": plan.hash, "plan": plan.to_json()}
     granted = {"plan_hash": plan.hash, "by": "U1", "at_ms": granted_ms, "plan": plan.to_json()}
@@ -198,7 +200,12 @@ class Scene:
     books: list[Playbook] = field(default_factory=list)
 
     def stage(
-        self, plan: Plan, troubles: tuple[Trouble, ...] = (), *, world: Mapping[str, Any] | None = None
+        self,
+        plan: Plan,
+        troubles: tuple[Trouble, ...] = (),
+        *,
+        world: Mapping[str, Any] | None = None,
+        seconded_by: str = "",
     ) -> str:
         """Set the provider's scene, approve the plan, return its hash."""
         targets = {key_of(step.target): live_of(step.target) for step in plan.steps}
@@ -206,7 +213,7 @@ class Scene:
         self.executor = ScriptedExecutor(self.folder, troubles)
         if not plan.undoes:
             self.books = [playbook_for(plan)]
-        return approve(self.store, plan, at=self.clock.at)
+        return approve(self.store, plan, at=self.clock.at, seconded_by=seconded_by)
 
     @property
     def provider(self) -> ScriptedExecutor:

@@ -126,6 +126,29 @@ def test_one_person_s_grant_does_not_start_a_destructive_plan(scene: Scene) -> N
     refused(scene, plan_of([scale("cart")], klass=ActionClass.DESTRUCTIVE), "needs two people")
 
 
+@pytest.mark.parametrize(
+    ("second", "group", "read_s", "words"),
+    [
+        ("U2", ("U1", "U2"), 0, ""),
+        ("U2", ("U1", "U2"), -119, ""),
+        ("U2", ("U1", "U2"), -121, "not read from Slack"),
+        ("U2", None, 0, "not read from Slack"),
+        ("U2", ("U1",), 0, "not in the approver group any more"),
+        ("U2", ("U2",), 0, "not in the approver group any more"),
+        ("U1", ("U1", "U2"), 0, "names one"),
+    ],
+)
+def test_both_people_of_a_destructive_plan_are_still_in_the_group(
+    scene: Scene, second: str, group: tuple[str, ...] | None, read_s: float, words: str
+) -> None:
+    if group is not None:
+        scene.store.transact(lambda tx: tx.save_approvers(group, at=START + read_s))
+    plan = plan_of([scale("cart")], checks=(), klass=ActionClass.DESTRUCTIVE)
+    result = scene.run(scene.stage(plan, seconded_by=second))
+    assert (result.outcome is Outcome.DONE) is (words == ""), result.reason
+    assert words in result.reason
+
+
 def test_an_old_run_is_not_undone(scene: Scene) -> None:
     original = plan_of([scale("cart")], checks=())
     plan_hash = scene.stage(original)

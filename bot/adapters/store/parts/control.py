@@ -16,6 +16,7 @@ from bot.domain.telemetry import PlannedEvent
 from bot.domain.topology import Topology
 
 _TOPOLOGY = "topology"
+_APPROVERS = "approvers"
 # Slack's and our own handles, which must come back as they went out.
 _OPAQUE = frozenset({"trigger_id", "value", "metadata"})
 
@@ -161,6 +162,15 @@ class ControlPart(Part):
         here = (table.c.tenant == self._tenant) & (table.c.process != schema.LATEST_BEAT)
         rows = self._connection.execute(select(table.c.process, table.c.at).where(here))
         return {row.process: row.at for row in rows}
+
+    def save_approvers(self, users: Sequence[str], *, at: float) -> None:
+        """Keep the approver group as Slack gave it at that moment, for the executor, which cannot ask Slack."""
+        self._save(_APPROVERS, json.dumps(sorted(users)), at=at)
+
+    def approvers(self) -> tuple[frozenset[str], float] | None:
+        """The group that was kept last, and when it was read; None before that."""
+        row = self._load(_APPROVERS)
+        return None if row is None else (frozenset(json.loads(row[0])), row[1])
 
     def save_postmortem(self, incident: str, markdown: str, *, at: float) -> None:
         self._save(f"postmortem:{incident}", markdown, at=at)
