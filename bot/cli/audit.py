@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
+from bot.adapters.package_files import MANIFEST, digest_of, faults_of
 from bot.adapters.store.sql import keys_of, open_store
-from bot.domain.event import Event, first_break
+from bot.domain.event import Event, EventType, first_break
 from bot.ports import Store, Transaction
 from bot.settings import load
 
@@ -53,6 +54,43 @@ def export(
         sys.stdout.write(text)
     else:
         out.write_text(text)
+
+
+@app.command()
+def package(
+    folder: Annotated[Path, typer.Argument(help="The package's folder, with its manifest.json.")],
+    manifest: Annotated[
+        str,
+        typer.Option(help="SHA-256 of the manifest as the log says it; without it the log here is searched."),
+    ] = "",
+) -> None:
+    """Check a forensic package: each file against its manifest, the manifest against the log; exit 1 when one differs."""
+    faults = faults_of(folder)
+    found = digest_of(folder / MANIFEST)
+    if manifest:
+        where = "the hash that was given" if manifest.lower() == found else ""
+    else:
+        where = _logged(found) if found else ""
+    if not where:
+        faults.append(f"manifest {found or 'none'} is not the one that the log holds")
+    for fault in faults:
+        print(fault)
+    print(f"{folder}: {'changed' if faults else f'whole and unchanged, by {where}'}")
+    sys.exit(_BROKEN if faults else 0)
+
+
+def _logged(digest: str) -> str:
+    """The place in an unbroken chain where a step's result names this manifest; empty where none does."""
+    settings = load()
+    store = open_store(settings)
+    key = keys_of(settings).audit
+    for chain, events, _head in _whole_log(store):
+        for event in events:
+            said = str(event.body.get("detail", "")) if event.type is EventType.STEP_DONE else ""
+            if f"manifest {digest}" in said:
+                broken, _count = store.read(partial(_judged, key=key, chain=chain, tenant=store.tenant))
+                return "" if broken else f"event {event.seq} of {chain}"
+    return ""
 
 
 def _chains(store: Store) -> list[str]:

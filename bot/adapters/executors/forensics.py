@@ -1,26 +1,47 @@
 """Executor that takes a forensic package of a Deployment: read-only, every file with its SHA-256 in a manifest.
 
-What cannot be had is named in the manifest; half a package in time is worth more than none.
+What cannot be had is named in the manifest; half a package in time is worth more than none. Nothing is run inside a
+container: what processes ran is told by the runtime sensor, where there is one.
 """
 
 import hashlib
-import json
+import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.adapters import registry
+from bot.adapters.executors._aws_call import build_clients
+from bot.adapters.executors._forensic_package import MOST_BYTES, Package
+from bot.adapters.executors._forensic_sources import processes, trail
+from bot.adapters.executors._forensic_vault import Vault
 from bot.adapters.executors._kubectl_call import KubectlCall, build_call, selector_of
+from bot.adapters.package_files import MANIFEST, faults_of, pretty
 from bot.domain.actions.forensics import COLLECT
 from bot.domain.catalogue import check_params
 from bot.domain.errors import Permanent, Refused, WatchkeeperError
 from bot.domain.live_deployment import live_deployment
 from bot.domain.plan import PlannedStep, Target
-from bot.ports import Executor
+from bot.ports import EvidenceSource, Executor
 from bot.settings import Settings
 
-MANIFEST = "manifest.json"
+# All of it must be over before a lease of 15 s can run out; the copy gets what is left of it.
+_BUDGET_S = 7.0
+_COPY_S = 5.0
+_AT_ONCE = 4
 _MOST_PODS = 50
+_NO_SENSOR = "no runtime sensor is configured, and nothing is run inside a container to find out"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What else may be asked, each None where it is not configured."""
+
+    sensor: EvidenceSource | None = None
+    cloudtrail: Any = None
+    vault: Vault | None = None
 
 
 class ForensicsExecutor:
@@ -28,9 +49,20 @@ class ForensicsExecutor:
 
     name = "forensics"
 
-    def __init__(self, kubectl: KubectlCall, folder: Path) -> None:
+    def __init__(
+        self,
+        kubectl: KubectlCall,
+        folder: Path,
+        outside: Outside | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+        budget_s: float = _BUDGET_S,
+    ) -> None:
         self._kubectl = kubectl
         self._folder = folder
+        self._outside = outside or Outside()
+        self._now = now
+        self._budget_s = budget_s
 
     def read(self, target: Target) -> Mapping[str, str]:
         self._kubectl.inside(target)
@@ -43,51 +75,90 @@ class ForensicsExecutor:
 
     def call(self, step: PlannedStep, *, token: str) -> str:
         self._check(step)
-        package = _Package(self.package_of(token))
+        package = Package(self.package_of(token), time.monotonic() + self._budget_s)
         deployment = self._kubectl.get(f"deployment/{step.target.name}")
-        package.add("deployment.json", _pretty(deployment))
-        for what in ("replicasets", "pods"):
-            package.take(f"{what}.json", partial(self._listing, what, deployment))
-        package.take("events.json", lambda: _pretty(self._kubectl.get("events")))
-        describe = ("kubectl", *self._flags(), "describe", "--", f"deployment/{step.target.name}")
-        package.take("describe.txt", partial(self._kubectl.run, describe))
-        self._logs(package, deployment, int(step.params["log_lines"]))
-        return package.close(step, token)
+        package.text("deployment.json", lambda: pretty(deployment))
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="forensics") as pool:
+            for done in [pool.submit(work) for work in self._works(package, step, deployment)]:
+                done.result()
+        manifest = package.close(step, token, self._now())
+        return f"{self._said(package)}, manifest {manifest}{self._kept(package)}"
 
     def settled(self, step: PlannedStep, *, token: str) -> bool:
         """Whether the package of this very call is complete and its files are as the manifest says."""
         folder = self.package_of(token)
-        manifest = folder / MANIFEST
-        if not manifest.is_file():
-            return False
-        listed = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-        return all(_digest_of(folder / one["name"]) == one["sha256"] for one in listed)
+        return (folder / MANIFEST).is_file() and not faults_of(folder)
 
     def package_of(self, token: str) -> Path:
         """Where the package of a call lies: one folder per plan, one inside it per step."""
         plan_hash, _, rest = token.partition(":")
         return self._folder / plan_hash[:12] / hashlib.sha256(rest.encode()).hexdigest()[:8]
 
-    def _logs(self, package: "_Package", deployment: Mapping[str, Any], lines: int) -> None:
-        for pod in self._owned("pods", deployment)[:_MOST_PODS]:
-            name = pod["metadata"]["name"]
-            command = (
-                "kubectl", *self._flags(), "logs", f"--tail={lines}", "--timestamps", "--all-containers",
-                "--", f"pod/{name}",
-            )  # fmt: skip
-            package.take(f"log-{name}.txt", partial(self._kubectl.run, command))
+    def _works(
+        self, package: Package, step: PlannedStep, deployment: Mapping[str, Any]
+    ) -> list[Callable[[], None]]:
+        """Most fleeting first: what runs and what it said, then what the cluster holds, then what others recorded."""
+        lines, now = int(step.params["log_lines"]), self._now()
+        pods = self._pods(package, deployment)
+        images = pretty([_images(pod) for pod in pods])
+        describe = ("describe", "--", f"deployment/{step.target.name}")
+        return [
+            lambda: self._behaviour(package, step.target.service, now),
+            lambda: package.text("pods.json", lambda: pretty({"items": pods})),
+            lambda: package.text("images.json", lambda: images),
+            *[self._log(package, str(pod["metadata"]["name"]), lines) for pod in pods[:_MOST_PODS]],
+            lambda: self._printed(package, "events.json", "get", "--output=json", "--", "events"),
+            lambda: self._printed(
+                package, "network-policies.json", "get", "--output=json", "--", "networkpolicies.networking.k8s.io"
+            ),
+            lambda: self._printed(
+                package, "replicasets.json", "get", "--output=json", *_owned_flags(deployment), "--", "replicasets"
+            ),
+            lambda: self._printed(package, "describe.txt", *describe),
+            lambda: self._trail(package, now),
+        ]  # fmt: skip
 
-    def _listing(self, what: str, deployment: Mapping[str, Any]) -> str:
-        return _pretty({"items": self._owned(what, deployment)})
+    def _pods(self, package: Package, deployment: Mapping[str, Any]) -> list[Any]:
+        try:
+            return self._owned("pods", deployment)
+        except WatchkeeperError as error:
+            package.lack("pods.json", str(error))
+            return []
+
+    def _behaviour(self, package: Package, service: str, now: float) -> None:
+        if self._outside.sensor is None:
+            package.lack("processes.jsonl", _NO_SENSOR)
+        else:
+            package.take("processes.jsonl", processes(self._outside.sensor, service, now))
+
+    def _trail(self, package: Package, now: float) -> None:
+        if self._outside.cloudtrail is None:
+            package.lack("cloudtrail.jsonl", "no AWS account is configured")
+        else:
+            package.take("cloudtrail.jsonl", trail(self._outside.cloudtrail, now))
+
+    def _log(self, package: Package, pod: str, lines: int) -> Callable[[], None]:
+        flags = (f"--tail={lines}", f"--limit-bytes={MOST_BYTES}", "--timestamps", "--all-containers")
+        return lambda: self._printed(package, f"log-{pod}.txt", "logs", *flags, "--", f"pod/{pod}")
+
+    def _printed(self, package: Package, name: str, verb: str, *rest: str) -> None:
+        command = ("kubectl", f"--namespace={self._kubectl.namespace}", verb, *rest)
+        package.printed(name, self._kubectl, command)
 
     def _owned(self, what: str, deployment: Mapping[str, Any]) -> list[Any]:
-        selector = selector_of(deployment)
-        flags = (f"--selector={selector}",) if selector else ()
-        items: list[Any] = self._kubectl.get(what, *flags)["items"]
+        items: list[Any] = self._kubectl.get(what, *_owned_flags(deployment))["items"]
         return items
 
-    def _flags(self) -> tuple[str, ...]:
-        return (f"--namespace={self._kubectl.namespace}",)
+    def _said(self, package: Package) -> str:
+        kept, missing = package.counts
+        return f"{kept} files kept, {missing} not available"
+
+    def _kept(self, package: Package) -> str:
+        vault = self._outside.vault
+        if vault is None:
+            return ""
+        prefix = f"{package.folder.parent.name}/{package.folder.name}"
+        return f"; {vault.keep(package.folder, prefix, now=self._now(), within_s=_COPY_S)}"
 
     def _check(self, step: PlannedStep) -> None:
         """The second wall: only the catalogue's own action, inside bounds, with exactly its command."""
@@ -101,61 +172,32 @@ class ForensicsExecutor:
             raise Refused(message, rule="command_changed")
 
 
-class _Package:
-    """Files of one package as they come; the manifest is written last, so that it means completeness."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._files: list[dict[str, str | int]] = []
-        self._missing: list[dict[str, str]] = []
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            message = f"the forensics folder {folder} cannot be written: {error.strerror}"
-            raise Permanent(message) from error
-
-    def add(self, name: str, text: str) -> None:
-        data = text.encode("utf-8", "replace")
-        _write(self._folder / name, data)
-        self._files.append({"name": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)})
-
-    def take(self, name: str, read: Callable[[], str]) -> None:
-        """Add what `read` returns, or note why it could not be had."""
-        try:
-            self.add(name, read())
-        except WatchkeeperError as error:
-            self._missing.append({"name": name, "reason": str(error)})
-
-    def close(self, step: PlannedStep, token: str) -> str:
-        """Write the manifest and say in one line what is in the package."""
-        manifest = {
-            "token": token,
-            "target": {"kind": step.target.kind, "name": step.target.name, "uid": step.target.uid},
-            "files": self._files,
-            "missing": self._missing,
-        }
-        _write(self._folder / MANIFEST, _pretty(manifest).encode())
-        digest = _digest_of(self._folder / MANIFEST)[:12]
-        return f"{len(self._files)} files kept, {len(self._missing)} not available, manifest {digest}"
+def _owned_flags(deployment: Mapping[str, Any]) -> tuple[str, ...]:
+    selector = selector_of(deployment)
+    return (f"--selector={selector}",) if selector else ()
 
 
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.touch(mode=0o600)
-        path.write_bytes(data)
-    except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}"
-        raise Permanent(message) from error
-
-
-def _digest_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-
-
-def _pretty(value: Any) -> str:
-    return json.dumps(value, indent=1, sort_keys=True)
+def _images(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """What each container really runs: the image as asked for and the digest that was pulled."""
+    statuses = pod.get("status", {}).get("containerStatuses", [])
+    return {
+        "pod": pod["metadata"]["name"],
+        "containers": [
+            {"name": one.get("name"), "image": one.get("image"), "digest": one.get("imageID")}
+            for one in statuses
+        ],
+    }
 
 
 def build(settings: Settings) -> Executor:
     """The executor that the settings describe; raises Permanent naming what is missing."""
-    return ForensicsExecutor(build_call(settings), settings.data_dir.resolve() / "forensics")
+    sensor = None
+    if settings.loki_url and settings.runtime_streams:
+        sensor = registry.module("evidence", "falco").build(settings)
+    cloudtrail, vault = None, None
+    if settings.aws_executor_credentials is not None:
+        clients = build_clients(settings)
+        cloudtrail = clients.of("cloudtrail")
+        vault = Vault(clients.of("s3"), settings.forensics_bucket) if settings.forensics_bucket else None
+    outside = Outside(sensor, cloudtrail, vault)
+    return ForensicsExecutor(build_call(settings), settings.data_dir.resolve() / "forensics", outside)

@@ -38,6 +38,11 @@ COLLECT = Action(
         "k8s::pods:list",
         "k8s::pods/log:get",
         "k8s::events:list",
+        "k8s:networking.k8s.io:networkpolicies:list",
+        "iam:cloudtrail:LookupEvents",
+        "iam:s3:GetBucketObjectLockConfiguration",
+        "iam:s3:PutObject",
+        "iam:s3:PutObjectRetention",
     ),
     read_only=True,
 )

@@ -45,7 +45,7 @@ BEDS: Mapping[str, Proof] = {
     "kubectl/cordon": Proof(_CLUSTERS, f"{_HERE}/test_kube_nodes.py"),
     "kubectl/drain": Proof(_CLUSTERS, f"{_HERE}/test_kube_nodes.py"),
     "kubectl/set-feature-flag": Proof(_CLUSTERS, f"{_HERE}/test_kube_configuration.py"),
-    "forensics/collect": Proof(_CLUSTERS, f"{_HERE}/test_forensics.py"),
+    "forensics/collect": Proof((*_CLUSTERS, Bed.MOTO, Bed.STUBBER), f"{_HERE}/test_forensics.py"),
     "ecs/set-desired-count": Proof((Bed.MOTO,), f"{_HERE}/test_contract.py"),
     "ecs/set-task-definition": Proof((Bed.MOTO,), f"{_HERE}/test_contract.py"),
     "lambda/set-alias-version": Proof((Bed.MOTO,), f"{_HERE}/test_contract.py"),
