@@ -95,11 +95,17 @@ class Settings(BaseSettings):
     kube_executor_config: Path | None = None
     kube_context: str = ""
     kube_namespace: str = "default"
-    kube_protected_namespaces: tuple[str, ...] = ("kube-system", "kube-public", "kube-node-lease", "watchkeeper")
+    kube_protected_namespaces: tuple[str, ...] = (
+        "kube-system",
+        "kube-public",
+        "kube-node-lease",
+        "watchkeeper",
+    )
     aws_region: str = ""
     aws_endpoint_url: str = ""
     aws_reader_credentials: Path | None = None
     aws_executor_credentials: Path | None = None
+    aws_executor_role: str = ""
     ecs_cluster: str = ""
     appconfig_strategy: str = Field(default="", pattern=r"^(|[a-z0-9]{4,7})$")
     prices: Mapping[str, Annotated[float, Field(ge=0, le=1_000_000)]] = Field(default_factory=dict)

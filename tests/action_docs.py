@@ -1,6 +1,7 @@
 """Writes docs/actions.md and a page per action: `python -m tests.action_docs`. What the tests prove is theirs to say."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from bot.adapters.playbooks.yaml_files import read_folder
@@ -8,6 +9,7 @@ from bot.domain.action_page import Around, page, page_name
 from bot.domain.action_words.table import WORDS
 from bot.domain.actions.table import ACTIONS, LIVE_FIELDS
 from bot.domain.catalogue import Action
+from bot.domain.playbook import Playbook
 from tests.contract.executors.beds import BEDS, WITHOUT_PLAYBOOK
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -87,8 +89,12 @@ def around(action: Action) -> Around:
 
 def users(action: Action) -> list[str]:
     """Ids of the shipped playbooks that use the action."""
-    playbooks, _findings = read_folder(ROOT / "playbooks")
-    return [one.id for one in playbooks if action.id in {step.uses for step in one.steps}]
+    return [one.id for one in _shipped() if action.id in {step.uses for step in one.steps}]
+
+
+@cache
+def _shipped() -> list[Playbook]:
+    return read_folder(ROOT / "playbooks")[0]
 
 
 def _row(action: Action) -> str:

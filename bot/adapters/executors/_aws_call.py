@@ -44,13 +44,10 @@ _CHANGED = {
 
 
 class Clients:
-    """Makes clients of one account, with the executor's own keys and nobody else's."""
+    """Makes clients of one account, with the executor's own keys (a file, or a session of its role) and nobody else's."""
 
-    def __init__(self, credentials: Path, region: str, endpoint: str) -> None:
-        # A named profile takes keys from this file alone: botocore then leaves the environment's keys out.
-        session = botocore.session.Session(profile="default")
-        session.set_config_variable("credentials_file", str(credentials))
-        self._session = boto3.Session(botocore_session=session)
+    def __init__(self, credentials: Path | boto3.Session, region: str, endpoint: str) -> None:
+        self._session = _of_file(credentials) if isinstance(credentials, Path) else credentials
         self._region = region
         self._endpoint = endpoint or None
         self._config = Config(
@@ -65,6 +62,13 @@ class Clients:
         return self._session.client(
             service, region_name=self._region, endpoint_url=self._endpoint, config=self._config
         )
+
+
+def _of_file(credentials: Path) -> boto3.Session:
+    # A named profile takes keys from this file alone: botocore then leaves the environment's keys out.
+    session = botocore.session.Session(profile="default")
+    session.set_config_variable("credentials_file", str(credentials))
+    return boto3.Session(botocore_session=session)
 
 
 def build_clients(settings: Settings) -> Clients:
