@@ -64,6 +64,7 @@ def propose(
     letters = _free_letters(incident)
     options: list[tuple[str, Plan]] = []
     withheld: list[tuple[str, str]] = []
+    pointless: list[tuple[str, str]] = []
     for playbook in _in_order(playbooks, scene):
         try:
             _allowed(playbook, scene, observe_only=observe_only, room=len(options) < MOST_OPTIONS)
@@ -71,8 +72,10 @@ def propose(
             letter = letters[len(options)]
             options.append((letter, _plan(playbook, scene, letter, bound)))
         except WatchkeeperError as error:
-            withheld.append((playbook.id, str(error)))
-    return Proposed(tuple(options), tuple(withheld))
+            # A card has room for two reasons, and that a service has no such target is the least of them.
+            nothing_there = isinstance(error, Refused) and error.rule == "target"
+            (pointless if nothing_there else withheld).append((playbook.id, str(error)))
+    return Proposed(tuple(options), (*withheld, *pointless))
 
 
 def proposed_event(proposed: Proposed) -> NewEvent:

@@ -35,6 +35,7 @@ ECS = {
     "task_definition": "cart:1",
     "previous_count": "5",
     "scaled_at": str(int(START) - 300),
+    "unit_price": "4900",
 }
 
 
@@ -124,7 +125,8 @@ def test_a_flooded_database_gets_the_previous_count(store: SqlStore) -> None:
     proposed = offer(incident(store), diagnosis(CauseClass.DATABASE_LOAD, "cart"))
     assert names(proposed) == [("A", "restore-ecs-count")]
     assert proposed.options[0][1].steps[0].command[-1] == "--desired-count=5"
-    assert proposed.withheld == (("forensic-package", "No k8s.deployment of cart in the live inventory."),)
+    withheld = dict(proposed.withheld)
+    assert withheld["forensic-package"] == "No k8s.deployment of cart in the live inventory."
 
 
 def test_missing_capacity_gets_more_tasks(store: SqlStore) -> None:
@@ -147,6 +149,16 @@ def test_nothing_else_is_ever_acted_upon(
         "The load is expected" if conclusion is Conclusion.EXPECTED_LOAD else "The cause is not certain"
     )
     assert all(reason.startswith(expected) for _playbook, reason in proposed.withheld)
+
+
+def test_reasons_that_tell_something_come_before_targets_that_are_not_there(store: SqlStore) -> None:
+    late = {**ECS, "scaled_at": str(int(START) - 9000)}
+    shelf = Shelf({SERVICE[0]: [(SERVICE[1][0][0], late)]})
+    proposed = offer(incident(store), diagnosis(CauseClass.DATABASE_LOAD, "cart"), inventories=[shelf])
+    reasons = [reason for _playbook, reason in proposed.withheld]
+    assert "that the scale-up is recent" in reasons[0]
+    assert all("in the live inventory" in reason for reason in reasons[1:])
+    assert len(reasons) > 2
 
 
 def test_planned_and_unknown_causes_get_nothing(store: SqlStore) -> None:
