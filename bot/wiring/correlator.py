@@ -79,18 +79,18 @@ def pass_over_pending() -> None:
                 _log.warning("poke_lost", reason=str(error))
 
 
-def _warm(here: Runtime) -> None:
-    """A first job and a look at the graph before the first alert, which would else wait for both."""
-    guarded("first poke", lambda: here.queue.poke("bot.jobs.correlate", 0))
+def _ready(here: Runtime) -> None:
+    """A look at the graph and a first job before the first alert, which would else wait for both."""
     topology = here.parts.topology
     if topology is not None:
         guarded("first look at the graph", lambda: topology.topology(now=here.parts.clock.now()))
+    guarded("first poke", lambda: here.queue.poke("bot.jobs.correlate", 0))
+    _log.info("correlator_ready")
 
 
 def run(settings: Settings) -> None:
     """Serve the queue until told to stop."""
     here = runtime()
-    _warm(here)
     sweeper = Sweeper(
         here.parts.store,
         here.queue,
@@ -100,9 +100,4 @@ def run(settings: Settings) -> None:
         settings.max_open_proposals,
     )
     sweeper.start(threading.Event())
-    run_worker(
-        rq_queue.connect(settings.redis_url),
-        "correlate",
-        InProcessWorker,
-        lambda: _log.info("correlator_ready"),
-    )
+    run_worker(rq_queue.connect(settings.redis_url), "correlate", InProcessWorker, lambda: _ready(here))
