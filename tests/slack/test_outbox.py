@@ -284,8 +284,9 @@ def test_a_failing_renderer_never_loses_a_message() -> None:
 
     content = rendering.Content(samples.FOUND, Place(), postmortem="x" * 100)
     seen: Sequence[Callable[..., Any]] = list(rendering._RENDERERS.values())
-    assert len(seen) == len(MessageKind)
-    for kind in MessageKind:
+    kinds = [kind for kind in MessageKind if kind is not MessageKind.ORDER]  # `order_posts` draws that one.
+    assert len(seen) == len(kinds)
+    for kind in kinds:
         assert rendering.render(kind, content).text
 
 
