@@ -5,7 +5,7 @@ from typing import Any
 from bot.blocks import options
 from bot.blocks.ids import APPROVE_REVIEW, NEW_INCIDENT, PLANNED_EVENT, ModalPlace
 from bot.blocks.shape import Block, context, fields, mrkdwn, plain_text, preformatted, section
-from bot.blocks.text import code, day_and_time, line, safe
+from bot.blocks.text import day_and_time, line, safe
 from bot.domain.gate_rules.person import LEAST_REASON_CHARS, MOST_REASON_CHARS
 from bot.domain.incident import Incident, OptionView, Severity
 from bot.domain.plan import ActionClass
@@ -58,7 +58,7 @@ def planned_event(place: ModalPlace) -> View:
 
 def review(incident: Incident, option: OptionView, place: ModalPlace) -> View:
     """Everything that is about to be approved, danger first; destructive plans ask for the target's name."""
-    undo = options.undo_commands(option.plan)
+    undo, back = options.undo_commands(option.plan), options.reversible_words(option)
     blocks: list[Block] = [
         {"type": "alert", "level": _level(option), "text": mrkdwn(_danger(option), 200)},
         section(
@@ -72,7 +72,7 @@ def review(incident: Incident, option: OptionView, place: ModalPlace) -> View:
             ]
         ),
         section(f"*Must hold afterwards*\n{options.checks_words(option.plan)}"),
-        section(f"*Undo*\n{code(undo, 600) if undo else options.reversible_words(option)}"),
+        *([section("*Undo*, in this order"), preformatted(undo)] if undo else [section(f"*Undo*\n{back}")]),
         context(f"plan `{option.plan_hash[:8]}` · exactly this runs, once"),
     ]
     pending = options.agreed_words(option)

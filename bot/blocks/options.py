@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bot.blocks.text import mention, moment, safe
+from bot.blocks.text import line, mention, moment, safe
 from bot.domain.incident import Incident, OptionView
 from bot.domain.plan import ActionClass, PlanState
 from bot.domain.price import COST
@@ -42,6 +42,7 @@ _STATE_MARKS = {
     PlanState.EXPIRED: "⌛",
 }
 _MOST_SHOWN = 3500
+SHORT = 160
 ENDED = (PlanState.DONE, PlanState.FAILED, PlanState.STOPPED)
 ACTIVE = (PlanState.GRANTED, PlanState.RUNNING)
 
@@ -87,7 +88,8 @@ def changes_something(option: OptionView) -> bool:
 def reversible_words(option: OptionView) -> str:
     """reversible, or not, in words."""
     if not changes_something(option):
-        return "changes nothing" if reversible(option) else "cannot be undone"
+        nothing = "nothing to undo" if option.plan["blast_radius"] else "changes nothing"
+        return nothing if reversible(option) else "cannot be undone"
     return "reversible" if reversible(option) else "partly reversible"
 
 
@@ -102,7 +104,29 @@ def _amount(name: str, count: int) -> str:
 
 
 def _unit(name: str, count: int) -> str:
-    return name[:-1] if count == 1 and name.endswith("s") else name
+    if count != 1 or not name.endswith("s"):
+        return name
+    return f"{name[:-3]}y" if name.endswith("ies") else name[:-1]
+
+
+def step_words(step: Mapping[str, Any]) -> str:
+    """A step in a few plain words, for where its exact command would not fit: set desired count · menu-api · count 6."""
+    verb = str(step["action"]).partition("/")[2].replace("-", " ")
+    numbers = [
+        f"{name.replace('_', ' ')} {value}" for name, value in step["params"].items() if type(value) is int
+    ]
+    return line(" · ".join([verb, str(step["target"]["name"]), *numbers]), 200)
+
+
+def step_title(step: Mapping[str, Any]) -> str:
+    """The exact command where it is short, else its words."""
+    command = " ".join(str(part) for part in step["command"])
+    return command if len(command) <= SHORT else step_words(step)
+
+
+def short(plan: Mapping[str, Any]) -> bool:
+    """Whether all commands can stand at the top of a message and leave room for the rest of a phone's screen."""
+    return len(commands(plan)) <= 2 * SHORT
 
 
 def commands(plan: Mapping[str, Any]) -> str:

@@ -87,9 +87,9 @@ def _option(incident: Incident, option: OptionView, *, collapsed: bool) -> list[
 
 
 def _offer(incident: Incident, option: OptionView, *, collapsed: bool) -> Block:
-    undo = options.undo_commands(option.plan)
+    brief = options.short(option.plan)
     children = [
-        preformatted(options.commands(option.plan)),
+        preformatted(options.commands(option.plan)) if brief else section(_steps(option)),
         fields(
             [
                 ("Blast radius", safe(options.radius_words(option.plan), 200)),
@@ -97,7 +97,7 @@ def _offer(incident: Incident, option: OptionView, *, collapsed: bool) -> Block:
             ]
         ),
         section(f"*Must hold afterwards*\n{options.checks_words(option.plan)}"),
-        section(f"*Undo*\n{code(undo, 400) if undo else options.reversible_words(option)}"),
+        *(_undo(option) if brief else []),
         context(_identity(option)),
     ]
     if not options.showable(option):
@@ -106,9 +106,33 @@ def _offer(incident: Incident, option: OptionView, *, collapsed: bool) -> Block:
         pending = options.agreed_words(option)
         children += [section(pending)] if pending else []
         children.append(actions(*_decision_buttons(incident, option)))
+    if not brief:
+        exact = [
+            context("exactly these commands, in this order"),
+            preformatted(options.commands(option.plan)),
+        ]
+        children += [*exact, *_undo(option)]
     facts = options.facts_words(option)
     title = f"Option {option.letter} · {option.plan['title']}"
     return container(title, children, subtitle=facts, collapsed=collapsed)
+
+
+def _steps(option: OptionView) -> str:
+    """What happens, one line a step, where the exact commands would push everything else off the screen."""
+    steps = [
+        f"{at}. {safe(options.step_words(step), 200)}" for at, step in enumerate(option.plan["steps"], 1)
+    ]
+    return "\n".join(["*Steps*", *steps])
+
+
+def _undo(option: OptionView) -> list[Block]:
+    """The way back, its commands each on a line of its own."""
+    undo = options.undo_commands(option.plan)
+    if not undo:
+        return [section(f"*Undo*\n{options.reversible_words(option)}")]
+    if len(undo) <= options.SHORT and "\n" not in undo:
+        return [section(f"*Undo*\n{code(undo, 400)}")]
+    return [section("*Undo*, in this order"), preformatted(undo)]
 
 
 def _decision_buttons(incident: Incident, option: OptionView) -> list[Block]:

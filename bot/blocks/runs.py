@@ -1,5 +1,7 @@
 """A running or finished plan as tasks: each step, its verification and what was undone, in the order of the run."""
 
+from typing import Any
+
 from bot.blocks import options
 from bot.blocks.shape import Block, task
 from bot.domain.incident import OptionView, StepView
@@ -16,16 +18,20 @@ def run_tasks(option: OptionView) -> list[Block]:
     if option.plan["checks"]:
         tasks.append(_verify_task(option))
     undone = [step for step in option.steps if step.phase == "undo"]
-    commands = {step["id"]: step["undo_command"] or () for step in option.plan["steps"]}
+    planned = {step["id"]: step for step in option.plan["steps"]}
     for step in undone:
-        words = " ".join(commands.get(step.id, ())) or step.id
+        words = _undo_words(planned.get(step.id)) or step.id
         tasks.append(task(f"undo-{step.id}", f"Undo: {words}", _STATUS[step.state], details=step.detail))
     return tasks
 
 
-def _step_task(option: OptionView, planned: dict[str, object], seen: StepView | None) -> Block:
-    command = planned["command"]
-    words = " ".join(str(part) for part in command) if isinstance(command, list | tuple) else ""
+def _undo_words(planned: dict[str, Any] | None) -> str:
+    command = " ".join(planned["undo_command"] or ()) if planned else ""
+    return options.step_words(planned) if planned and len(command) > options.SHORT else command
+
+
+def _step_task(option: OptionView, planned: dict[str, Any], seen: StepView | None) -> Block:
+    words = options.step_title(planned)
     step_id = str(planned["id"])
     if seen is not None:
         return task(f"do-{step_id}", words, _STATUS[seen.state], details=seen.detail)
