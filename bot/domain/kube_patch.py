@@ -15,11 +15,12 @@ PROTECTED = "protected"
 
 
 def merge_patch(
-    target: Target, what: str, change: Mapping[str, Any], *, kind: str = "merge"
+    target: Target, what: str, change: Mapping[str, Any], *, namespaced: bool = True
 ) -> tuple[str, ...]:
-    """The command that merges `change` into the object TYPE/NAME; `kind` is merge or strategic."""
-    meta = {**change.get("metadata", {}), "uid": target.uid}
-    return _command(target, what, {**change, "metadata": meta}, kind)
+    """The command that merges `change` into the object TYPE/NAME, which lies in a namespace or in none."""
+    patch = {**change, "metadata": {**change.get("metadata", {}), "uid": target.uid}}
+    command = _command(target, what, patch, "merge")
+    return command if namespaced else (command[0], *command[2:])
 
 
 def json_patch(target: Target, what: str, operations: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

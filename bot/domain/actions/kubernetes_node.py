@@ -8,6 +8,7 @@ disruption budget that would not let its pods go, empty where none; other_nodes 
 from collections.abc import Mapping
 
 from bot.domain.catalogue import Action, Live, Param, Params
+from bot.domain.kube_patch import merge_patch
 from bot.domain.plan import ActionClass, Target
 
 SCOPE = "cluster"
@@ -36,11 +37,12 @@ CORDON = Action(
     target_kind="k8s.node",
     klass=ActionClass.RISKY,
     params={"unschedulable": Param("integer", minimum=0, maximum=1)},
-    command=lambda target, params: (
-        "kubectl",
-        "cordon" if params["unschedulable"] == 1 else "uncordon",
-        "--",
-        target.name,
+    # Not `kubectl cordon`, which ends with exit code 0 even where it failed.
+    command=lambda target, params: merge_patch(
+        target,
+        f"node/{target.name}",
+        {"spec": {"unschedulable": params["unschedulable"] == 1}},
+        namespaced=False,
     ),
     inverse=lambda live, _params: {"unschedulable": int(live["unschedulable"])},
     expect=("unschedulable",),

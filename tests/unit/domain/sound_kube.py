@@ -9,18 +9,18 @@ from bot.domain.catalogue import NAME
 
 KUBE_CONSTANTS = {
     "scale", "patch", "--type=merge", "--type=json", "apply", "--validate=false", "--filename=-", "delete",
-    "--ignore-not-found", "--wait=false", "cordon", "uncordon", "drain", "--ignore-daemonsets",
+    "--ignore-not-found", "--wait=false", "drain", "--ignore-daemonsets",
     "--grace-period=-1", "--timeout=8s",
 }  # fmt: skip
 KUBE_NAMED = (
-    "horizontalpodautoscalers.v1.autoscaling/", "pod/", "configmap/", "networkpolicy/watchkeeper-deny-",
+    "horizontalpodautoscalers.v1.autoscaling/", "pod/", "configmap/", "node/", "networkpolicy/watchkeeper-deny-",
     "networkpolicy/",
 )  # fmt: skip
 KUBE_NUMBERED = ("--replicas=",)
 POLICY = "watchkeeper-quarantine"
 # Every key and constant of a patch or a manifest.
 _PATCH_WORDS = {
-    "metadata", "uid", "spec", "template", "annotations", "watchkeeper-restarted-from", "minReplicas",
+    "metadata", "uid", "spec", "unschedulable", "template", "annotations", "watchkeeper-restarted-from", "minReplicas",
     "maxReplicas", "data", "true", "false", "on", "off", "op", "test", "move", "path", "value", "from",
     "/metadata/uid", "/metadata/labels/service", "/metadata/labels/pod-template-hash",
     "/metadata/labels/watchkeeper-hash", "/metadata/labels/watchkeeper-quarantine",
@@ -61,6 +61,8 @@ def json_is_ours(text: str, inventory: set[str], bounded: Callable[[int], bool])
 
 
 def _is_ours(word: str | int, inventory: set[str], bounded: Callable[[int], bool]) -> bool:
+    if isinstance(word, bool):
+        return True
     if isinstance(word, int) or re.fullmatch(r"[0-9]{1,7}", word):
         return bounded(int(word))
     plain = word.removeprefix("watchkeeper-deny-")
