@@ -42,8 +42,12 @@ class Run:
 
     def renew(self) -> None:
         """Hold the lease for another term; raises TakenOver when it is gone."""
-        now, lease_s = self.now(), self.means.lease_s
-        self._write(lambda tx: tx.renew_plan(self.hash, epoch=self.epoch, now=now, lease_s=lease_s))
+        self._write(self._hold)
+
+    def _hold(self, tx: Transaction) -> bool:
+        """Take the plan's row and a new term of its lease; False when it is no longer ours."""
+        now = shared_now(tx, self.means)
+        return tx.renew_plan(self.hash, epoch=self.epoch, now=now, lease_s=self.means.lease_s)
 
     def step_row(self, step: str, phase: str) -> StepRow | None:
         """The journal row of one step in one phase."""
@@ -63,7 +67,7 @@ class Run:
 
         def work(tx: Transaction) -> str | bool:
             # Holding the plan's row first puts this intent wholly before or wholly after a stop that is being set.
-            if not tx.renew_plan(self.hash, epoch=self.epoch, now=now, lease_s=self.means.lease_s):
+            if not self._hold(tx):
                 return False
             held = self.held(tx, step)
             if held is not None:
@@ -82,8 +86,7 @@ class Run:
 
     def held(self, tx: Transaction, step: PlannedStep) -> str | None:
         """The same inside the caller's transaction: the stop file, a switch, a freeze window by the database's time."""
-        known = tx.database_now(now=self.now())
-        now = self.now() if known is None else known
+        now = shared_now(tx, self.means)
         return self.means.stopped() or forbidden(tx, self.scopes(step), now=now, looks_only=looks_only(step))
 
     def settle(self, step: PlannedStep, phase: str, state: StepState, detail: str) -> None:
@@ -107,7 +110,7 @@ class Run:
         now = self.now()
 
         def work(tx: Transaction) -> bool:
-            if not tx.renew_plan(self.hash, epoch=self.epoch, now=now, lease_s=self.means.lease_s):
+            if not self._hold(tx):
                 return False
             self._tell(tx, event, now, **body)
             if event is EventType.VERIFIED and not body["verified"]:
@@ -121,7 +124,7 @@ class Run:
         now = self.now()
 
         def work(tx: Transaction) -> bool:
-            if not tx.renew_plan(self.hash, epoch=self.epoch, now=now, lease_s=self.means.lease_s):
+            if not self._hold(tx):
                 return False
             self._move_incident(tx, to, frm, reason, now)
             return True
@@ -196,6 +199,13 @@ def tell(tx: Transaction, row: PlanRow, event: EventType, now: float, **body: An
     tx.append(incident, [NewEvent(event, {"plan_hash": row.hash, **body})], at_ms=int(now * 1000))
     for kind in (MessageKind.CARD, MessageKind.PROPOSAL):
         tx.want_message(incident, kind, now=now)
+
+
+def shared_now(tx: Transaction, means: Means) -> float:
+    """The time by which leases and windows run: the database's where it has one, since all executors share it."""
+    now = means.clock.now()
+    known = tx.database_now(now=now)
+    return now if known is None else known
 
 
 def token_of(plan_hash: str, step: str, phase: str) -> str:

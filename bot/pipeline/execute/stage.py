@@ -13,7 +13,7 @@ from bot.domain.plan import PlannedStep, PlanState
 from bot.domain.records import StepRow, StepState
 from bot.domain.undo import inverse_of
 from bot.pipeline.execute.admission import admit
-from bot.pipeline.execute.journal import NOT_APPLIED, Run, tell
+from bot.pipeline.execute.journal import NOT_APPLIED, Run, shared_now, tell
 from bot.pipeline.execute.preconditions import ask_again
 from bot.pipeline.execute.recheck import playbook_of, recheck
 from bot.pipeline.execute.step import StepOutcome, Verdict, perform
@@ -38,7 +38,7 @@ def execute(plan_hash: str, means: Means) -> Result:
 
 def _claim(plan_hash: str, means: Means) -> Run | None:
     def work(tx: Transaction) -> Run | None:
-        now = means.clock.now()
+        now = shared_now(tx, means)
         epoch = tx.claim_plan(plan_hash, holder=means.holder, now=now, lease_s=means.lease_s)
         if epoch is None:
             return None
