@@ -11,7 +11,12 @@ from bot.domain.price import COST
 
 HOUR_S = 3600.0
 # Live fields that say how many copies there are, and the parameters that set them.
-_COPIES = (("replicas", "replicas"), ("count", "desired_count"), ("capacity", "desired_capacity"))
+_COPIES = (
+    ("replicas", "replicas"),
+    ("max_replicas", "max_replicas"),
+    ("count", "desired_count"),
+    ("capacity", "capacity"),
+)
 
 
 @dataclass(frozen=True, slots=True)
