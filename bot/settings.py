@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     protected_ranges: tuple[str, ...] = ()
     waf_ip_sets: Mapping[str, WafIpSet] = Field(default_factory=dict)
     ssm_documents: Mapping[str, str] = Field(default_factory=dict)
-    forensics_bucket: str = ""
+    forensics_bucket: str = Field(default="", pattern=r"^(watchkeeper-[a-z0-9.-]{1,50})?$")
 
     prometheus_url: str = ""
     loki_url: str = ""

@@ -66,6 +66,8 @@ _RDS = "arn:aws:rds:{region}:{account}"
 _DATABASE = Scope((f"{_RDS}:db:{{name}}",))
 # Documents of the account itself alone: AWS's own, which run any shell line, have no account in their ARN.
 _DOCUMENT = "arn:aws:ssm:{region}:{account}:document/*"
+# Only buckets that bear our name: the settings take no other one for evidence.
+_EVIDENCE = Scope(("arn:aws:s3:::watchkeeper-*/*",))
 _OUR_TAGS = {"ForAllValues:StringLike": {"aws:TagKeys": "watchkeeper-*"}}
 _EC2 = "arn:aws:ec2:{region}:{account}"
 
@@ -100,6 +102,9 @@ SCOPES: Mapping[str, Scope] = {
     ),
     "wafv2:GetIPSet": _IP_SET,
     "wafv2:UpdateIPSet": _IP_SET,
+    "s3:GetBucketObjectLockConfiguration": Scope(("arn:aws:s3:::watchkeeper-*",)),
+    "s3:PutObject": _EVIDENCE,
+    "s3:PutObjectRetention": _EVIDENCE,
     "ec2:ModifyInstanceAttribute": Scope((f"{_EC2}:instance/{{name}}", f"{_EC2}:security-group/*")),
     "ec2:CreateSnapshot": Scope((f"{_EC2}:volume/{{name}}", "arn:aws:ec2:{region}::snapshot/*")),
     "ec2:CreateTags": Scope((f"{_EC2}:instance/{{name}}", "arn:aws:ec2:{region}::snapshot/*"), _OUR_TAGS),

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.adapters import registry
-from bot.adapters.executors._aws_call import build_clients
+from bot.adapters.executors._aws_call import Clients, build_clients
+from bot.adapters.executors._aws_session import Sessions
 from bot.adapters.executors._forensic_package import MOST_BYTES, Package
 from bot.adapters.executors._forensic_sources import processes, trail
 from bot.adapters.executors._forensic_vault import Vault
@@ -37,11 +38,11 @@ _NO_SENSOR = "no runtime sensor is configured, and nothing is run inside a conta
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What else may be asked, each None where it is not configured."""
+    """What else may be asked, each None where it is not configured; `account` gives the clients for one call."""
 
     sensor: EvidenceSource | None = None
-    cloudtrail: Any = None
-    vault: Vault | None = None
+    account: Callable[[Target, str], Clients] | None = None
+    bucket: str = ""
 
 
 class ForensicsExecutor:
@@ -79,10 +80,10 @@ class ForensicsExecutor:
         deployment = self._kubectl.get(f"deployment/{step.target.name}")
         package.text("deployment.json", lambda: pretty(deployment))
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="forensics") as pool:
-            for done in [pool.submit(work) for work in self._works(package, step, deployment)]:
+            for done in [pool.submit(work) for work in self._works(package, step, deployment, token)]:
                 done.result()
         manifest = package.close(step, token, self._now())
-        return f"{self._said(package)}, manifest {manifest}{self._kept(package)}"
+        return f"{self._said(package)}, manifest {manifest}{self._kept(package, step.target, token)}"
 
     def settled(self, step: PlannedStep, *, token: str) -> bool:
         """Whether the package of this very call is complete and its files are as the manifest says."""
@@ -95,7 +96,7 @@ class ForensicsExecutor:
         return self._folder / plan_hash[:12] / hashlib.sha256(rest.encode()).hexdigest()[:8]
 
     def _works(
-        self, package: Package, step: PlannedStep, deployment: Mapping[str, Any]
+        self, package: Package, step: PlannedStep, deployment: Mapping[str, Any], token: str
     ) -> list[Callable[[], None]]:
         """Most fleeting first: what runs and what it said, then what the cluster holds, then what others recorded."""
         lines, now = int(step.params["log_lines"]), self._now()
@@ -115,7 +116,7 @@ class ForensicsExecutor:
                 package, "replicasets.json", "get", "--output=json", *_owned_flags(deployment), "--", "replicasets"
             ),
             lambda: self._printed(package, "describe.txt", *describe),
-            lambda: self._trail(package, now),
+            lambda: self._trail(package, step.target, token, now),
         ]  # fmt: skip
 
     def _pods(self, package: Package, deployment: Mapping[str, Any]) -> list[Any]:
@@ -131,11 +132,17 @@ class ForensicsExecutor:
         else:
             package.take("processes.jsonl", processes(self._outside.sensor, service, now))
 
-    def _trail(self, package: Package, now: float) -> None:
-        if self._outside.cloudtrail is None:
+    def _trail(self, package: Package, target: Target, token: str, now: float) -> None:
+        account = self._outside.account
+        if account is None:
             package.lack("cloudtrail.jsonl", "no AWS account is configured")
-        else:
-            package.take("cloudtrail.jsonl", trail(self._outside.cloudtrail, now))
+            return
+
+        def write(path: Path) -> bool:
+            # The session is assumed here, so that a refusal is a gap of the package and not its end.
+            return trail(account(target, token).of("cloudtrail"), now)(path)
+
+        package.take("cloudtrail.jsonl", write)
 
     def _log(self, package: Package, pod: str, lines: int) -> Callable[[], None]:
         flags = (f"--tail={lines}", f"--limit-bytes={MOST_BYTES}", "--timestamps", "--all-containers")
@@ -153,11 +160,15 @@ class ForensicsExecutor:
         kept, missing = package.counts
         return f"{kept} files kept, {missing} not available"
 
-    def _kept(self, package: Package) -> str:
-        vault = self._outside.vault
-        if vault is None:
+    def _kept(self, package: Package, target: Target, token: str) -> str:
+        account, bucket = self._outside.account, self._outside.bucket
+        if account is None or not bucket:
             return ""
         prefix = f"{package.folder.parent.name}/{package.folder.name}"
+        try:
+            vault = Vault(account(target, token).of("s3"), bucket)
+        except WatchkeeperError as error:
+            return f"; not copied to S3: {error}"
         return f"; {vault.keep(package.folder, prefix, now=self._now(), within_s=_COPY_S)}"
 
     def _check(self, step: PlannedStep) -> None:
@@ -194,10 +205,18 @@ def build(settings: Settings) -> Executor:
     sensor = None
     if settings.loki_url and settings.runtime_streams:
         sensor = registry.module("evidence", "falco").build(settings)
-    cloudtrail, vault = None, None
-    if settings.aws_executor_credentials is not None:
-        clients = build_clients(settings)
-        cloudtrail = clients.of("cloudtrail")
-        vault = Vault(clients.of("s3"), settings.forensics_bucket) if settings.forensics_bucket else None
-    outside = Outside(sensor, cloudtrail, vault)
+    account = _account(settings) if settings.aws_executor_credentials is not None else None
+    outside = Outside(sensor, account, settings.forensics_bucket)
     return ForensicsExecutor(build_call(settings), settings.data_dir.resolve() / "forensics", outside)
+
+
+def _account(settings: Settings) -> Callable[[Target, str], Clients]:
+    """The long-lived clients, or those of a session of its own for each package where a role is configured."""
+    clients = build_clients(settings)
+    if not settings.aws_executor_role:
+        return lambda _target, _token: clients
+    region, endpoint = settings.aws_region, settings.aws_endpoint_url
+    sessions = Sessions(clients.of("sts"), settings.aws_executor_role, region)
+    return lambda target, token: Clients(
+        sessions.of_plan(COLLECT.permissions, target, token), region, endpoint
+    )

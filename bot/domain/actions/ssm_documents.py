@@ -28,7 +28,7 @@ def _command(target: Target, params: Params) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _action(action_id: str, field: str, klass: ActionClass, unit: str) -> Action:
+def _action(action_id: str, field: str, klass: ActionClass, *, transient: bool) -> Action:
     def refuses(live: Live, params: Params) -> str:
         if params["document"] != live.get(f"{field}_document"):
             return "that document is not the one registered for this."
@@ -51,19 +51,20 @@ def _action(action_id: str, field: str, klass: ActionClass, unit: str) -> Action
         expect=(f"{field}_sent_at",),
         sets=lambda _params: {},
         settled=lambda live, params: int(live[f"{field}_done_at"]) > int(params["after"]),
-        blast_radius=lambda _live, _params: {unit: 1},
+        blast_radius=lambda _live, _params: {"instances": 1},
         permissions=(
             "iam:ssm:DescribeInstanceInformation",
             "iam:ssm:GetCommandInvocation",
             "iam:ssm:ListCommands",
             "iam:ssm:SendCommand",
         ),
+        transient=transient,
         refuses=refuses,
         name_pattern=_INSTANCE,
     )
 
 
-RUN_GC = _action("ssm/run-gc-document", "gc", ActionClass.SAFE, "instances")
-KILL_QUERIES = _action("ssm/run-kill-queries-document", "kill", ActionClass.RISKY, "instances")
+RUN_GC = _action("ssm/run-gc-document", "gc", ActionClass.SAFE, transient=True)
+KILL_QUERIES = _action("ssm/run-kill-queries-document", "kill", ActionClass.RISKY, transient=False)
 
 ACTIONS = (KILL_QUERIES, RUN_GC)

@@ -57,7 +57,7 @@ BLOCK_ADDRESS = Action(
     blast_radius=lambda _live, _params: {"addresses": 1},
     permissions=("iam:wafv2:GetIPSet", "iam:wafv2:UpdateIPSet"),
     refuses=_refuses,
-    name_pattern=r"[A-Za-z0-9_-]{1,128}",
+    name_pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}",
 )
 
 ACTIONS = (BLOCK_ADDRESS,)

@@ -169,5 +169,8 @@ def _names_groups(action: Action) -> bool:
 
 def _calls(path: Path, name: str) -> Iterator[ast.Call]:
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
+        if isinstance(node, ast.Call) and name in (
+            getattr(node.func, "attr", ""),
+            getattr(node.func, "id", ""),
+        ):
             yield node
