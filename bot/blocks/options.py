@@ -188,6 +188,8 @@ def outcome_words(option: OptionView) -> str:
         return (
             "✅ done and verified" if option.verified else "⚠️ done, but not verified: signals are still bad"
         )
+    if option.order and option.state is PlanState.GRANTED:
+        return f"{_STATE_MARKS[option.state]} starting"
     return f"{_STATE_MARKS[option.state]} {_STATE_WORDS[option.state]}"
 
 

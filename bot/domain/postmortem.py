@@ -99,22 +99,35 @@ def _timeline(incident: Incident) -> list[str]:
 
 
 def _actions(incident: Incident, events: Sequence[Event]) -> list[str]:
-    tried = [option for option in incident.options if option.approved_by]
+    tried = [option for option in incident.options if option.approved_by or option.order]
     if not tried:
         return [f"Nothing was changed by Watchkeeper {_cite(events, EventType.STATUS_CHANGED, last=True)}."]
     return ["\n".join(_action(option, events) for option in tried)]
 
 
 def _action(option: OptionView, events: Sequence[Event]) -> str:
-    granted = _cite_plan(events, EventType.APPROVAL_GRANTED, option.plan_hash)
+    kind = EventType.ORDER_FIRED if option.order else EventType.APPROVAL_GRANTED
+    who = (
+        f"started by standing order {option.order}"
+        if option.order
+        else f"approved by <@{option.approved_by}>"
+    )
+    granted = _cite_plan(events, kind, option.plan_hash)
     ended = _cite_plan(events, EventType.EXECUTION_FINISHED, option.plan_hash)
     verified = _cite_plan(events, EventType.VERIFIED, option.plan_hash)
     outcome = {True: f", verified {verified}", False: f", verification failed {verified}", None: ""}
     commands = "; ".join(f"`{' '.join(step['command'])}`" for step in option.plan["steps"])
     return (
-        f"- {_plain(str(option.plan['title']))}, approved by <@{option.approved_by}> {granted}: {commands}. "
-        f"Ended {option.state.value} {ended}{outcome[option.verified]}."
+        f"- {_plain(str(option.plan['title']))}, {who} {granted}: {commands}. "
+        f"Ended {option.state.value} {ended}{outcome[option.verified]}.{_withdrawn(option, events)}"
     )
+
+
+def _withdrawn(option: OptionView, events: Sequence[Event]) -> str:
+    if not option.order_withdrawn:
+        return ""
+    cited = _cite_plan(events, EventType.ORDER_REVOKED, option.plan_hash)
+    return f" The standing order is withdrawn: {_plain(option.order_withdrawn)} {cited}."
 
 
 def _open_questions(incident: Incident) -> list[str]:

@@ -188,7 +188,7 @@ def order_text(content: bytes) -> str:
         ", ".join(order.targets) if order.targets else "whatever of these services the playbook's target is"
     )
     bounds = [f"{name} {low} to {high}" for name, (low, high) in sorted(order.bounds.items())]
-    radius = [f"{count} {unit}" for unit, count in sorted(order.blast_radius.items())]
+    radius = [f"{unit} {count}" for unit, count in sorted(order.blast_radius.items())]
     lines = [
         f"Standing order {order.id}, drafted by {order.drafter}",
         f"When the engine alone finds the cause in: {', '.join(order.services)}",

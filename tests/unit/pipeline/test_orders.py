@@ -16,6 +16,7 @@ from bot.domain.evidence import CauseClass, Conclusion
 from bot.domain.incident import IncidentState
 from bot.domain.plan import ActionClass, PlanState
 from bot.domain.playbook import Tier
+from bot.domain.postmortem import draft
 from bot.domain.standing_order import OrderState
 from bot.domain.telemetry import PlannedEvent
 from bot.pipeline.execute.terms import Outcome
@@ -58,6 +59,9 @@ def test_a_covered_plan_runs_without_a_click(scene: OrderScene) -> None:
     assert (grant.order_hash, grant.approver) == (order.hash, "")
     assert scene.order().state is OrderState.LIVE
     assert scene.fire() == []
+    events = scene.store.read(lambda tx: tx.events(INCIDENT))
+    number = next(event.seq for event in events if event.type is EventType.ORDER_FIRED)
+    assert f"started by standing order SO-1 [#{number}]" in draft(scene.incident(), events)
 
 
 def test_without_an_order_the_plan_waits(scene: OrderScene) -> None:
