@@ -15,7 +15,15 @@ from bot.local.demo.layout import PRODUCT, Layout, Ports, Secrets, environment
 app = typer.Typer(pretty_exceptions_enable=False)
 
 _PROCFILE_PORTS = Ports(
-    page=8065, web=8080, valkey=6390, control=8066, telemetry=8067, cluster=8068, aws=8069, management=8070
+    page=8065,
+    web=8080,
+    valkey=6390,
+    control=8066,
+    telemetry=8067,
+    cluster=8068,
+    aws=8069,
+    management=8070,
+    database=8071,
 )
 _PROCFILE_DATA = Path("var/procfile")
 _OURS = ("WATCHKEEPER_", "SLACK_", "WORLD_")
@@ -99,7 +107,7 @@ def _real_text() -> str:
 
 def _demo_text() -> str:
     """The union of what the demo's supervisor gives its children: honcho has one environment for all of them."""
-    drawn = Secrets(*(secrets.token_hex(32) for _ in range(5)))
+    drawn = Secrets(*(secrets.token_hex(32) for _ in range(7)))
     layout = Layout(_PROCFILE_DATA.resolve(), _PROCFILE_PORTS, drawn)
     merged: dict[str, str] = {}
     for name in ("world", *PRODUCT):

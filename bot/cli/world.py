@@ -20,9 +20,14 @@ def world(
     cluster_port: Annotated[int, typer.Option()],
     aws_port: Annotated[int, typer.Option()],
     management_port: Annotated[int, typer.Option()],
+    database_port: Annotated[int, typer.Option()],
     alert_url: Annotated[str, typer.Option(help="Where alerts are posted.")],
     data_dir: Annotated[Path, typer.Option(help="Where kubeconfigs and credentials are written.")],
     alert_token: Annotated[str, typer.Option(envvar="WORLD_ALERT_TOKEN", help="Bearer token of the source.")],
+    sql_reader: Annotated[str, typer.Option(envvar="WORLD_SQL_READER", help="Password of the reading role.")],
+    sql_executor: Annotated[
+        str, typer.Option(envvar="WORLD_SQL_EXECUTOR", help="Password of the acting role.")
+    ],
     sensor_url: Annotated[str, typer.Option(help="Where the runtime sensor posts its alerts.")],
     sensor_token: Annotated[
         str, typer.Option(envvar="WORLD_SENSOR_TOKEN", help="Bearer token of the sensor.")
@@ -30,7 +35,7 @@ def world(
 ) -> None:
     """Run the simulated cluster, AWS, telemetry and scenarios on loopback."""
     configure("world")
-    refuse_taken(control_port, telemetry_port, cluster_port, aws_port, management_port)
+    refuse_taken(control_port, telemetry_port, cluster_port, aws_port, management_port, database_port)
     made(data_dir, "--data-dir")
     serve(
         WorldOptions(
@@ -39,6 +44,9 @@ def world(
             cluster_port=cluster_port,
             aws_port=aws_port,
             management_port=management_port,
+            database_port=database_port,
+            sql_reader=sql_reader,
+            sql_executor=sql_executor,
             alert_url=alert_url,
             alert_token=alert_token,
             sensor_url=sensor_url,

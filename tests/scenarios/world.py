@@ -71,13 +71,14 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.sink = Sink()
-        self.control, telemetry, cluster, aws, management = free_ports(5)
+        self.control, telemetry, cluster, aws, management, database = free_ports(6)
         options = {
             "control_port": self.control,
             "telemetry_port": telemetry,
             "cluster_port": cluster,
             "aws_port": aws,
             "management_port": management,
+            "database_port": database,
             "sensor_url": self.sink.url.replace("alertmanager", "generic"),
             "sensor_token": "t",
             "alert_url": self.sink.url,

@@ -141,7 +141,7 @@ class Stage:
 @contextmanager
 def running_world(folder: Path, time_scale: float) -> Iterator[Stage]:
     """A world process with its sink; ends with SIGTERM."""
-    names = ("control_port", "telemetry_port", "cluster_port", "aws_port", "management_port")
+    names = ("control_port", "telemetry_port", "cluster_port", "aws_port", "management_port", "database_port")
     ports = {name: free_port() for name in names}
     with running_sink() as sink:
         options = {

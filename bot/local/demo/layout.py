@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bot.domain.errors import Permanent
+from bot.local.world.databases import role_of
+from bot.local.world.topology import words
 
 _PLAYBOOKS = Path(__file__).resolve().parents[3] / "playbooks"
 _KEPT = (
@@ -42,6 +44,7 @@ class Ports:
     cluster: int
     aws: int
     management: int
+    database: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Secrets:
     grant: str
     source: str
     sensor: str
+    sql_reader: str
+    sql_executor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +105,8 @@ PRODUCT = ("web", "correlator", "worker", "executor")
 def new_layout(data_dir: Path, page_port: int) -> Layout:
     """Choose free ports and fresh secrets; raises Permanent when the page's port is taken."""
     _refuse_taken(page_port)
-    free = _free_ports(7)
-    made = Secrets(*(secrets.token_hex(32) for _ in range(5)))
+    free = _free_ports(8)
+    made = Secrets(*(secrets.token_hex(32) for _ in range(7)))
     layout = Layout(data_dir.resolve(), Ports(page_port or _free_ports(1)[0], *free), made)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -132,6 +137,8 @@ def environment(name: str, layout: Layout) -> dict[str, str]:
             **kept,
             "WORLD_ALERT_TOKEN": layout.secrets.source,
             "WORLD_SENSOR_TOKEN": layout.secrets.sensor,
+            "WORLD_SQL_READER": layout.secrets.sql_reader,
+            "WORLD_SQL_EXECUTOR": layout.secrets.sql_executor,
         }
     if name in INFRASTRUCTURE:
         return kept
@@ -193,8 +200,23 @@ def _executor(layout: Layout) -> dict[str, str]:
     return {"WATCHKEEPER_GRANT_KEY": layout.secrets.grant, **_systems(layout, "executor")}
 
 
+def _databases(layout: Layout, role: str) -> dict[str, str]:
+    """One database of the world under all names that a seed may draw, and a role for each service that it may draw."""
+    password = layout.secrets.sql_reader if role == "reader" else layout.secrets.sql_executor
+    place = f"127.0.0.1:{layout.ports.database}/production?sslmode=disable"
+    dsn = f"postgresql://watchkeeper_{role}:{password}@{place}"
+    names = ["production", *words("databases")]
+    services = [*words("entries"), *(f"{one}-{kind}" for one in words("subjects") for kind in words("roles"))]
+    found = {f"WATCHKEEPER_POSTGRES_{role.upper()}_DSNS": json.dumps(dict.fromkeys(names, dsn))}
+    if role == "reader":
+        roles = {"production": {role_of(service): service for service in services}}
+        found["WATCHKEEPER_POSTGRES_ROLES"] = json.dumps(roles)
+    return found
+
+
 def _systems(layout: Layout, role: str) -> dict[str, str]:
     return {
+        **_databases(layout, role),
         "WATCHKEEPER_KUBECTL": str(Path(sys.executable).parent / "kubectl"),
         f"WATCHKEEPER_KUBE_{role.upper()}_CONFIG": str(layout.data_dir / "kube" / f"{role}.kubeconfig"),
         "WATCHKEEPER_KUBE_CONTEXT": "production",
@@ -205,7 +227,7 @@ def _systems(layout: Layout, role: str) -> dict[str, str]:
         "WATCHKEEPER_ECS_CLUSTER": "production",
         "WATCHKEEPER_JVM_URL": f"http://127.0.0.1:{layout.ports.management}/jvm/{{service}}/jolokia/",
         f"WATCHKEEPER_JVM_{role.upper()}_TOKEN_FILE": str(layout.data_dir / "jvm" / f"{role}.token"),
-        "WATCHKEEPER_PRICES": '{"ecs.service": 4.9, "autoscaling.group": 19.2}',
+        "WATCHKEEPER_PRICES": '{"ecs.service": 4.9, "autoscaling.group": 19.2, "rds.instance": 26.0}',
     }
 
 
@@ -224,7 +246,7 @@ def _argv(name: str, layout: Layout) -> tuple[str, ...]:
         return (
             *start, "world", "--control-port", str(ports.control), "--telemetry-port", str(ports.telemetry),
             "--cluster-port", str(ports.cluster), "--aws-port", str(ports.aws),
-            "--management-port", str(ports.management),
+            "--management-port", str(ports.management), "--database-port", str(ports.database),
             "--alert-url", f"{layout.web_url}/alerts/alertmanager",
             "--sensor-url", f"{layout.web_url}/alerts/generic", "--data-dir", str(layout.data_dir),
         )  # fmt: skip

@@ -84,7 +84,7 @@ class Outside:
         """Changing calls that the cluster and the AWS server themselves recorded as done."""
         records = self._get(f"{self._layout.control_url}/_records")
         cluster = sum(1 for row in records["cluster"] if not row["dry_run"] and row["code"] < 300)
-        managed = sum(1 for row in records["jvm"] if row["status"] < 300)
+        managed = sum(1 for row in (*records["jvm"], *records["sql"]) if row["status"] < 300)
         return cluster + managed + sum(1 for row in records["aws"] if row["status"] < 300)
 
     def seconds_cause_to_first_call(self, incident: str) -> float | None:

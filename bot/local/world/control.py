@@ -87,8 +87,9 @@ class ControlDoor:
             for record in self.production.front.records
             if not record.reading and record.access_key != identities.WORLD.access_key
         ]
+        sql = [asdict(record) for record in self.production.database.records]
         jvm = [asdict(record) for record in self.production.management.records]
-        return JSONResponse({"cluster": cluster, "aws": aws, "jvm": jvm})
+        return JSONResponse({"cluster": cluster, "aws": aws, "jvm": jvm, "sql": sql})
 
 
 def _wanted(body: bytes) -> tuple[str, int | None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 class WorldOptions:
     """Start parameters; every port is on 127.0.0.1. `time_scale` 2.0 makes rollouts and recoveries twice as fast.
 
+    `sql_reader` and `sql_executor` are the passwords of the product's two roles in the shared database.
     Without `management_port` no service has a management door; without `sensor_url` the runtime sensor tells nobody.
     """
 
@@ -19,6 +20,9 @@ class WorldOptions:
     alert_token: str
     data_dir: Path
     management_port: int = 0
+    database_port: int = 0
+    sql_reader: str = ""
+    sql_executor: str = ""
     sensor_url: str = ""
     sensor_token: str = ""
     time_scale: float = 1.0

@@ -22,10 +22,15 @@ from bot.local.world.aws.account import Account
 from bot.local.world.aws.cloudtrail import history
 from bot.local.world.aws.front import AwsFront
 from bot.local.world.catalogue import Scenario
+from bot.local.world.databases import EXECUTOR as EXECUTOR_ROLE
+from bot.local.world.databases import READER as READER_ROLE
+from bot.local.world.databases import WORLD as WORLD_ROLE
+from bot.local.world.databases import SharedDatabase
 from bot.local.world.heaps import Management, write_tokens
 from bot.local.world.logs import lines
 from bot.local.world.noise import key_number
 from bot.local.world.options import WorldOptions
+from bot.local.world.postgres_wire import WireServer
 from bot.local.world.run import Run
 from bot.local.world.scene import EcsService, ImageReaction, Scene
 from bot.local.world.scenes.common import NAMESPACE
@@ -58,6 +63,9 @@ class Production:
         self._controller = Controller(self.store, time.time, START_SECONDS / options.time_scale)
         tokens = write_tokens(options.data_dir / "jvm")
         self.management = Management(tokens)
+        passwords = {READER_ROLE: options.sql_reader, EXECUTOR_ROLE: options.sql_executor}
+        self.database = SharedDatabase({**passwords, WORLD_ROLE: secrets.token_hex(16)})
+        self.wire = WireServer(self.database)
         self.account = Account()
         self.front = AwsFront(self.account, httpx.AsyncClient(trust_env=False, timeout=10.0))
         self._watcher = Watcher(
@@ -65,6 +73,7 @@ class Production:
             access.token_of(WORLD),
             Path(self.certificate.certificate),
             next(token for token, role in tokens.items() if role == "world"),
+            self.database.passwords[WORLD_ROLE],
         )
         self._starting = asyncio.Lock()
         self._runs = 0
@@ -95,6 +104,10 @@ class Production:
             self.front.records.clear()
             self.front.history = history(scene.ecs)
             self.management.set_scene(scene.heaps, scene.now)
+            nodes = scene.system.topology.nodes
+            self.database.set_scene([node.name for node in nodes if node.kind == "service"], scene.floods)
+            stores = [node.name for node in nodes if node.kind == "database"]
+            await asyncio.to_thread(self.account.set_databases, stores)
             instances = self._instances(scene)
             self._runs += 1
             alerts = draw_alerts(scene, instances)
@@ -107,6 +120,7 @@ class Production:
                 self._options,
                 Sender(self._options),
                 self.management.heaps,
+                self.database,
             )
             self.run.begin(self._watcher)
             return self.run
@@ -120,6 +134,7 @@ class Production:
         """End the run and all connections."""
         if self.run is not None:
             await self.run.end()
+        self.wire.stop()
         await self._watcher.close()
         await self.front.client.aclose()
         await asyncio.to_thread(self.account.stop)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
 from bot.local.world.alerts import StormAlert
+from bot.local.world.databases import SharedDatabase
 from bot.local.world.heaps import Heap
 from bot.local.world.options import WorldOptions
 from bot.local.world.rules import NOISE_NAMES
@@ -35,6 +37,7 @@ class Run:
     options: WorldOptions
     sender: Sender
     heaps: Mapping[str, Heap]
+    database: SharedDatabase
     contained: dict[str, float] = field(default_factory=dict)
     least_ready: float = 1.0
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -131,7 +134,7 @@ class Run:
             await asyncio.sleep(_POLL_SECONDS / self.options.time_scale)
             try:
                 await self._look(watcher)
-            except (httpx.HTTPError, BotoCoreError, ClientError):
+            except (httpx.HTTPError, BotoCoreError, ClientError, psycopg.Error):
                 continue
             now = time.time()
             if self.scene.ends != "fixed" or not self.healthy(now):
@@ -145,6 +148,9 @@ class Run:
     async def _look(self, watcher: Watcher) -> None:
         for service, heap in self.heaps.items():
             heap.tasks = await watcher.running_count(service) or heap.tasks
+        for plan in self.scene.floods:
+            count = await watcher.running_count(plan.service)
+            self.database.follow(plan.service, plan.full_tasks if count is None else count)
         await self._look_at_strike(watcher)
         for reaction in self.scene.reactions:
             level = await watcher.level(reaction)

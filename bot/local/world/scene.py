@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from bot.local.cluster.builder import Workload
+from bot.local.world.databases import FloodPlan
 from bot.local.world.heaps import HeapPlan
 from bot.local.world.physics import Curve, System
 from bot.local.world.recording import Recording
@@ -63,7 +64,16 @@ class HeapReaction:
     full: float
 
 
-Reaction: TypeAlias = ImageReaction | CountReaction | HeapReaction
+@dataclass(frozen=True)
+class FloodReaction:
+    """The driver follows the backends of a client's heaviest query class in the shared database, 1 at `full`."""
+
+    driver: str
+    service: str
+    full: int
+
+
+Reaction: TypeAlias = ImageReaction | CountReaction | HeapReaction | FloodReaction
 
 
 @dataclass(frozen=True)
@@ -135,4 +145,5 @@ class Scene:
     flapping: Mapping[str, int] = field(default_factory=dict)
     recording: Recording | None = None
     heaps: tuple[HeapPlan, ...] = ()
+    floods: tuple[FloodPlan, ...] = ()
     strike: Strike | None = None

@@ -56,6 +56,7 @@ async def _serve(options: WorldOptions) -> None:
     sockets = [bound(port) for port in (*ports, options.management_port)]
     production = Production(options)
     await asyncio.to_thread(production.account.start)
+    await production.wire.start(options.database_port)
     tls = production.certificate
     servers = [
         server(production.cluster.app, tls.certificate, tls.key),

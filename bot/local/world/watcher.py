@@ -7,16 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psycopg
 
 from bot.local.cluster.evictions import matches
 from bot.local.world.aws.account import ecs_client
 from bot.local.world.aws.identities import CLUSTER
+from bot.local.world.databases import WORLD, role_of
 from bot.local.world.options import WorldOptions
-from bot.local.world.scene import CountReaction, HeapReaction, ImageReaction, Reaction
+from bot.local.world.scene import CountReaction, FloodReaction, HeapReaction, ImageReaction, Reaction
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
 
+_HEAVIEST = """
+SELECT query_id, count(*) AS backends, max(age) AS oldest_s FROM pg_stat_activity
+WHERE usename = %s GROUP BY query_id
+"""
 _CORE = "/api/v1/namespaces/production"
 _APPS = "/apis/apps/v1/namespaces/production"
 _NETWORKING = "/apis/networking.k8s.io/v1/namespaces/production"
@@ -25,7 +31,9 @@ _NETWORKING = "/apis/networking.k8s.io/v1/namespaces/production"
 class Watcher:
     """A read-only client of both APIs with the world's own identities."""
 
-    def __init__(self, options: WorldOptions, token: str, certificate: Path, management: str) -> None:
+    def __init__(
+        self, options: WorldOptions, token: str, certificate: Path, management: str, sql: str
+    ) -> None:
         self._cluster = httpx.AsyncClient(
             base_url=options.cluster_url,
             headers={"Authorization": f"Bearer {token}"},
@@ -38,6 +46,9 @@ class Watcher:
             headers={"Authorization": f"Bearer {management}"}, timeout=5.0, trust_env=False
         )
         self._management_url = options.management_url
+        self._dsn = (
+            f"host=127.0.0.1 port={options.database_port} user={WORLD} password={sql} dbname=production"
+        )
 
     async def level(self, reaction: Reaction) -> float | None:
         """The level that production's present state asks of the reaction's driver; None where it cannot be told."""
@@ -45,6 +56,8 @@ class Watcher:
             return await self._image_share(reaction)
         if isinstance(reaction, HeapReaction):
             return await self._heap_level(reaction)
+        if isinstance(reaction, FloodReaction):
+            return await asyncio.to_thread(self._flood_level, reaction)
         return await asyncio.to_thread(self._count_level, reaction)
 
     async def close(self) -> None:
@@ -106,6 +119,12 @@ class Watcher:
         usage = answer.json()["value"]
         share = float(usage["used"]) / float(usage["max"])
         return min(1.0, max(0.0, (share - reaction.calm) / (reaction.full - reaction.calm)))
+
+    def _flood_level(self, reaction: FloodReaction) -> float:
+        with psycopg.connect(self._dsn, sslmode="disable", autocommit=True, connect_timeout=2) as connection:
+            rows = connection.execute(_HEAVIEST, (role_of(reaction.service),)).fetchall()
+        heaviest = max((int(row[1]) for row in rows if row[2]), default=0)
+        return min(1.0, heaviest / reaction.full)
 
     def _count_level(self, reaction: CountReaction) -> float | None:
         count = self._running_count(reaction.service)

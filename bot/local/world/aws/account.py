@@ -4,7 +4,7 @@ import logging
 import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -40,6 +40,13 @@ class Account:
         self._server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
         self.url = f"http://127.0.0.1:{port}"
         self._ecs = ecs_client(self.url)
+        self._rds: Any = boto3.client(
+            "rds",
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id=WORLD.access_key,
+            aws_secret_access_key=WORLD.secret,
+        )
 
     def start(self) -> None:
         """Start moto and make a first call, so that its slow imports are over before a scenario needs it."""
@@ -71,6 +78,19 @@ class Account:
             )
             self._backdate(service)
         self.settle()
+
+    def set_databases(self, names: Iterable[str]) -> None:
+        """A primary RDS instance for each database, tagged as the service that it is."""
+        for name in names:
+            self._rds.create_db_instance(
+                DBInstanceIdentifier=name,
+                DBInstanceClass="db.r6g.large",
+                Engine="postgres",
+                AllocatedStorage=200,
+                MasterUsername="production",
+                MasterUserPassword="simulated-only",
+                Tags=[{"Key": "service", "Value": name}],
+            )
 
     def settle(self) -> None:
         """Bring each service's deployment block in line with its counts, which moto leaves as they were at creation."""

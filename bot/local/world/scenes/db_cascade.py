@@ -2,8 +2,9 @@
 
 from random import Random
 
+from bot.local.world.databases import FloodPlan
 from bot.local.world.physics import Curve, EdgeShift, Shift, System
-from bot.local.world.scene import AlertPlan, CountReaction, LogTale, ScaleRecord, Scene, Truth
+from bot.local.world.scene import AlertPlan, FloodReaction, LogTale, ScaleRecord, Scene, Truth
 from bot.local.world.scenes.common import ecs_services, query_rates, spread, workloads
 from bot.local.world.topology import Topology, draw_topology, words
 
@@ -33,7 +34,7 @@ def draw(seed: int, now: float) -> Scene:
     )
     flood = [(changed_at + 15, 0.0), (changed_at + 50, 0.25), (storm_at, 0.35), (storm_at + 15, 1.0)]
     decoy = {random.choice([n.name for n in topology.services() if n.runtime == "deployment"]): now - 700.0}
-    tipping = before + round((after - before) * 0.4)
+    backends = after * random.randint(5, 8)
     return Scene(
         name="db-cascade",
         seed=seed,
@@ -51,9 +52,10 @@ def draw(seed: int, now: float) -> Scene:
         workloads=workloads(random, topology, now, decoy if random.random() < 0.7 else {}),
         ecs=ecs_services(random, topology, now, fresh),
         reactions=(
-            CountReaction("flood", culprit, calm=before, full=after),
-            CountReaction("saturation", culprit, calm=tipping, full=after),
+            FloodReaction("flood", culprit, full=backends),
+            FloodReaction("saturation", culprit, full=backends),
         ),
+        floods=(FloodPlan(culprit, backends, changed_at, calm_tasks=before, full_tasks=after),),
         tales=_tales(random, topology, culprit, database),
     )
 
