@@ -49,6 +49,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "iam:appconfig:ListDeployments",
         "iam:appconfig:ListEnvironments",
         "iam:autoscaling:DescribeAutoScalingGroups",
+        "iam:cloudtrail:LookupEvents",
         "iam:elasticloadbalancing:DescribeListeners",
         "iam:elasticloadbalancing:DescribeLoadBalancers",
         "iam:elasticloadbalancing:DescribeRules",

@@ -1,7 +1,7 @@
 """Every live inventory that the settings name, with the reader's credentials: for the worker and for a rehearsal."""
 
 from bot.adapters import registry
-from bot.adapters.evidence import ecs, kubernetes
+from bot.adapters.evidence import aws_resources, ecs, kubernetes
 from bot.ports import Inventory
 from bot.settings import Settings
 
@@ -9,16 +9,22 @@ from bot.settings import Settings
 def inventories(settings: Settings) -> list[Inventory]:
     """All of them; raises Permanent naming what one that is configured lacks."""
     clusters: list[Inventory] = [kubernetes.build(settings)] if settings.kube_reader_config else []
-    cluster = settings.aws_reader_credentials and settings.ecs_cluster
-    accounts: list[Inventory] = [ecs.build(settings)] if cluster else []
-    return [*clusters, *accounts, *looked_up(settings)]
+    return [*clusters, *accounts(settings), *looked_up(settings)]
+
+
+def accounts(settings: Settings) -> list[ecs.Ecs | aws_resources.AwsResources]:
+    """Those on AWS that are evidence too."""
+    if not settings.aws_reader_credentials:
+        return []
+    services = [ecs.build(settings)] if settings.ecs_cluster else []
+    return [*services, aws_resources.build(settings)]
 
 
 def looked_up(settings: Settings) -> list[Inventory]:
     """Those that are no evidence too, by the settings that name what they read."""
     names = []
     if settings.aws_reader_credentials:
-        names += ["aws_resources", "ec2", "rds"]
+        names += ["ec2", "rds"]
         names += ["ssm"] if settings.ssm_documents else []
         names += ["waf"] if settings.waf_ip_sets else []
     if settings.jvm_reader_token_file is not None:

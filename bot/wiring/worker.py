@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 import structlog
 
 from bot.adapters import registry
-from bot.adapters.evidence import ecs, falco, kubernetes, loki, prometheus, service_graph
+from bot.adapters.evidence import falco, kubernetes, loki, prometheus, service_graph
 from bot.adapters.playbooks import yaml_files
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.queue.rq_workers import ForkingWorker, run_worker
@@ -28,7 +28,7 @@ from bot.pipeline.propose import Proposed, propose
 from bot.pipeline.review import review
 from bot.ports import EvidenceSource, Inventory, Reasoner, Store, TopologySource
 from bot.settings import Settings, load
-from bot.wiring.inventories import looked_up
+from bot.wiring.inventories import accounts, looked_up
 from bot.wiring.parts import SystemClock, new_id
 
 BEAT_S = 5.0
@@ -63,14 +63,14 @@ def readers() -> Readers:
 def build(settings: Settings) -> Readers:
     """Wire the readers; raises Permanent when something that one of them needs is missing."""
     clusters = [kubernetes.build(settings)] if settings.kube_reader_config else []
-    accounts = [ecs.build(settings)] if settings.aws_reader_credentials and settings.ecs_cluster else []
+    aws = accounts(settings)
     metrics = [prometheus.build(settings)] if settings.prometheus_url else []
     logs = [loki.build(settings)] if settings.loki_url else []
     sensors = [falco.build(settings)] if settings.loki_url and settings.runtime_streams else []
     return Readers(
-        sources=[*metrics, *logs, *sensors, *clusters, *accounts],
+        sources=[*metrics, *logs, *sensors, *clusters, *aws],
         topology=service_graph.build(settings) if settings.prometheus_url else None,
-        inventories=[*clusters, *accounts, *looked_up(settings)],
+        inventories=[*clusters, *aws, *looked_up(settings)],
         playbooks=yaml_files.build(settings).all(),
         reasoner=_reasoner(settings),
         settings=settings,

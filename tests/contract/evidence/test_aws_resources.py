@@ -1,5 +1,6 @@
 """The inventory of AWS resources on the test server: what belongs to a service, and the executor sees the same."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,12 @@ import pytest
 from botocore.stub import Stubber
 
 from bot.adapters.evidence import _aws_appconfig, aws_resources
+from bot.adapters.evidence._cloudtrail_changes import resource_changes
 from bot.adapters.evidence._newest import newest
 from bot.adapters.evidence.aws_resources import AwsResources
 from bot.domain.actions.table import LIVE_FIELDS
 from bot.domain.errors import Permanent
+from bot.domain.telemetry import ChangeKind
 from bot.settings import Settings
 from tests.contract.executors import aws_scenes
 from tests.contract.executors.bench import REGION, Bench, moto, write_credentials
@@ -183,3 +186,52 @@ def test_a_configuration_with_its_past(account: Account) -> None:
         "previous_ran_s": str(int(29.5 * 3600)),
     }
     assert account.reader.find("appconfig.configuration", "cart") == []
+
+
+def told(at: float, name: str, asked: Any, answered: Any = None, error: str = "") -> dict[str, Any]:
+    detail = {"requestParameters": asked, "responseElements": answered, "errorCode": error}
+    return {"EventTime": at, "EventName": name, "Username": "ci", "CloudTrailEvent": json.dumps(detail)}
+
+
+TRAIL = [
+    told(10, "PutParameter", {"name": "/cart/pool/size", "value": "HIDDEN"}, {"version": 6}),
+    told(20, "PutParameter", {"name": "/cart/pool/size", "value": "HIDDEN"}, {"version": 7}),
+    told(25, "PutParameter", {"name": "/cart/pool/size"}, error="AccessDenied"),
+    told(
+        30,
+        "UpdateAlias20150331",
+        {"functionName": "arn:aws:lambda:eu-west-1:1:function:cart", "name": "live", "functionVersion": "8"},
+    ),
+    told(31, "UpdateAlias20150331", {"functionName": "cart", "name": "live", "functionVersion": "9"}),
+    told(
+        40,
+        "StartDeployment",
+        {"applicationId": "app1", "configurationProfileId": "pro1", "configurationVersion": "3"},
+    ),
+    told(50, "SetDesiredCapacity", {"autoScalingGroupName": "cart", "desiredCapacity": 4}),
+    told(51, "SetDesiredCapacity", {"autoScalingGroupName": "cart", "desiredCapacity": 4}),
+    told(60, "PutParameter", {"name": "/till/x"}, {"version": 2}),
+    told(70, "SetDesiredCapacity", None),
+    {"EventTime": 80, "EventName": "PutParameter", "CloudTrailEvent": "no json"},
+    {"EventTime": 90, "EventName": "DeleteParameter", "CloudTrailEvent": "{}"},
+]
+
+
+def test_a_trail_gives_changes_with_their_states() -> None:
+    changes = resource_changes(reversed(TRAIL), ["cart"], {"app1": "cart"})
+    assert [(one.at, one.kind, one.title, one.before, one.actor) for one in changes] == [
+        (10, ChangeKind.CONFIG, "parameter /cart/pool/size set to version 6", "", "ci"),
+        (20, ChangeKind.CONFIG, "parameter /cart/pool/size set to version 7", "version 6", "ci"),
+        (30, ChangeKind.DEPLOY, "alias live set to version 8", "", "ci"),
+        (31, ChangeKind.DEPLOY, "alias live set to version 9", "version 8", "ci"),
+        (40, ChangeKind.CONFIG, "configuration pro1 set to version 3", "", "ci"),
+        (50, ChangeKind.SCALE, "group cart set to capacity 4", "", "ci"),
+    ]
+    assert resource_changes(TRAIL, ["nobody"], {}) == []
+
+
+def test_a_trail_that_cannot_be_read_is_missing_evidence(account: Account) -> None:
+    """The test server has no CloudTrail at all."""
+    readings = account.reader.collect(["cart"], start=0, end=100)
+    assert readings.changes == ()
+    assert [one.source for one in readings.missing] == ["aws"]
