@@ -5,9 +5,10 @@ in which a changed Deployment would look untouched.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from bot.domain.actions.kubernetes import RESTARTED
+from bot.domain.actions.kubernetes import KNOWN_GOOD_S, RESTARTED
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH = "pod-template-hash"
@@ -58,7 +59,7 @@ def older_configs(deployment: _Obj, replica_sets: Sequence[_Obj]) -> list[str]:
     """Names of the ConfigMaps that the revision before the live one refers to."""
     owned = owned_by(deployment["metadata"]["uid"], replica_sets)
     current = next((one for one in owned if _template(one) == _template(deployment)), None)
-    newest = _newest_older(current, owned) if current else None
+    newest = _to_go_back_to(current, owned) if current else None
     return _config_names(newest) if newest else []
 
 
@@ -84,7 +85,7 @@ def template_hash_of(replica_set: _Obj) -> str:
 
 
 def _previous(current: _Obj, owned: Sequence[_Obj], configs: Sequence[_Obj]) -> dict[str, str]:
-    newest = _newest_older(current, owned)
+    newest = _to_go_back_to(current, owned)
     if newest is None:
         return {}
     names = _config_names(newest)
@@ -93,14 +94,32 @@ def _previous(current: _Obj, owned: Sequence[_Obj], configs: Sequence[_Obj]) -> 
         "previous_revision": str(revision_of(newest)),
         "previous_image": _image(newest),
         "previous_template_hash": template_hash_of(newest),
+        "previous_ran_s": str(_ran_s(newest, owned)),
         "previous_config": ",".join(names),
         "previous_config_sound": "1" if sound.issuperset(names) else "0",
     }
 
 
-def _newest_older(current: _Obj, owned: Sequence[_Obj]) -> _Obj | None:
+def _to_go_back_to(current: _Obj, owned: Sequence[_Obj]) -> _Obj | None:
+    """The newest older revision that is known to have stood its ground, else the newest older one."""
     older = [one for one in owned if 0 < revision_of(one) < revision_of(current)]
-    return max(older, key=revision_of) if older else None
+    older.sort(key=revision_of, reverse=True)
+    return next((one for one in older if _ran_s(one, owned) >= KNOWN_GOOD_S), older[0] if older else None)
+
+
+def _ran_s(replica_set: _Obj, owned: Sequence[_Obj]) -> int:
+    """How long the revision was live before the next one came; 0 where the history does not tell.
+
+    A restored revision keeps its ReplicaSet, so that its creation says nothing of its newest life.
+    """
+    number, began = revision_of(replica_set), _created(replica_set)
+    later = [_created(one) for one in owned if revision_of(one) > number]
+    restored = any(_created(one) > began for one in owned if 0 < revision_of(one) < number)
+    return 0 if restored or not later else max(0, int(min(later) - began))
+
+
+def _created(thing: _Obj) -> float:
+    return datetime.fromisoformat(thing["metadata"]["creationTimestamp"]).timestamp()
 
 
 def _autoscaler(name: str, autoscalers: Sequence[_Obj]) -> str:

@@ -177,7 +177,7 @@ def _plan(playbook: Playbook, scene: _Scene, letter: str, bound: Bound) -> Plan:
         option=letter,
         playbook=playbook.id,
         playbook_digest=playbook.digest,
-        title=f"{playbook.name}: {target.name}",
+        title=_title(playbook, bound),
         klass=bound.klass,
         steps=bound.steps,
         checks=checks,
@@ -187,6 +187,12 @@ def _plan(playbook: Playbook, scene: _Scene, letter: str, bound: Bound) -> Plan:
         nonce=scene.nonce,
         on_failure=playbook.on_failure,
     )
+
+
+def _title(playbook: Playbook, bound: Bound) -> str:
+    """What people read first, and what they must know before they approve."""
+    cautions = f" ({'; '.join(bound.cautions)})" if bound.cautions else ""
+    return f"{playbook.name}: {bound.target.name}{cautions}"
 
 
 def _capped(within_s: int, cap_s: int | None) -> int:

@@ -6,6 +6,7 @@ import pytest
 
 from bot.domain.binding import Bound, bind
 from bot.domain.errors import Refused
+from bot.domain.live_deployment import live_deployment
 from bot.domain.plan import ActionClass, Target
 from bot.domain.undo import inverse_of
 from tests.unit.domain.sound_kube import KUBE_SOUND
@@ -91,3 +92,61 @@ def test_no_policy_ever_opens_anything() -> None:
     assert "0.0.0.0" not in step.stdin
     rule = json.loads(step.stdin)["spec"]["ingress"][0]["from"][0]["namespaceSelector"]["matchExpressions"][0]
     assert (rule["operator"], rule["values"]) == ("NotIn", ["lab"])
+
+
+def replica_set(revision: int, made_at: str) -> dict[str, object]:
+    owner = {"uid": "d-1", "controller": True}
+    template = {"metadata": {"labels": {}}, "spec": {"containers": [{"image": f"shop:{revision}"}]}}
+    return {
+        "metadata": {
+            "name": f"shop-{revision}",
+            "creationTimestamp": f"2026-01-01T{made_at}:00Z",
+            "annotations": {"deployment.kubernetes.io/revision": str(revision)},
+            "labels": {"pod-template-hash": f"hash{revision}"},
+            "ownerReferences": [owner],
+        },
+        "spec": {"template": template},
+    }
+
+
+@pytest.mark.parametrize(
+    ("made", "revision", "ran_s"),
+    [
+        ({1: "08:00", 2: "09:00", 3: "12:00"}, "2", "10800"),
+        # Revision 2 was replaced after five minutes: whoever goes back goes further.
+        ({1: "08:00", 2: "11:55", 3: "12:00"}, "1", "14100"),
+        # None stood for ten minutes: the newest, and people are told.
+        ({1: "11:50", 2: "11:55", 3: "12:00"}, "2", "300"),
+        # Revision 2 is a restored one, whose ReplicaSet is older than that of revision 1: nobody knows for how long.
+        ({1: "11:00", 2: "09:00", 3: "12:00"}, "2", "0"),
+        ({3: "12:00"}, "", ""),
+    ],
+)
+def test_the_revision_to_go_back_to(made: dict[int, str], revision: str, ran_s: str) -> None:
+    sets = [replica_set(number, at) for number, at in made.items()]
+    newest = sets[-1]
+    deployment = {
+        "metadata": {
+            "name": "shop",
+            "uid": "d-1",
+            "resourceVersion": "9",
+            "annotations": {"deployment.kubernetes.io/revision": "3"},
+        },
+        "spec": {"replicas": 2, "template": newest["spec"]["template"]},  # type: ignore[index]  # JSON
+    }
+    live_fields = live_deployment(deployment, sets)
+    assert live_fields.get("previous_revision", "") == revision
+    assert live_fields.get("previous_ran_s", "") == ran_s
+
+
+@pytest.mark.parametrize(("ran_s", "told"), [("600", False), ("599", True), ("0", True)])
+def test_a_revision_without_a_record_is_said_on_the_option(ran_s: str, told: bool) -> None:
+    fields = {
+        **live(2, "a"),
+        "previous_revision": "2",
+        "previous_template_hash": "b",
+        "previous_ran_s": ran_s,
+    }
+    bound = bind(PLAYBOOKS["rollback-deployment"], {"target": [(SHOP, fields)]}, now=0.0)
+    words = "no record that revision 2 was good: look before you approve"
+    assert bound.cautions == ((words,) if told else ())
