@@ -34,10 +34,11 @@ _ANSWERS = {
 
 @dataclass
 class FaultyFront:
-    """`writes` are the changing calls that arrived, whether they were forwarded or not."""
+    """`writes` are the changing calls that arrived, whether they were forwarded or not; `only` picks one of several."""
 
     behind: str
     fault: Fault = Fault.NONE
+    only: str = ""
     writes: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -60,7 +61,8 @@ class _Door(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
         call = read_call(self.command, path, query, headers, body)
-        fault = Fault.NONE if call.reading else self.front.fault
+        spared = call.reading or self.front.only not in ("", call.action)
+        fault = Fault.NONE if spared else self.front.fault
         if not call.reading:
             self.front.writes.append(call.action)
         if fault in (Fault.THROTTLED, Fault.EXPIRED, Fault.UNAVAILABLE):

@@ -47,6 +47,12 @@ WRITES: Mapping[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "rds:ModifyDBInstance": ("rds", "modify_db_instance", {"DBInstanceIdentifier": "n"}),
     "rds:RebootDBInstance": ("rds", "reboot_db_instance", {"DBInstanceIdentifier": "n"}),
+    "s3:PutObject": ("s3", "put_object", {"Bucket": "watchkeeper-n", "Key": "n"}),
+    "s3:PutObjectRetention": (
+        "s3",
+        "put_object_retention",
+        {"Bucket": "watchkeeper-n", "Key": "n", "Retention": {"Mode": "GOVERNANCE"}},
+    ),
     "ssm:PutParameter": ("ssm", "put_parameter", {"Name": "/n", "Value": "1"}),
     "ssm:SendCommand": ("ssm", "send_command", {"DocumentName": "n"}),
     "wafv2:UpdateIPSet": (
