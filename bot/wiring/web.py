@@ -93,6 +93,7 @@ def run(settings: Settings) -> None:
 def build(settings: Settings) -> Web:
     """Wire the process; every call that can fail happens here, before anything is served."""
     clock = SystemClock()
+    playbooks = _playbooks(settings)  # A file with a finding is said before anything is asked of Slack.
     store = open_store(settings)
     chat = slack_chat.build(settings, clock)
     team, bot_user = chat.identity()
@@ -117,7 +118,7 @@ def build(settings: Settings) -> Web:
             pace=pace,
         ),
         order_posts=OrderPosts(store, chat, clock, alerts, holder_name("web"), pace),
-        playbooks=_playbooks(settings),
+        playbooks=playbooks,
         poker=poker,
         commits=GroupCommit(store, poker.committed),
         slack=_slack_ports(settings, store, clock, poker, inbox_poke, team=team, bot_user=bot_user),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import BIN, end, environment, free_port, minimum, spawned, watchkeeper
+from tests.e2e.command import BIN, ROOT, end, environment, free_port, minimum, spawned, watchkeeper
 
 PROCESSES = ("serve", "correlator", "worker", "executor")
 
@@ -135,6 +135,19 @@ def test_an_unreadable_playbook(tmp_path: Path, process: str, broken: str) -> No
             pytest.skip("this user reads every file: a playbook without read rights was NOT tried")
     given = {**acting(tmp_path), "playbooks_dir": str(folder)}
     refused(process, settings=given, words=f"{file}:")
+
+
+@pytest.mark.parametrize("process", ["serve", "worker", "executor"])
+def test_a_playbook_that_does_not_lint(tmp_path: Path, process: str) -> None:
+    """A shipped playbook with one word changed: the file, the line and the rule."""
+    folder = tmp_path / "playbooks"
+    folder.mkdir()
+    text = (ROOT / "playbooks" / "rollback-deployment.yaml").read_text()
+    file = folder / "rollback-deployment.yaml"
+    file.write_text(text.replace("uses: kubectl/rollout-undo", "uses: kubectl/delete"))
+    line = 1 + next(n for n, one in enumerate(text.splitlines()) if "uses: kubectl/rollout-undo" in one)
+    given = {**acting(tmp_path), "playbooks_dir": str(folder)}
+    refused(process, settings=given, words=f"{file}:{line}: unknown action 'kubectl/delete'")
 
 
 @pytest.mark.parametrize("process", PROCESSES)
