@@ -5,6 +5,8 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -24,8 +26,9 @@ from tests.slack.desk import Desk
 from tests.unit.pipeline.execution_scene import INCIDENT, START, Scene, declare, plan_of, scale, undo
 
 _FULL = 1000
+_PARTS = 4
 _SCOPES = ("tenant", f"incident:{INCIDENT}", "service:c", "action:kubectl/rollout-undo")
-_WAYS = (*_SCOPES, *(f"window {scope}" for scope in _SCOPES), "file", "file")
+_WAYS = (*product(("switch", "window"), _SCOPES), ("file", "tenant"), ("file", "tenant"))
 
 
 def plant(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,52 +38,70 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("part", range(_PARTS))
 def test_no_step_begins_after_the_switch(
-    store: SqlStore, tmp_path: Path, promise: Callable[[int], Tally]
+    store: SqlStore, tmp_path: Path, promise: Callable[[int], Tally], part: int
 ) -> None:
     tally = promise(11)
     declare(store)
-    for number in range(tally.size(_FULL, least=24)):
-        _trial(Scene(store, tmp_path / f"p{number}"), random.choice(_WAYS), tally)
+    for number in range(part, tally.size(_FULL, least=24), _PARTS):
+        _trial(Scene(store, tmp_path / f"p{number}"), *random.choice(_WAYS), tally)
 
 
-def _trial(scene: Scene, way: str, tally: Tally) -> None:
-    scope = way.removeprefix("window ") if way != "file" else "tenant"
-    file = scene.folder.parent / "STOP"
+@dataclass(frozen=True)
+class _Stop:
+    """One way to stop: a switch, a freeze window or the stop file."""
+
+    way: str
+    scope: str
+    name: str
+    file: Path
+
+    def on(self, tx: Transaction) -> None:
+        """Inside the transaction after which no covered step may begin; the file is there already."""
+        if self.way == "window":
+            tx.add_freeze(FreezeWindow(self.name, self.scope, START, START + 9e6, "", "U1"))
+        elif self.way == "switch":
+            tx.set_switch(self.scope, True, by="U1", at=START)
+
+    def off(self, tx: Transaction) -> None:
+        """For the next trial."""
+        self.file.unlink(missing_ok=True)
+        if self.way == "window":
+            tx.lift_freeze(self.name, at=START)
+        elif self.way == "switch":
+            tx.set_switch(self.scope, False, by="U1", at=START)
+
+
+def _trial(scene: Scene, way: str, scope: str, tally: Tally) -> None:
     steps = [scale("a"), undo("b"), scale("c"), undo("d"), scale("e")]
-    plan = plan_of(steps, checks=())
-    plan_hash = scene.stage(plan)
+    plan_hash = scene.stage(plan_of(steps, checks=()))
+    stop = _Stop(way, scope, plan_hash[:16], scene.folder.parent / "STOP")
     scene.executor = ScriptedExecutor(scene.folder, latency_s=0.001)
     begun: set[str] = set()
     flipped = threading.Event()
 
+    def work(tx: Transaction) -> None:
+        stop.on(tx)
+        begun.update(row.step for row in tx.steps(plan_hash))
+
     def flip() -> None:
-        time.sleep(random.uniform(0.0, 0.15))
-
-        def work(tx: Transaction) -> None:
-            if way.startswith("window"):
-                tx.add_freeze(FreezeWindow(plan_hash[:16], scope, START, START + 9e6, "", "U1"))
-            elif way != "file":
-                tx.set_switch(scope, True, by="U1", at=START)
-            begun.update(row.step for row in tx.steps(plan_hash))
-
+        time.sleep(random.uniform(0.0, 0.1))
         if way == "file":
-            file.touch()
+            stop.file.touch()
         scene.store.transact(work)
         flipped.set()
 
     thread = threading.Thread(target=flip)
     thread.start()
-    scene.run(plan_hash, stopped=stop_file(file))
+    scene.run(plan_hash, stopped=stop_file(stop.file))
     thread.join()
     assert flipped.is_set()
-    file.unlink(missing_ok=True)
-    scene.store.transact(lambda tx: tx.set_switch(scope, False, by="U1", at=START))
-    scene.store.transact(lambda tx: tx.lift_freeze(plan_hash[:16], at=START))
+    scene.store.transact(stop.off)
     covered = {step.id for step in steps if scope in _scopes_of(step.target.service, step.action)}
     rows = scene.store.read(lambda tx: tx.steps(plan_hash))
     after = {row.step for row in rows} - begun
-    tally.check(not after & covered, f"{sorted(after & covered)} began after {way} was on")
+    tally.check(not after & covered, f"{sorted(after & covered)} began after the {way} of {scope} was on")
     ended = scene.state(plan_hash) in (PlanState.DONE, PlanState.STOPPED, PlanState.REFUSED)
     tally.check(ended, f"the plan is {scene.state(plan_hash)}")
 
