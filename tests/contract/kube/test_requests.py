@@ -13,6 +13,8 @@ import pytest
 
 from bot.adapters.evidence._kubectl_read import KubectlRead
 from bot.adapters.evidence.kubernetes import Kubernetes
+from bot.adapters.executors.forensics import ForensicsExecutor
+from bot.domain.actions.forensics import COLLECT
 from bot.domain.actions.kubernetes import ROLLOUT_RESTART, ROLLOUT_UNDO, SCALE
 from bot.domain.actions.kubernetes_autoscaler import SET_BOUNDS
 from bot.domain.actions.kubernetes_flag import SET_FLAG
@@ -20,7 +22,7 @@ from bot.domain.actions.kubernetes_network import DENY_NAMESPACE, QUARANTINE_POL
 from bot.domain.actions.kubernetes_node import CORDON, DRAIN
 from bot.domain.actions.kubernetes_pod import DETACH, ISOLATE
 from bot.domain.actions.table import ACTIONS
-from bot.domain.catalogue import Action, Params
+from bot.domain.catalogue import Action, Params, planned_step
 from bot.domain.permissions import APART, kube_permissions
 from bot.domain.plan import Target
 from bot.domain.reads import READS
@@ -201,6 +203,19 @@ def test_requests_and_permissions_are_the_same(door: Door, action: str) -> None:
     asked, wanted = door.asked(EXECUTOR), listed(ACTIONS[action].permissions)
     assert asked - wanted == set(), "asked without a permission"
     assert wanted - asked == UNPLAYED.get(action, set()), "permitted and never asked"
+
+
+def test_the_forensic_package_asks_for_what_it_lists(door: Door, tmp_path: Path) -> None:
+    shop = configured(door.cluster)
+    runs = ForensicsExecutor(door.cluster.call("executor"), tmp_path)
+    door.asked(EXECUTOR)
+    step = planned_step(COLLECT, "collect", shop, runs.read(shop), {"log_lines": 5})
+    runs.dry_run(step)
+    runs.call(step, token="p:collect:do")
+    assert runs.settled(step, token="p:collect:do")
+    asked, wanted = door.asked(EXECUTOR), listed(COLLECT.permissions)
+    assert asked - wanted == set(), "asked without a permission"
+    assert wanted - asked == set(), "permitted and never asked"
 
 
 def test_the_readers_requests_and_its_permissions_are_the_same(door: Door, tmp_path: Path) -> None:
