@@ -18,6 +18,7 @@ ORDER_DRAFT = "order_draft"
 ORDER_SIGN = "order_sign"
 ORDER_REVIEW = "order_review"
 ORDER_REVOKE = "order_revoke"
+TIER_RAISE = "tier_raise"
 
 _REFERENCE = re.compile(r"([^|\s]{1,100})\|([0-9a-f]{64}|)\|(\d{1,12})")
 

@@ -12,6 +12,7 @@ from bot.blocks.ids import (
     ORDER_REVIEW,
     ORDER_REVOKE,
     ORDER_SIGN,
+    TIER_RAISE,
     ModalPlace,
     Reference,
     action_id,
@@ -112,6 +113,16 @@ def drafting(playbooks: Sequence[Playbook], place: ModalPlace, *, playbook: str,
         context("It covers nothing before two others of the approver group have signed it."),
     ]
     return modal("Draft standing order", "Draft", ORDER_DRAFT, place, blocks)
+
+
+def raising(scope: str, place: ModalPlace) -> View:
+    """Ask once more before approvals count again where only observing was allowed."""
+    name = "everything" if scope == "tenant" else scope.replace(":", " ")
+    blocks: list[Block] = [
+        section(f"*Allow approvals again: {safe(name, 120)}*\nEach change still needs its own click."),
+        context("Standing orders that were signed before stay suspended there; sign a new one."),
+    ]
+    return modal("Raise the tier", "Set supervised", TIER_RAISE, place, blocks)
 
 
 def listing(rows: Sequence[OrderRow], tiers: Sequence[TierRow]) -> Rendered:

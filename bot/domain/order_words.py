@@ -57,7 +57,7 @@ def tier_words(rest: str) -> TierWords:
     kind = words[1].lower()
     if len(words) != 3 or kind not in ("service", "playbook"):
         raise ValueError(TIER_USAGE)
-    return TierWords(tier, f"{kind}:{words[2][:100]}")
+    return TierWords(tier, f"{kind}:{words[2][:80]}")
 
 
 def form_words(values: Mapping[str, str]) -> FormWords:

@@ -255,7 +255,14 @@ async def test_words_lower_the_tier_and_never_sign(desk: OrderDesk) -> None:
     assert (row.scope, row.tier) == ("service:shop", "observe")
     await desk.slash("U0OUTSIDER", "tier supervised service shop")  # Raising is for the group.
     assert desk.store.read(lambda tx: tx.tiers(()))[0].tier == "observe"
+    await desk.mention("U0ONCALL1", "tier supervised service shop")  # And never for words in a channel.
+    assert desk.store.read(lambda tx: tx.tiers(()))[0].tier == "observe"
     await desk.slash("U0ONCALL1", "tier supervised service shop")
+    assert desk.store.read(lambda tx: tx.tiers(()))[0].tier == "observe"
+    assert view_faults(desk.chat.views[-1][1]) == []
+    await desk.submit("U0OUTSIDER", {})
+    assert desk.store.read(lambda tx: tx.tiers(()))[0].tier == "observe"
+    await desk.submit("U0ONCALL1", {})
     assert desk.store.read(lambda tx: tx.tiers(()))[0].tier == "supervised"
     for words in ("orders sign SO-1", "approve SO-1", "orders approve SO-1", "tier auto SO-1", "sign SO-1"):
         await desk.mention("U0ONCALL2", words)

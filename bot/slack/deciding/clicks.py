@@ -16,6 +16,7 @@ from bot.blocks.ids import (
     REJECT,
     REVIEW,
     STOP,
+    TIER_RAISE,
     UNDO,
     UNFREEZE,
     modal_place_of,
@@ -99,6 +100,7 @@ _OTHERS: Mapping[str, _Decide] = {
     ORDER_SIGN: ordering.review,
     ORDER_REVIEW: ordering.signed,
     ORDER_REVOKE: ordering.revoked,
+    TIER_RAISE: ordering.raised,
     PLANNED_EVENT: forms.planned_event,
     UNFREEZE: freezing.lifted,
 }

@@ -20,7 +20,7 @@ _GROUP_ONLY = "Only the approver group may do this; ask one of its members."
 
 
 def tier(parts: DecidingParts, tx: Transaction, request: Request, command: Command) -> Decision:
-    """`tier`: lower at once, raise from observe again (the group), or open the form that drafts an order (the group)."""
+    """`tier`: lower at once; for the group open the form that raises from observe again, or the form that drafts an order (the group)."""
     if not command.rest:
         return orders(parts, tx, request, command)
     try:
@@ -29,13 +29,35 @@ def tier(parts: DecidingParts, tx: Transaction, request: Request, command: Comma
         return Decision("tier refused", said(str(error)))
     if words.tier is Tier.AUTO:
         return _drafting(parts, request, words)
-    raising = words.tier is Tier.SUPERVISED and _observed(tx, words.scope)
-    if raising and not request.in_group:
-        return Decision("not in group", said(_GROUP_ONLY))
+    if words.tier is Tier.SUPERVISED and _observed(tx, words.scope):
+        return _raising(request, words.scope)
     set_tier(tx, words.scope, words.tier, by=request.person.user, now=parts.clock.now())
     scope = "everything" if words.scope == TENANT else safe(words.scope.replace(":", " "), 120)
     text = f"The tier of {scope} is {words.tier.value}; orders that were signed before start nothing there."
     return Decision("tier", said(text))
+
+
+def _raising(request: Request, scope: str) -> Decision:
+    """Words never give anything back: the form does, for an approver."""
+    if not request.in_group:
+        return Decision("not in group", said(_GROUP_ONLY))
+    if not request.person.trigger_id:
+        text = "Words in a channel never raise a tier: `/incident tier supervised` opens the form that does."
+        return Decision("needs the command", said(text))
+    person = request.person
+    place = ModalPlace(Reference(scope, "", 0).value(), person.channel, "", person.thread_ts)
+    return Decision("tier form", view=blocks.raising(scope, place))
+
+
+def raised(parts: DecidingParts, tx: Transaction, request: Request) -> Decision:
+    """The submitted form that raises a tier from observe to supervised."""
+    if not request.in_group or not known_member(request):
+        return Decision("not in group", said(_GROUP_ONLY))
+    scope = reference_of(modal_place_of(str(request.payload["metadata"])).reference).incident
+    if not _observed(tx, scope):
+        return Decision("nothing to raise", said("It is not observed only any more."))
+    set_tier(tx, scope, Tier.SUPERVISED, by=request.person.user, now=parts.clock.now())
+    return Decision("tier", said("Approvals count again there; each change still needs its own click."))
 
 
 def orders(parts: DecidingParts, tx: Transaction, request: Request, command: Command) -> Decision:

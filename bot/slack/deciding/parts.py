@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.blocks.ids import UNFREEZE, modal_place_of
+from bot.blocks.ids import TIER_RAISE, UNFREEZE, modal_place_of
 from bot.blocks.shape import Rendered
 from bot.domain.errors import WatchkeeperError
 from bot.domain.gate import UNDO_MAX_AGE_S, Verb
@@ -125,7 +125,7 @@ def request_of(parts: DecidingParts, payload: Mapping[str, Any], received_at: fl
         identity = UNREADABLE
     try:
         # What lifts a freeze is decided on a group that is read now.
-        fresh = payload.get("action") == UNFREEZE
+        fresh = payload.get("action") in (UNFREEZE, TIER_RAISE)
         in_group: bool | None = person.user in parts.chat.group_members(parts.approver_group, fresh=fresh)
     except WatchkeeperError:
         in_group = None
