@@ -1,22 +1,34 @@
 """Promise 6: nothing executes but what was shown; a stored plan that differs in one value is refused by its hash."""
 
+import contextlib
 import copy
+import itertools
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from bot.adapters.executors.scripted import key_of, save_world
 from bot.adapters.store.sql import SqlStore
-from bot.domain import gate
+from bot.domain.actions.table import action_of
 from bot.domain.canonical import canonical
+from bot.domain.errors import Permanent
 from bot.domain.event import EventType, NewEvent
 from bot.domain.gate import Rule
+from bot.domain.gate_rules import place as place_rules
 from bot.domain.incident import Incident
-from bot.domain.plan import PlanState
-from bot.pipeline import approve as stage_module
+from bot.domain.plan import Plan, PlanState
+from bot.domain.playbook import VerifyCheck
+from bot.pipeline import gather
+from bot.pipeline.execute import recheck
+from bot.pipeline.execute import step as step_module
 from tests.gate_stage import Stage, stage
+from tests.promises.conftest import Tally
+from tests.unit.pipeline.execution_scene import Scene, declare, live_of, plan_of, scale
 
 Steps = tuple[str | int, ...]
 FORGERIES: list[Callable[[bytes], bytes]] = [
@@ -34,13 +46,16 @@ FORGERIES: list[Callable[[bytes], bytes]] = [
 
 
 def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Believe whatever the row holds."""
-    monkeypatch.setattr(gate, "intact", lambda _row, _shown: True)
-    monkeypatch.setattr(stage_module, "shows", lambda _content, _hash: True)
+    """Believe whatever the row, the playbook and the target hold."""
+    monkeypatch.setattr(place_rules, "intact", lambda _row, _shown: True)
+    monkeypatch.setattr(gather, "shows", lambda _content, _hash: True)
+    for name in ("_content", "_playbook", "_steps"):
+        monkeypatch.setattr(recheck, name, lambda run, *_given: run.row.plan)
+    monkeypatch.setattr(step_module._Attempt, "_unchanged", lambda *_given: None)
 
 
 @pytest.mark.timeout(600)
-def test_each_value_of_the_stored_plan(store: SqlStore, promise) -> None:
+def test_each_value_of_the_stored_plan(store: SqlStore, promise: Callable[[int], Tally]) -> None:
     tally = promise(6)
     for place in list(leaves(json.loads(content_of(stage(store))))):
         on = stage(store)
@@ -50,7 +65,7 @@ def test_each_value_of_the_stored_plan(store: SqlStore, promise) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_forged_bytes(store: SqlStore, promise) -> None:
+def test_forged_bytes(store: SqlStore, promise: Callable[[int], Tally]) -> None:
     tally = promise(6)
     for number, forge in enumerate(FORGERIES):
         on = stage(store)
@@ -59,7 +74,7 @@ def test_forged_bytes(store: SqlStore, promise) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_another_plan_under_the_shown_name(store: SqlStore, promise) -> None:
+def test_another_plan_under_the_shown_name(store: SqlStore, promise: Callable[[int], Tally]) -> None:
     """The whole row of another option, with its own true content, answers to the name that was shown."""
     tally = promise(6)
     for _ in range(tally.size(100, least=5)):
@@ -69,7 +84,7 @@ def test_another_plan_under_the_shown_name(store: SqlStore, promise) -> None:
         tally.check(refused(on), "another plan was approved under the shown hash")
 
 
-def test_another_plan_on_the_card(store: SqlStore, promise) -> None:
+def test_another_plan_on_the_card(store: SqlStore, promise: Callable[[int], Tally]) -> None:
     """The log, which the card is rendered from, tells of another title than the plan that is stored."""
     tally = promise(6)
     for _ in range(tally.size(100, least=5)):
@@ -149,3 +164,77 @@ def other_than(place: Steps, old: Any) -> Any:
     if isinstance(old, int):
         return old + 1
     return f"{old}x" if isinstance(old, str) else ["x"]
+
+
+def test_each_field_after_the_approval(
+    store: SqlStore, tmp_path: Path, promise: Callable[[int], Tally]
+) -> None:
+    """What was approved is changed before it runs: each value of the stored plan, of its playbook, of its target."""
+    tally = promise(6)
+    numbers = itertools.count(1)
+    first = approved(store, tmp_path, next(numbers))
+    for place in leaves(json.loads(first.content())):
+        on = approved(store, tmp_path, next(numbers))
+        on.rewrite(canonical(changed_at(json.loads(on.content()), place)))
+        tally.check(not on.runs(), f"{place} of the plan was changed after the approval and it ran")
+    for field, value in PLAYBOOK_FIELDS.items():
+        on = approved(store, tmp_path, next(numbers))
+        on.scene.books = [replace(on.scene.books[0], **{field: value})]
+        tally.check(not on.runs(), f"{field} of the playbook was changed after the approval and it ran")
+    on = approved(store, tmp_path, next(numbers))
+    on.scene.books = []
+    tally.check(not on.runs(), "the playbook was gone and it ran")
+    for name in dict.fromkeys(("uid", *action_of(first.plan.steps[0].action).expect)):
+        on = approved(store, tmp_path, next(numbers))
+        target = on.plan.steps[0].target
+        live = {**live_of(target), name: f"{live_of(target)[name]}0"}
+        save_world(on.scene.folder, {key_of(target): live}, ())
+        tally.check(not on.runs(), f"{name} of the target was changed after the approval and it ran")
+    control = approved(store, tmp_path, next(numbers))
+    tally.check(control.runs(), "an unchanged plan did not run")
+
+
+PLAYBOOK_FIELDS: dict[str, Any] = {
+    "id": "another",
+    "digest": "e" * 64,
+    "blast_radius": {"services": 1, "tasks": 0},
+    "steps": (),
+    "verify": (VerifyCheck("error_ratio", 999, 15),),
+    "on_failure": "stop",
+}
+
+
+@dataclass
+class Approved:
+    """An approved plan in a scene of its own."""
+
+    scene: Scene
+    plan: Plan
+    plan_hash: str
+
+    def content(self) -> bytes:
+        row = self.scene.store.read(lambda tx: tx.plan(self.plan_hash))
+        assert row is not None
+        return row.content
+
+    def rewrite(self, content: bytes) -> None:
+        with self.scene.store.engine.begin() as connection:
+            statement = text("UPDATE plans SET content = :content WHERE hash = :hash")
+            connection.execute(statement, {"content": content, "hash": self.plan_hash})
+
+    def runs(self) -> bool:
+        """Whether the provider was told to do anything."""
+        with self.scene.store.engine.begin() as connection:
+            # Each trial is alone in its hour, so that no cap of runs an hour answers in place of the rule under test.
+            connection.execute(text("DELETE FROM executions"))
+        with contextlib.suppress(Permanent):
+            self.scene.run(self.plan_hash)
+        return bool(self.scene.calls())
+
+
+def approved(store: SqlStore, folder: Path, number: int) -> Approved:
+    incident = f"after-{number}"
+    declare(store, incident=incident, number=number)
+    scene = Scene(store, folder / f"after-{number}")
+    plan = plan_of([scale(f"cart-{number}")], incident=incident)
+    return Approved(scene, plan, scene.stage(plan))
