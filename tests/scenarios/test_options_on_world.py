@@ -52,13 +52,13 @@ def does(plan: Plan, fix: dict[str, Any]) -> bool:
         return False
     if fix["action"] == "rollout-undo":
         return (step.action, step.params["to_revision"]) == ("kubectl/rollout-undo", fix["to_revision"])
-    if plan.playbook == "scale-out-ecs-service":
+    if plan.playbook in ("scale-out-ecs-service", "add-ecs-tasks"):
         return int(step.params["count"]) >= fix["count"]
     return (step.action, step.params["count"]) == ("ecs/set-desired-count", fix["count"])
 
 
 @pytest.mark.parametrize("offset", range(SEEDS))
-@pytest.mark.parametrize("scenario", ["bad-deploy", "db-cascade", "unannounced-launch"])
+@pytest.mark.parametrize("scenario", ["bad-deploy", "db-cascade", "unannounced-launch", "memory-exhaustion"])
 def test_option_a_is_the_true_fix(world: World, scenario: str, offset: int) -> None:
     proposed = offered(world, scenario, FIRST + offset)
     letter, plan = proposed.options[0]
@@ -72,6 +72,12 @@ def test_option_a_is_the_true_fix(world: World, scenario: str, offset: int) -> N
 def test_an_announced_launch_gets_no_remedy(world: World, offset: int) -> None:
     proposed = offered(world, "planned-event", FIRST + offset)
     assert proposed.options == ()
+
+
+@pytest.mark.parametrize("offset", range(SEEDS))
+def test_orders_in_the_evidence_are_no_options(world: World, offset: int) -> None:
+    proposed = offered(world, "poisoned", FIRST + offset)
+    assert proposed.options == (), proposed.options
 
 
 @pytest.mark.parametrize("offset", range(SEEDS))

@@ -84,6 +84,8 @@ class Stage:
     telemetry: str
     aws: str
     cluster: str
+    management: str
+    database_port: int
     folder: Path
     sink: Sink
 
@@ -148,6 +150,8 @@ def running_world(folder: Path, time_scale: float) -> Iterator[Stage]:
             **ports,
             "alert_url": sink.url,
             "alert_token": TOKEN,
+            "sql_reader": "reads",
+            "sql_executor": "acts",
             "sensor_url": sink.url,
             "sensor_token": TOKEN,
             "data_dir": str(folder),
@@ -162,6 +166,8 @@ def running_world(folder: Path, time_scale: float) -> Iterator[Stage]:
                 telemetry=f"http://127.0.0.1:{ports['telemetry_port']}",
                 aws=f"http://127.0.0.1:{ports['aws_port']}",
                 cluster=f"https://127.0.0.1:{ports['cluster_port']}",
+                management=f"http://127.0.0.1:{ports['management_port']}/jvm",
+                database_port=ports["database_port"],
                 folder=folder,
                 sink=sink,
             )

@@ -13,7 +13,7 @@ import boto3
 import httpx
 import pytest
 
-from bot.local.world.aws.identities import EXECUTOR
+from bot.local.world.aws.identities import EXECUTOR, READER, Identity
 from bot.local.world.webhook import fingerprint
 from tests.world.seeds import fresh_seeds
 from tests.world.stage import TOKEN, Stage, free_port
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 @cache
-def _ecs(endpoint: str) -> "ECSClient":
+def _ecs(endpoint: str, identity: Identity = EXECUTOR) -> "ECSClient":
     return boto3.client(
         "ecs",
         region_name="eu-west-1",
         endpoint_url=endpoint,
-        aws_access_key_id=EXECUTOR.access_key,
-        aws_secret_access_key=EXECUTOR.secret,
+        aws_access_key_id=identity.access_key,
+        aws_secret_access_key=identity.secret,
     )
 
 
@@ -126,7 +126,7 @@ def test_scaling_the_right_service_to_the_right_count_heals(stage: Stage, name: 
 
 
 def _ecs_services(stage: Stage) -> list[str]:
-    arns = _ecs(stage.aws).list_services(cluster="production")["serviceArns"]
+    arns = _ecs(stage.aws, READER).list_services(cluster="production")["serviceArns"]
     return sorted(arn.rpartition("/")[2] for arn in arns)
 
 

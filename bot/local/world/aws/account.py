@@ -29,6 +29,10 @@ def ecs_client(endpoint: str) -> "ECSClient":
     )
 
 
+# What an investigation looks up and no scene sets: its code is loaded at the first call.
+_LOOKED_UP = ("autoscaling", "elasticloadbalancing", "lambda", "ssm")
+
+
 class Account:
     """The simulated account; methods block for some ten milliseconds, call them in a thread."""
 
@@ -49,9 +53,14 @@ class Account:
         )
 
     def start(self) -> None:
-        """Start moto and make a first call, so that its slow imports are over before a scenario needs it."""
+        """Start moto and make first calls, so that its slow imports are over before a scenario needs them."""
         self._server.start()
         self._ecs.list_clusters()
+        self._rds.describe_db_instances()
+        for service in _LOOKED_UP:
+            scope = f"Credential={WORLD.access_key}/20300101/{REGION}/{service}/aws4_request"
+            # What it answers is of no interest: that it was asked makes it load the service.
+            httpx.get(self.url, headers={"Authorization": f"AWS4-HMAC-SHA256 {scope}"}, trust_env=False)
 
     def stop(self) -> None:
         """End the server thread."""

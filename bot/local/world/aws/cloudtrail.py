@@ -10,6 +10,7 @@ from typing import Any
 from bot.local.world.aws.identities import ACCOUNT, CLUSTER, REGION
 from bot.local.world.scene import EcsService
 
+HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _ATTRIBUTES = {
     "EventId": "EventId",
     "EventName": "EventName",
@@ -104,6 +105,12 @@ def _resources(entry: TrailEntry) -> list[dict[str, str]]:
     return [{"ResourceType": "AWS::ECS::Service", "ResourceName": str(name).rpartition("/")[2]}]
 
 
+def _told(entry: TrailEntry) -> dict[str, Any]:
+    """The request as the trail tells it: the value of a parameter is nobody's business."""
+    hidden = {"Value": HIDDEN} if entry.action == "PutParameter" else {}
+    return {**entry.parameters, **hidden}
+
+
 def _detail(entry: TrailEntry, event_id: str, source: str) -> dict[str, Any]:
     detail: dict[str, Any] = {
         "eventVersion": "1.11",
@@ -120,7 +127,7 @@ def _detail(entry: TrailEntry, event_id: str, source: str) -> dict[str, Any]:
         "awsRegion": REGION,
         "sourceIPAddress": "10.20.0.4",
         "userAgent": "aws-sdk",
-        "requestParameters": dict(entry.parameters),
+        "requestParameters": _told(entry),
         "responseElements": None,
         "eventID": event_id,
         "readOnly": entry.read_only,
