@@ -47,9 +47,10 @@ def _news(incident: Incident, shown: list[OptionView]) -> str:
         return f"{len(waiting)} {need} a decision: {options.title(waiting[0])}"
     if waiting:
         return f"would propose {options.title(waiting[0])}"
-    if shown:
-        return f"{options.title(shown[-1])}: {options.state_words(shown[-1])}"
-    return "no option is open"
+    decided = [option for option in shown if option.state is not PlanState.PROPOSED]
+    if decided:
+        return f"{options.title(decided[-1])} — {options.state_words(decided[-1])}"
+    return "closed without a decision" if shown else "no option is open"
 
 
 def _intro(incident: Incident, shown: list[OptionView]) -> str:
