@@ -1,5 +1,6 @@
 """Which processes the demo runs, with which ports, secrets and environment; nobody gets a key that it must not hold."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -30,6 +31,7 @@ _MODEL = ("WATCHKEEPER_MODEL_BASE_URL", "WATCHKEEPER_MODEL_NAME", "WATCHKEEPER_M
 SOURCE = "demo-alertmanager"
 SENSOR = "demo-runtime-sensor"
 DEFAULT_PAGE_PORT = 8065
+_FIRST_PORT, _PORTS = 20_000, 12_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +266,20 @@ def _refuse_taken(port: int) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Free ports, all held open until the last is known, so that none comes twice."""
-    probes = [socket.socket() for _ in range(count)]
+    """Free ports, all held open until the last is known, so that none comes twice.
+
+    They lie below the range from which systems take the ports of outgoing connections, so that none of those can
+    take one before its server has it.
+    """
+    probes: list[socket.socket] = []
     try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
+        while len(probes) < count:
+            probe = socket.socket()
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", _FIRST_PORT + secrets.randbelow(_PORTS)))
+                probes.append(probe)
+                continue
+            probe.close()
         return [probe.getsockname()[1] for probe in probes]
     finally:
         for probe in probes:
