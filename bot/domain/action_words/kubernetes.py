@@ -128,10 +128,14 @@ WORDS: Mapping[str, Words] = {
         ),
     ),
     "forensics/collect": Words(
-        does="Copies state, events, descriptions and logs of a Deployment and its pods into a folder with a manifest of "
-        "SHA-256 hashes.",
+        does="Copies state, logs, events, image digests and network policies of a Deployment, what the runtime sensor saw of "
+        "its processes and the account's CloudTrail into a folder with a manifest of SHA-256 hashes, and into S3.",
         dry_run="The target is read with the executor's rights.",
         read_back="Every file has the hash that the manifest names, and the manifest is complete.",
-        risks=("Logs may hold personal data; the folder is readable by the executor's user alone.",),
+        risks=(
+            "Logs may hold personal data; the folder is readable by the executor's user alone.",
+            "Nothing is run inside a container: without a runtime sensor there is no list of processes.",
+            "It takes at most seven seconds; what did not come in time is named in the manifest.",
+        ),
     ),
 }

@@ -257,6 +257,17 @@ def test_a_class_has_one_name(query_id: int) -> None:
     assert query_id_of(name_of_class(query_id)) == query_id
 
 
+def test_the_database_tells_of_its_open_transactions(server: Database) -> None:
+    """What a failover of the same database asks first; nothing is known of one that is not declared."""
+    look = Databases(server.dsns("wk_reader"))
+    before = int(look.state(DATABASE)["open_transactions"])
+    with psycopg.connect(server.uri(CLIENT)) as holder:
+        holder.execute("SELECT 1")
+        assert int(look.state(DATABASE)["open_transactions"]) == before + 1
+    assert look.state(DATABASE) == {"open_transactions": str(before), "sql_lag_s": "0"}
+    assert look.state("another") == {}
+
+
 def test_what_is_missing_is_named(settings: Callable[..., Settings]) -> None:
     with pytest.raises(Permanent, match="WATCHKEEPER_POSTGRES_EXECUTOR_DSNS"):
         postgresql.build(settings())
