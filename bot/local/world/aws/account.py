@@ -1,7 +1,9 @@
 """Owns moto's server (a thread of this process) and sets the account's ECS scene, its past included."""
 
+import contextlib
 import logging
 import socket
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -29,8 +31,12 @@ def ecs_client(endpoint: str) -> "ECSClient":
     )
 
 
-# What an investigation looks up and no scene sets: its code is loaded at the first call.
-_LOOKED_UP = ("autoscaling", "elasticloadbalancing", "lambda", "ssm")
+# What an investigation looks up and no scene sets: loaded beside the start, not during the first incident.
+_LOOKED_UP = {
+    "lambda": "/2015-03-31/functions",
+    "autoscaling": "/?Action=DescribeAutoScalingGroups&Version=2011-01-01",
+    "elasticloadbalancing": "/?Action=DescribeLoadBalancers&Version=2015-12-01",
+}
 
 
 class Account:
@@ -57,10 +63,18 @@ class Account:
         self._server.start()
         self._ecs.list_clusters()
         self._rds.describe_db_instances()
-        for service in _LOOKED_UP:
+        threading.Thread(target=self._load, daemon=True).start()
+
+    def _load(self) -> None:
+        for service, path in _LOOKED_UP.items():
             scope = f"Credential={WORLD.access_key}/20300101/{REGION}/{service}/aws4_request"
-            # What it answers is of no interest: that it was asked makes it load the service.
-            httpx.get(self.url, headers={"Authorization": f"AWS4-HMAC-SHA256 {scope}"}, trust_env=False)
+            # What it answers is of no interest: that it was asked makes moto load the service's code.
+            with contextlib.suppress(httpx.HTTPError):
+                httpx.get(
+                    f"{self.url}{path}",
+                    headers={"Authorization": f"AWS4-HMAC-SHA256 {scope}"},
+                    trust_env=False,
+                )
 
     def stop(self) -> None:
         """End the server thread."""
