@@ -40,9 +40,9 @@ class Deployments(KubectlSurface):
         )
 
     def check(self, step: PlannedStep) -> None:
-        deployment, replica_sets = self._objects(step.target)
+        super().check(step)
         if step.action == ROLLOUT_UNDO.id:
-            _revision_stands(step, deployment, replica_sets)
+            _revision_stands(step, *self._objects(step.target))
 
     def _objects(self, target: Target) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
         self._kubectl.inside(target)
