@@ -18,7 +18,7 @@ from bot.blocks.shape import (
     section,
 )
 from bot.blocks.text import code, group_mention, line, moment, number, safe, severity_word
-from bot.domain.evidence import EvidenceRole
+from bot.domain.evidence import EvidenceKind, EvidenceRole
 from bot.domain.incident import Incident, IncidentState, OptionView
 from bot.domain.plan import PlanState
 
@@ -30,6 +30,7 @@ _STATE_WORDS = {
     IncidentState.RESOLVED: "✅ Resolved",
     IncidentState.CANCELLED: "✖️ Cancelled",
 }
+_WRITTEN = {EvidenceKind.LOG: "a log line", EvidenceKind.ALERT: "an alert's own words"}
 _MENU_ENTRIES = (
     ("timeline", "Timeline"),
     ("diagnose", "Investigate again"),
@@ -96,10 +97,10 @@ def _warning(incident: Incident) -> list[Block]:
     ]
     if not found:
         return []
-    where = "; ".join(f"{safe(item.text, 150)} [{safe(item.id, 8)}]" for item in found[:2])
+    where = " and ".join(f"{_WRITTEN.get(one.kind, 'a text')} [{safe(one.id, 8)}]" for one in found[:2])
+    said = f"⚠️ *The evidence gives orders:* {where}. Nothing follows from them."
     quote = code(found[0].quote, 120)
-    said = "⚠️ *The evidence gives orders.* Somebody wrote them for you or for me; nothing follows from them."
-    return [section(f"{said}\n{where}\n{quote}")]
+    return [section(f"{said}\n{quote}")]
 
 
 def _question(incident: Incident) -> str:

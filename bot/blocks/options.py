@@ -133,7 +133,7 @@ def step_title(step: Mapping[str, Any]) -> str:
 
 def short(plan: Mapping[str, Any]) -> bool:
     """Whether all commands can stand at the top of a message and leave room for the rest of a phone's screen."""
-    return len(commands(plan)) <= 2 * SHORT
+    return len(commands(plan)) <= SHORT + 40
 
 
 def commands(plan: Mapping[str, Any]) -> str:
