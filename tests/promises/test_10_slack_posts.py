@@ -18,6 +18,7 @@ from tests.promises.conftest import Tally
 from tests.slack.clock import HandClock
 
 FULL = 300
+AT_ONCE = 20
 KINDS = (MessageKind.CARD, MessageKind.EVIDENCE, MessageKind.PROPOSAL)
 
 
@@ -54,9 +55,16 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.timeout(600)
 def test_every_message_is_there_once(promise: Callable[[int], Tally], store: SqlStore) -> None:
-    tally, clock = promise(10), HandClock()
-    chat = UnwellChat(clock, random.Random(10))
-    incidents = [f"i{at}" for at in range(tally.size(FULL // len(KINDS), least=8))]
+    tally, seeded = promise(10), random.Random(10)
+    count = tally.size(FULL // len(KINDS), least=8)
+    for first in range(0, count, AT_ONCE):
+        _judge(tally, store, seeded, [f"i{at}" for at in range(first, min(first + AT_ONCE, count))])
+
+
+def _judge(tally: Tally, store: SqlStore, seeded: random.Random, incidents: list[str]) -> None:
+    """Send what some incidents want through an unwell Slack, and look at what is there in the end."""
+    clock = HandClock()
+    chat = UnwellChat(clock, seeded)
     for incident in incidents:
         store.transact(lambda tx, incident=incident: _want(tx, incident, clock.now()))  # type: ignore[misc]
     holder, outbox = 0, _sender(store, chat, clock, 0)

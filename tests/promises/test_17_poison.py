@@ -42,6 +42,7 @@ from tests.unit.pipeline import execution_scene
 
 FULL_PAYLOADS, FULL_ROWS, FULL_PLANS, FULL_JOBS = 300, 1000, 100, 300
 TRIES = 3
+PARTS = 3
 NOW = 1_800_000_000.0
 
 url = _url
@@ -101,8 +102,9 @@ def poison_payload(store: SqlStore, seeded: random.Random) -> int:
     return added
 
 
-def test_a_bad_payload_stops_no_alert(promise: Callable[[int], Tally], store: SqlStore) -> None:
-    tally, seeded = promise(17), random.Random(17)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_bad_payload_stops_no_alert(part: int, promise: Callable[[int], Tally], store: SqlStore) -> None:
+    tally, seeded = promise(17), random.Random(17 + 100 * part)
     parsers: dict[str, AlertParser] = {**PARSERS, "fragile": Fragile()}
     ids = itertools.count(1)
     parts = Correlation(
@@ -114,7 +116,7 @@ def test_a_bad_payload_stops_no_alert(promise: Callable[[int], Tally], store: Sq
         lambda: f"inc-{next(ids)}",
         observe_only=False,
     )
-    for number in range(tally.size(FULL_PAYLOADS)):
+    for number in range(max(1, tally.size(FULL_PAYLOADS) // PARTS)):
         bad = poison_payload(store, seeded)
         for at in range(TRIES):
             mark = f"m{number}-{at}"

@@ -66,7 +66,7 @@ def sources_of(texts: list[str], at: float) -> list[Told]:
         for _ in range(3)
     ]
     missing = tuple(Missing("loki", text) for text in texts[:20])
-    return [Told(Readings(tuple(series), tuple(lines), tuple(changes), missing))]
+    return [Told(Readings(tuple(series), tuple(lines), tuple(changes), missing=missing))]
 
 
 async def through(desk: Desk, texts: list[str], endpoint: Endpoint, seeded: random.Random) -> list[str]:
