@@ -39,7 +39,7 @@ Build = Callable[..., Settings]
 STARTS: dict[str, Callable[[Settings], object]] = {
     "web": web.run,
     "correlator": correlator.build,
-    "worker": worker.build,
+    "worker": worker.run,
     "executor": lambda settings: executor.build(settings, threading.Event()),
 }
 
