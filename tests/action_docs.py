@@ -42,7 +42,7 @@ FOUND_BY: Mapping[str, str] = {
     "ebs.volume": "the tag `service` of the instance that it is attached to",
     "ec2.instance": "the tag `service`",
     "ecs.service": "the service's name",
-    "elbv2.rule": "the tag `service` of the load balancer",
+    "elbv2.rule": "the tag `service` of the rule itself",
     "jvm.service": "its management door in the settings",
     "k8s.deployment": "the label `service`",
     "k8s.flag": "the label `service` of the ConfigMap",
