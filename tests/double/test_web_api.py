@@ -107,7 +107,11 @@ def test_messages_keep_metadata_threads_and_edits(double: Running) -> None:
 
 
 def test_people_and_groups_can_change_under_the_app(double: Running) -> None:
-    assert double.call("usergroups.users.list", usergroup="S0ONCALL")["users"] == ["U0ONCALL1", "U0ONCALL2", "U0ONCALL3"]
+    assert double.call("usergroups.users.list", usergroup="S0ONCALL")["users"] == [
+        "U0ONCALL1",
+        "U0ONCALL2",
+        "U0ONCALL3",
+    ]
     double.post("usergroup", handle="oncall", users=["oncall-2"])
     assert double.call("usergroups.list", include_users=True)["usergroups"][0]["users"] == ["U0ONCALL2"]
     double.post("user", name="oncall-1", set={"deleted": True})

@@ -124,7 +124,10 @@ _VERDICTS: tuple[tuple[tuple[str, ...], Callable[[str], WatchkeeperError]], ...]
     (_FORBIDDEN, lambda text: Refused(f"kubectl: not permitted: {text}", rule="forbidden")),
     (_CONFLICTS, lambda text: Conflict(f"kubectl: changed by somebody else: {text}")),
     (_MISSING, lambda text: Permanent(f"kubectl: not found: {text}")),
-    (("(TooManyRequests)", "too many requests"), lambda text: Retryable(f"kubectl: the server is busy: {text}", delay_s=2.0)),
+    (
+        ("(TooManyRequests)", "too many requests"),
+        lambda text: Retryable(f"kubectl: the server is busy: {text}", delay_s=2.0),
+    ),
     (_NEVER_SENT, lambda text: Retryable(f"kubectl: the server cannot be reached: {text}")),
 )
 

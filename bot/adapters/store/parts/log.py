@@ -14,7 +14,9 @@ from bot.domain.redaction import redact_tree
 
 _events, _chains = schema.events, schema.chains
 # Made by ourselves and compared by hash or by value later.
-_AS_IT_IS = frozenset({"plan", "plan_hash", "order_hash", "standing_order", "token", "digest", "sha256", "prompt_sha256"})
+_AS_IT_IS = frozenset(
+    {"plan", "plan_hash", "order_hash", "standing_order", "token", "digest", "sha256", "prompt_sha256"}
+)
 
 
 class LogPart(Part):
