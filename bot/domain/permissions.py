@@ -85,7 +85,8 @@ def permission_of(text: str) -> KubePermission | AwsPermission | SqlPermission |
     """`k8s:GROUP:RESOURCE:VERB`, `iam:SERVICE:ACTION`, `sql:OBJECT:RIGHT`, `jmx:MBEAN:OPERATION`, or raises Permanent."""
     parts = text.split(":")
     if len(parts) == 4 and parts[0] in ("k8s", "k8s-wide") and all(parts[2:]) and "*" not in text:
-        return KubePermission(*parts[1:], wide=parts[0] == "k8s-wide")
+        group, resource, verb = parts[1:]
+        return KubePermission(group, resource, verb, wide=parts[0] == "k8s-wide")
     if len(parts) == 3 and parts[0] == "iam" and all(parts[1:]) and "*" not in text:
         return AwsPermission(*parts[1:])
     if len(parts) == 3 and parts[0] == "sql" and all(parts[1:]) and "*" not in text:
