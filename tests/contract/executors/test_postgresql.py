@@ -42,7 +42,7 @@ def server(started: Database) -> Iterator[Database]:
 
 
 def executor(server: Database, role: str = "wk_executor") -> PostgresqlExecutor:
-    return PostgresqlExecutor(Databases(server.dsns(role)))
+    return PostgresqlExecutor(server.look(role))
 
 
 def target_of(server: Database, role: str = CLIENT) -> Target:
@@ -68,7 +68,7 @@ def heaviest(server: Database, older_s: int = 1) -> PlannedStep:
 
 def test_the_inventory_and_the_executor_read_the_same(server: Database) -> None:
     server.flood(CLIENT, 3)
-    reader = Postgresql(Databases(server.dsns("wk_reader")), {DATABASE: {CLIENT: "cart", "boss": "admin"}})
+    reader = Postgresql(server.look("wk_reader"), {DATABASE: {CLIENT: "cart", "boss": "admin"}})
     [(target, live)] = reader.find("postgresql.role", "cart")
     seen = executor(server).read(target)
     assert set(live) - {"uid"} == LIVE_FIELDS["postgresql.role"]
@@ -207,7 +207,7 @@ def test_lost_replies_refused_keys_and_full_servers_in_our_words(server: Databas
     ):
         with pytest.raises(verdict):
             PostgresqlExecutor(Databases({DATABASE: SecretStr(uri)})).read(step.target)
-    wall = Databases(server.dsns("wk_executor"))
+    wall = server.look("wk_executor")
     with pytest.raises(Undecided), wall.connected(DATABASE, writes=True) as connection:
         _cut_off(server, connection)
     with pytest.raises(Undecided), wall.connected(DATABASE, writes=True) as connection:
@@ -259,7 +259,7 @@ def test_a_class_has_one_name(query_id: int) -> None:
 
 def test_the_database_tells_of_its_open_transactions(server: Database) -> None:
     """What a failover of the same database asks first; nothing is known of one that is not declared."""
-    look = Databases(server.dsns("wk_reader"))
+    look = server.look("wk_reader")
     before = int(look.state(DATABASE)["open_transactions"])
     with psycopg.connect(server.uri(CLIENT)) as holder:
         holder.execute("SELECT 1")
