@@ -12,7 +12,7 @@ from bot.domain.alert import Alert
 from bot.domain.candidate import ServiceSummary, rank_candidates
 from bot.domain.diagnosis.engine import diagnose
 from bot.domain.event import EventType, NewEvent
-from bot.domain.evidence import Conclusion, Diagnosis, Explanation, Hypothesis
+from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, Explanation, Hypothesis
 from bot.domain.evidence_json import evidence_body, explanation_body, ranking_body
 from bot.domain.incident import Incident, IncidentState, Severity
 from bot.domain.plan import PlanState
@@ -186,7 +186,8 @@ def _conclude(tx: Transaction, opening: _Opening, diagnosis: Diagnosis, now: flo
         events.append(NewEvent(EventType.STATUS_CHANGED, body))
         tx.set_state(incident_id, state)
     if severity is not None:
-        reason = "the load is expected, nothing is broken"
+        raised = severity < current.severity
+        reason = "foreign code runs in production" if raised else "the load is expected, nothing is broken"
         events.append(NewEvent(EventType.SEVERITY_CHANGED, {"to": int(severity), "reason": reason, "by": ""}))
         tx.set_severity(incident_id, severity)
     tx.append(incident_id, events, at_ms=_ms(now))
@@ -216,8 +217,13 @@ def _next_state(incident: Incident, diagnosis: Diagnosis) -> IncidentState | Non
 
 
 def _next_severity(incident: Incident, diagnosis: Diagnosis) -> Severity | None:
-    expected = diagnosis.conclusion is Conclusion.EXPECTED_LOAD
-    return Severity.SEV4 if expected and incident.severity is not Severity.SEV4 else None
+    if diagnosis.conclusion is Conclusion.EXPECTED_LOAD:
+        return Severity.SEV4 if incident.severity is not Severity.SEV4 else None
+    broken_into = (
+        diagnosis.conclusion is Conclusion.CAUSE_FOUND
+        and diagnosis.hypotheses[0].cause is CauseClass.SECURITY
+    )
+    return Severity.SEV2 if broken_into and incident.severity > Severity.SEV2 else None
 
 
 def _verdict(diagnosis: Diagnosis) -> str:

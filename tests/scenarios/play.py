@@ -24,6 +24,10 @@ from bot.local.demo.supervisor import Supervisor
 _DEADLINE_S = 120.0  # Several trees share the machine.
 LOOP = ("bad-deploy", "db-cascade", "recorded", "unannounced-launch", "planned-event")
 ACTIONS = ("memory-exhaustion", "zero-day", "poisoned")
+LONGEST = (
+    "bad-deploy", "db-cascade", "unannounced-launch", "zero-day", "planned-event", "recorded", "memory-exhaustion",
+    "poisoned",
+)  # fmt: skip
 OPTIONS = {
     "memory-exhaustion": ("A", "B")
 }  # Take turns, seed by seed; elsewhere it is the scenario's own way.
@@ -84,7 +88,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="scenarios, with commas between them")
     given = parser.parse_args()
     draw = random.SystemRandom()
-    wanted = given.only.split(",") if given.only else [*LOOP, *ACTIONS]
+    # The longest first, so that no tree plays alone at the end.
+    wanted = given.only.split(",") if given.only else sorted([*LOOP, *ACTIONS], key=LONGEST.index)
     counts = {name: given.action_seeds if name in ACTIONS else given.seeds for name in wanted}
     seeds = {name: [draw.randrange(10**6) for _ in range(count)] for name, count in counts.items()}
     with ThreadPoolExecutor(given.at_once) as pool:

@@ -21,8 +21,9 @@ from bot.domain.topology import Topology
 from bot.pipeline.declare import declare
 from bot.pipeline.investigate import Investigated, InvestigationOutcome, investigate
 from bot.pipeline.propose import Proposed
-from tests.unit.domain.incidents import NOW, ONSET, OPENED, SHOP
+from tests.unit.domain.incidents import NOW, ONSET, OPENED, SHOP, alerts, system, telemetry
 from tests.unit.domain.test_diagnosis import bad_deploy, launched
+from tests.unit.domain.test_intrusion import PODS, struck, usual
 
 ID = "incident-1"
 
@@ -87,7 +88,7 @@ def nothing(_incident: Incident, _diagnosis: Diagnosis) -> Proposed:
 
 
 def readings(told: Telemetry) -> Readings:
-    return Readings(told.series, told.logs, told.changes)
+    return Readings(told.series, told.logs, told.changes, behaviours=told.behaviours)
 
 
 @pytest.fixture
@@ -209,6 +210,22 @@ def test_expected_load_lowers_the_severity_and_names_the_event(opened: SqlStore)
     row = opened.read(lambda tx: tx.incident_row(ID))
     assert row is not None
     assert row.severity is Severity.SEV4
+
+
+def test_foreign_code_raises_the_severity_and_nothing_lowers_it_again(store: SqlStore):
+    few = alerts("stock")
+    told = telemetry(series=system({}), alerts=few, behaviours=(*usual(), *struck(PODS[:3])))
+
+    def work(tx):
+        declare(tx, few, incident=ID, now=OPENED, observe_only=False)
+        tx.save_alerts([StoredAlert(alert, ID, "first", 1, 1) for alert in few])
+
+    store.transact(work)
+    assert incident(store).severity > Severity.SEV2
+    for _ in range(2):
+        run(store, told)
+        assert incident(store).severity is Severity.SEV2
+    assert types(store).count(EventType.SEVERITY_CHANGED) == 1
 
 
 def test_secrets_in_logs_never_reach_the_log(opened: SqlStore):
