@@ -3,6 +3,7 @@
 So that a killed process is back within milliseconds, and a fork never copies a thread of the test's own servers.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -33,11 +34,15 @@ class Nursery:
 
     def kill(self) -> int:
         """SIGKILL to the child and everything that it started; gives its wait status."""
-        os.killpg(self._child, signal.SIGKILL)
+        child, self._child = self._child, 0
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
         return self._number()
 
     def close(self) -> None:
-        """End the nursery and a child that is left; a second call does nothing."""
+        """End the nursery, and a child that is left."""
+        if self._child:
+            self.kill()
         self._ours.close()
         os.waitpid(self._pid, 0)
 
