@@ -5,6 +5,7 @@ So that a killed process is back within milliseconds, and a fork never copies a 
 
 import contextlib
 import os
+import select
 import signal
 import socket
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 _START = b"s"
+_LOOK_S = 0.01
 _NUMBER = 4  # Bytes of a pid or a status on the wire.
 
 
@@ -62,10 +64,22 @@ def _serve(commands: socket.socket, work: Callable[[], None], log: Path) -> NoRe
             # Both sides say it, so that the group exists before anybody may kill it.
             os.setpgid(child, child)
             commands.sendall(child.to_bytes(_NUMBER, "big"))
-            _, status = os.waitpid(child, 0)
-            commands.sendall(status.to_bytes(_NUMBER, "big"))
+            commands.sendall(_end_of(child, commands).to_bytes(_NUMBER, "big"))
     finally:
         os._exit(0)
+
+
+def _end_of(child: int, commands: socket.socket) -> int:
+    """The child's wait status, when it has one; it is killed where the other side hangs up first."""
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        # Nothing is sent while a child lives, so that what there is to read is the end.
+        if select.select([commands], [], [], _LOOK_S)[0]:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            os._exit(1)
 
 
 def _live(work: Callable[[], None], log: Path) -> NoReturn:
