@@ -2,7 +2,7 @@
 
 The process group goes at once, the kubectl in it too. Some kills hit between a change and its answer, some answers
 are lost without a kill. The simulated cluster's own record says what was done how often; test_08_crash.py kills the
-executor's loop many times more, on a provider in memory.
+executor's loop many times more, on a scripted provider.
 """
 
 import contextlib
