@@ -106,7 +106,7 @@ class Oracle:
             return f"{step.action}: the command is not the catalogue's"
         words = self._constants[step.action] | _words(*known, *(str(value) for _, value in params))
         said = [*step.command, *(step.undo_command or ()), step.stdin]
-        strange = _words(*said) - words
+        strange = {word for word in _words(*said) - words if word.replace(target.name, "") not in words}
         return f"{step.action}: {sorted(strange)} come from nowhere" if strange else ""
 
 
@@ -124,15 +124,21 @@ def _words(*texts: str) -> set[str]:
 
 
 def _constants(action: Action) -> set[str]:
-    """The words of its command on two targets that have nothing in common."""
+    """The words of its command on targets that have nothing in common, switched on and switched off."""
+    return _shared(action, switch=0) | _shared(action, switch=1)
+
+
+def _shared(action: Action, *, switch: int) -> set[str]:
     found = []
     for at, mark in enumerate(("alpha", "omega")):
         target = Target(action.target_kind, f"{mark}name", f"{mark}scope", f"{mark}uid", f"{mark}service")
-        params = {
-            name: 1 + at + number if spec.kind == "integer" else f"{mark}word{number}"
-            for number, (name, spec) in enumerate(action.params.items())
-        }
-        found.append(_words(*action.command(target, params), action.manifest(target, params)))
+        params: dict[str, str | int] = {}
+        for number, (name, spec) in enumerate(action.params.items()):
+            whole = switch if spec.maximum == 1 else 1 + at + number
+            params[name] = whole if spec.kind == "integer" else f"{mark}word{number}"
+        said = (*action.command(target, params), action.manifest(target, params))
+        # The name of an object of ours may hold the target's own; what is around it is ours.
+        found.append(_words(*said) | _words(*(text.replace(target.name, "") for text in said)))
     return found[0] & found[1]
 
 

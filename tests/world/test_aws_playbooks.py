@@ -6,6 +6,7 @@ answers CloudTrail. What the effect does to users is the business of the scenari
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,8 +107,9 @@ def named(scene: Callable[[str, Path], Bench]) -> Callable[[Amazon, Path], tuple
 
 def tagged(amazon: Amazon, folder: Path) -> tuple[Bench, str]:
     """A listener rule that says whose it is."""
-    target = aws_scenes.listener_rule(amazon.account.url, (90, 10), (2, 2), {"service": "basket"})
-    return replace(aws_scenes.rule(amazon.account.url, folder), target=target), "basket"
+    service = f"basket-{uuid.uuid4().hex[:6]}"
+    target = aws_scenes.listener_rule(amazon.account.url, (90, 10), (2, 2), {"service": service})
+    return replace(aws_scenes.rule(amazon.account.url, folder), target=target), service
 
 
 CASES: dict[str, tuple[CauseClass, Callable[[Amazon, Path], tuple[Bench, str]], dict[str, Any]]] = {

@@ -65,7 +65,9 @@ def slack_workspace(double: Running) -> Workspace:
 
 def memory_workspace() -> Workspace:
     chat = MemoryChat(
-        FixedClock(), groups={"oncall": ("U0ONCALL1", "U0ONCALL2")}, people={"U0ONCALL1": {"id": "U0ONCALL1"}}
+        FixedClock(),
+        groups={"oncall": ("U0ONCALL1", "U0ONCALL2", "U0ONCALL3")},
+        people={"U0ONCALL1": {"id": "U0ONCALL1"}},
     )
     return Workspace(
         chat=chat,
@@ -143,7 +145,7 @@ def test_a_whisper_reaches_one_person(workspace: Workspace) -> None:
 
 
 def test_people_and_groups(workspace: Workspace) -> None:
-    assert list(workspace.chat.group_members("oncall")) == ["U0ONCALL1", "U0ONCALL2"]
+    assert list(workspace.chat.group_members("oncall")) == ["U0ONCALL1", "U0ONCALL2", "U0ONCALL3"]
     assert workspace.chat.user("U0ONCALL1")["id"] == "U0ONCALL1"
     with pytest.raises(Permanent):
         workspace.chat.group_members("nobody")

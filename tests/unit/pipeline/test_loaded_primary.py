@@ -154,6 +154,7 @@ def stage(scene: Scene, made: Plan, live: Mapping[str, str]) -> str:
         tx.add_plan(made)
         tx.add_grant(grant)
         tx.move_plan(made.hash, to=PlanState.GRANTED, frm=(PlanState.PROPOSED,))
+        tx.save_approvers(["U1", "U2"], at=START)
 
     scene.store.transact(work)
     return made.hash
