@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.built
 ARGS ?=
-WORKERS ?= 2
+# Most tests wait for processes, so that four workers keep two cores busy.
+WORKERS ?= 4
 
 .PHONY: env demo test check scenarios bench promises promises-long promises-proof lock sbom clean
 
