@@ -97,8 +97,9 @@ def test_foreign_code_falls_silent_when_its_pods_are_cut_off(stage: Stage) -> No
         assert cut.returncode == 0, cut.stderr
     facts = stage.wait(lambda facts: facts["healthy"], 8)
     assert (facts["contained"], facts["service_kept"]) == (3, True)
-    since, query = time.time() - 1, f'{{source="syscall",workload="{service}"}}'
+    since, query = time.time(), f'{{source="syscall",workload="{service}"}}'
     given = {"query": query, "start": str(since), "limit": "5000"}
+    time.sleep(1.5)
     answer = httpx.get(f"{stage.telemetry}/loki/api/v1/query_range", params=given).json()
     lines = [json.loads(pair[1]) for stream in answer["data"]["result"] for pair in stream["values"]]
     assert all(

@@ -55,7 +55,7 @@ def test_the_storm_comes_as_alertmanager_sends_it(stage: Stage) -> None:
     began = time.time()
     facts = stage.start("bad-deploy", seed)
     assert time.time() - began < 3, seed
-    assert began < facts["started_sending_at"] < began + 1.5
+    assert began < facts["started_sending_at"] < began + 10
     assert stage.sink.tokens == {f"Bearer {TOKEN}"}
     bodies: list[dict[str, Any]] = stage.sink.bodies
     assert sum(len(body["alerts"]) for body in bodies) == facts["alerts_sent"] == 1000
