@@ -8,7 +8,7 @@ ARGS ?=
 # Most tests wait for processes, so that four workers keep two cores busy.
 WORKERS ?= 4
 
-.PHONY: env demo test check scenarios bench promises promises-long promises-proof lock sbom clean
+.PHONY: env rivals demo test check scenarios bench promises promises-long promises-proof lock sbom clean
 
 env: $(STAMP)
 
@@ -20,6 +20,14 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+# A second AWS stand-in and the rival of log mining, in an environment of their own; tests that use them skip without.
+RIVALS := $(VENV)/rivals
+rivals: $(RIVALS)/.built
+$(RIVALS)/.built: tests/rivals/requirements.lock $(STAMP)
+	$(BIN)/uv venv -q --clear $(RIVALS)
+	$(BIN)/uv pip install -q --python $(RIVALS)/bin/python --require-hashes -r tests/rivals/requirements.lock
+	@touch $@
 
 demo: env
 	@$(BIN)/watchkeeper demo $(ARGS)
@@ -61,6 +69,8 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 lock: env
 	$(LOCK) --extra postgres --extra kubernetes --extra demo --group dev -o requirements.lock
 	$(LOCK) --extra postgres --extra kubernetes --constraint requirements.lock -o deploy/requirements-image.lock
+	$(BIN)/uv pip compile tests/rivals/requirements.in --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header -q -o tests/rivals/requirements.lock
 	$(BIN)/python deploy/sbom.py > deploy/sbom.json
 
 # The bill of materials of the image, from its lock.
