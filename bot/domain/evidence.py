@@ -78,6 +78,7 @@ class Hypothesis:
     """One candidate cause. `confidence` is 0..1; `because` are sentences, each naming the evidence ids it uses.
 
     `solid` is the engine's confidence from evidence that no outsider can write; only what both reach acts by itself.
+    `rules` are the ids of what decided, each with its version.
     """
 
     service: str
@@ -87,17 +88,22 @@ class Hypothesis:
     evidence: tuple[str, ...]
     path: tuple[str, ...] = ()
     solid: float = 0.0
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The engine's answer: hypotheses best first, all evidence, what was missing, and how sure it is."""
+    """The engine's answer: hypotheses best first, all evidence, what was missing, and how sure it is.
+
+    `calibration` names the table that its confidences were read from.
+    """
 
     conclusion: Conclusion
     hypotheses: tuple[Hypothesis, ...]
     evidence: tuple[Evidence, ...]
     missing: tuple[str, ...] = ()
     engine: str = ""
+    calibration: str = ""
 
 
 @dataclass(frozen=True, slots=True)

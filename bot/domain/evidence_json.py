@@ -34,6 +34,7 @@ def ranking_body(diagnosis: Diagnosis) -> dict[str, Any]:
         "conclusion": diagnosis.conclusion.value,
         "hypotheses": [asdict(hypothesis) for hypothesis in diagnosis.hypotheses],
         "engine": diagnosis.engine,
+        "calibration": diagnosis.calibration,
     }
 
 
@@ -55,6 +56,7 @@ def diagnosis_with_ranking(diagnosis: Diagnosis | None, body: Mapping[str, Any])
         conclusion=Conclusion(body["conclusion"]),
         hypotheses=tuple(_hypothesis(item) for item in body["hypotheses"]),
         engine=body["engine"],
+        calibration=body.get("calibration", ""),
     )
 
 
@@ -89,4 +91,5 @@ def _hypothesis(item: Mapping[str, Any]) -> Hypothesis:
         path=tuple(item["path"]),
         # Logs from before this figure existed hold none, and none is not enough for anything.
         solid=item.get("solid", 0.0),
+        rules=tuple(item.get("rules", ())),
     )

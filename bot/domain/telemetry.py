@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.domain.alert import Alert
+from bot.domain.databases import Database
 from bot.domain.topology import Topology
 from bot.domain.trust import Trust
 
@@ -132,6 +133,7 @@ class Readings:
     logs: tuple[LogLine, ...] = ()
     changes: tuple[Change, ...] = ()
     behaviours: tuple[Behaviour, ...] = ()
+    databases: tuple[Database, ...] = ()
     missing: tuple[Missing, ...] = ()
 
 
@@ -146,6 +148,7 @@ class Telemetry:
     logs: tuple[LogLine, ...] = ()
     changes: tuple[Change, ...] = ()
     behaviours: tuple[Behaviour, ...] = ()
+    databases: tuple[Database, ...] = ()
     topology: Topology = field(default_factory=Topology)
     planned_events: tuple[PlannedEvent, ...] = ()
     missing: tuple[Missing, ...] = ()

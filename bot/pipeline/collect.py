@@ -35,6 +35,7 @@ def collect(
         logs=tuple(line for part in parts for line in part.logs),
         changes=tuple(change for part in parts for change in part.changes),
         behaviours=tuple(behaviour for part in parts for behaviour in part.behaviours),
+        databases=tuple(database for part in parts for database in part.databases),
         missing=tuple(gap for part in parts for gap in part.missing),
     )
 

@@ -140,6 +140,7 @@ def _read(
         logs=read.logs,
         changes=read.changes,
         behaviours=read.behaviours,
+        databases=read.databases,
         topology=topology,
         planned_events=opening.planned,
         missing=(*gaps, *read.missing, *_untold(opening.alerts)),
