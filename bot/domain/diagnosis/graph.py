@@ -17,6 +17,9 @@ _ADDRESS = re.compile(
     r"(\d{1,3}(\.\d{1,3}){3}|[a-z0-9-]+(\.[a-z0-9-]+)+\.(?!svc|local|internal)[a-z]{2,})([:_]\w+)?",
     re.IGNORECASE,
 )
+# How tracers name the far side of a call that was seen from one end only; no workload may bear an underscore.
+_FAR_SIDE = re.compile(r".+_remote", re.IGNORECASE)
+_NEAR_SIDE = re.compile(r".+_client", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class Graph:
 def cleaned(topology: Topology) -> Graph:
     """Set observer-side nodes apart; a client-side alias between two real nodes is bridged."""
     nodes = topology.nodes()
-    observed = frozenset(node for node in nodes if _observer_side(node, topology))
+    upwards = topology.callers()
+    observed = frozenset(node for node in nodes if _observer_side(node, topology, called=node in upwards))
     calls = {
         caller: tuple(dict.fromkeys(_real_callees(caller, topology, observed)))
         for caller in sorted(nodes - observed)
@@ -84,7 +88,7 @@ def cleaned(topology: Topology) -> Graph:
     for caller, callees in calls.items():
         for callee in callees:
             callers.setdefault(callee, []).append(caller)
-    for node, found in topology.callers().items():
+    for node, found in upwards.items():
         if node in observed:
             callers[node] = [caller for caller in found if caller not in observed]
     upward = {node: tuple(found) for node, found in callers.items()}
@@ -118,12 +122,16 @@ def _strong_parts(
     return parts
 
 
-def _observer_side(node: str, topology: Topology) -> bool:
+def _observer_side(node: str, topology: Topology, *, called: bool) -> bool:
+    """By kind where it is known, else by name and place: a far side calls nobody, a near side is called by nobody."""
     kind = topology.kinds.get(node, "")
     if kind in OBSERVED_KINDS:
         return True
-    unnamed_leaf = kind in ("", "service") and not topology.calls.get(node)
-    return unnamed_leaf and _ADDRESS.fullmatch(node) is not None
+    if kind not in ("", "service"):
+        return False
+    if not topology.calls.get(node):
+        return _ADDRESS.fullmatch(node) is not None or _FAR_SIDE.fullmatch(node) is not None
+    return not called and _NEAR_SIDE.fullmatch(node) is not None
 
 
 def _real_callees(caller: str, topology: Topology, observed: frozenset[str]) -> list[str]:
