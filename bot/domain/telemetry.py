@@ -19,6 +19,8 @@ class Signal(StrEnum):
     LATENCY = "latency_seconds"
     CPU = "cpu_utilisation"
     MEMORY = "memory_utilisation"
+    CPU_CORES = "cpu_cores"
+    MEMORY_BYTES = "memory_bytes"
     CONNECTIONS = "connections_utilisation"
     QUERY_RATE = "query_rate"
     RUNTIME_ALERTS = "runtime_alerts"

@@ -19,6 +19,8 @@ WORDS = {
     Signal.LATENCY: "latency",
     Signal.CPU: "CPU utilisation",
     Signal.MEMORY: "memory utilisation",
+    Signal.CPU_CORES: "CPU in use",
+    Signal.MEMORY_BYTES: "memory in use",
     Signal.CONNECTIONS: "connection use",
     Signal.QUERY_RATE: "query rate",
     Signal.RUNTIME_ALERTS: "rate of runtime sensor alerts",
@@ -109,6 +111,10 @@ def shown(signal: Signal, value: float) -> str:
         return f"{value:.0f}/s" if value >= 100 else f"{value:.3g}/s"
     if signal is Signal.LATENCY:
         return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+    if signal is Signal.CPU_CORES:
+        return f"{value:.2f} cores"
+    if signal is Signal.MEMORY_BYTES:
+        return f"{value / 2**20:.0f} MiB"
     return f"{value * 100:.1f} %"
 
 

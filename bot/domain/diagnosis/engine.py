@@ -48,6 +48,9 @@ def _scene(telemetry: Telemetry, window: Window) -> Scene:
         states = service_states(telemetry.series, window, share=0.0)
     onset, entries = _onset(states, window), _unwell_entries(graph, states)
     witnesses = frozenset(alerts) | entries
+    if not alerts and (not graph.calls if witnesses else telemetry.alerts):
+        # Nobody said which service, or nobody knows who depends on whom: whoever is unwell may be meant.
+        witnesses = frozenset(name for name, state in states.items() if state.symptom > 0)
     changes = sorted(telemetry.changes, key=lambda c: (c.at, c.service, c.kind.value, c.title))
     return Scene(
         graph=graph,

@@ -29,12 +29,16 @@ ROUTES: Mapping[Signal, Route] = {
     Signal.LATENCY: Route.LATENCY,
     Signal.CPU: Route.SATURATION,
     Signal.MEMORY: Route.SATURATION,
+    Signal.CPU_CORES: Route.SATURATION,
+    Signal.MEMORY_BYTES: Route.SATURATION,
     Signal.CONNECTIONS: Route.SATURATION,
     Signal.REQUEST_RATE: Route.LOAD,
     Signal.QUERY_RATE: Route.LOAD,
     Signal.RUNTIME_ALERTS: Route.SENSOR,
 }
 FELT = (Route.ERROR, Route.LATENCY)
+# Shares of a limit; the other signals have no upper end that is known.
+BOUNDED = frozenset({Signal.ERROR_RATIO, Signal.AVAILABILITY, Signal.CPU, Signal.MEMORY, Signal.CONNECTIONS})
 _NO_SYMPTOM = (Route.LOAD, Route.SENSOR)
 
 
@@ -110,7 +114,7 @@ class ServiceState:
     def saturated(self) -> bool:
         """Whether a utilisation rose to the level at which it hurts."""
         found = self.strongest(Route.SATURATION)
-        return found is not None and found.after >= tuning.SATURATED
+        return found is not None and found.signal in BOUNDED and found.after >= tuning.SATURATED
 
     @property
     def demand(self) -> float:
@@ -152,7 +156,7 @@ def _shifted(
         if one.times:
             groups.setdefault(one.times, []).append(one)
     for times, members in groups.items():
-        floors = [tuning.SCALE_FLOOR["ratio" if _is_ratio(one.signal) else "points"] for one in members]
+        floors = [_floor(one.signal) for one in members]
         rows = [one.values for one in members]
         found = shifts(times, rows, before=window.before, since=window.since, floor=floors, share=share)
         for one, shift in zip(members, found, strict=True):
@@ -160,8 +164,10 @@ def _shifted(
                 yield one, shift
 
 
-def _is_ratio(signal: Signal) -> bool:
-    return signal in (Signal.LATENCY, Signal.REQUEST_RATE, Signal.QUERY_RATE, Signal.RUNTIME_ALERTS)
+def _floor(signal: Signal) -> float:
+    """The least scale of a signal, in its unit; a busy core is worth a point of utilisation for each hundredth."""
+    bounded = signal in BOUNDED or signal is Signal.CPU_CORES
+    return tuning.SCALE_FLOOR["points" if bounded else "ratio"]
 
 
 def _anomaly(series: MetricSeries, shift: Shift) -> Anomaly | None:
@@ -183,9 +189,9 @@ def _strength(signal: Signal, before: float, after: float, *, rising: bool) -> f
         return _points(before - after, tuning.LEAST_POINTS, tuning.HALF_POINTS)
     if signal is Signal.ERROR_RATIO:
         return _points(after - before, tuning.LEAST_POINTS, tuning.HALF_POINTS)
-    if ROUTES[signal] is Route.SATURATION:
+    if ROUTES[signal] is Route.SATURATION and signal is not Signal.MEMORY_BYTES:
         return _points(after - before, tuning.LEAST_SATURATION, tuning.HALF_SATURATION)
-    if signal is Signal.LATENCY and not rising:
+    if signal in (Signal.LATENCY, Signal.MEMORY_BYTES) and not rising:
         return 0.0
     low, high = min(before, after), max(before, after)
     if high <= 0.0 or high < tuning.LEAST_RATIO * low:
