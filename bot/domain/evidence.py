@@ -78,7 +78,7 @@ class Hypothesis:
     """One candidate cause. `confidence` is 0..1; `because` are sentences, each naming the evidence ids it uses.
 
     `solid` is the engine's confidence from evidence that no outsider can write; only what both reach acts by itself.
-    `rules` are the ids of what decided, each with its version.
+    `rules` are the ids of what decided, each with its version; `look` is what to look at or to do next.
     """
 
     service: str
@@ -89,6 +89,7 @@ class Hypothesis:
     path: tuple[str, ...] = ()
     solid: float = 0.0
     rules: tuple[str, ...] = ()
+    look: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,4 +92,5 @@ def _hypothesis(item: Mapping[str, Any]) -> Hypothesis:
         # Logs from before this figure existed hold none, and none is not enough for anything.
         solid=item.get("solid", 0.0),
         rules=tuple(item.get("rules", ())),
+        look=tuple(item.get("look", ())),
     )

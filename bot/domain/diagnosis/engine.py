@@ -10,6 +10,7 @@ from bot.domain.diagnosis.docket import Docket
 from bot.domain.diagnosis.graph import Graph, cleaned
 from bot.domain.diagnosis.intrusion import intrusions
 from bot.domain.diagnosis.load import demand_of
+from bot.domain.diagnosis.managed.merge import with_managed
 from bot.domain.diagnosis.novelty import novelties
 from bot.domain.diagnosis.ruled_out import file_ruled_out
 from bot.domain.diagnosis.symptoms import Route, ServiceState, service_states
@@ -32,13 +33,14 @@ def diagnose(telemetry: Telemetry) -> Diagnosis:
     docket.warn(findings(telemetry.logs, telemetry.alerts))
     if suspects:
         file_ruled_out(suspects[0], scene, docket)
-    return Diagnosis(
+    found = Diagnosis(
         conclusion=_conclusion(suspects, hypotheses, scene, coverage, complete=not telemetry.missing),
         hypotheses=hypotheses,
         evidence=tuple(docket.evidence),
         missing=_missing(telemetry, scene),
         engine=tuning.ENGINE,
     )
+    return with_managed(found, telemetry)
 
 
 def _scene(telemetry: Telemetry, window: Window) -> Scene:

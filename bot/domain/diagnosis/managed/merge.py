@@ -1,0 +1,151 @@
+"""with_managed(): what the rules on managed databases add to a diagnosis that topology and metrics alone have reached.
+
+A verdict about a service that is a candidate already strengthens it; one that is new takes its place by confidence.
+Where nothing is wrong with the databases that alert, and nothing else is suspect, there is no incident.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.domain.diagnosis import tuning
+from bot.domain.diagnosis.docket import cite
+from bot.domain.diagnosis.managed.judge import judge
+from bot.domain.diagnosis.managed.verdict import Fact, Judgement, Verdict
+from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, Evidence, EvidenceRole, Hypothesis
+from bot.domain.telemetry import Telemetry
+
+_MOST_FACTS = 16
+# What a change, an intrusion or a plan says about the class of an incident goes before what its database shows.
+_STRONGER = (CauseClass.DEPLOY, CauseClass.CONFIGURATION, CauseClass.SECURITY, CauseClass.PLANNED)
+
+
+class _File:
+    """Evidence with numbers that go on from those of the diagnosis; nothing is filed twice."""
+
+    def __init__(self, evidence: Sequence[Evidence]) -> None:
+        self.evidence = list(evidence)
+        self._known: dict[str, str] = {}
+
+    def put(self, fact: Fact, service: str, role: EvidenceRole | None = None) -> str:
+        if fact.key in self._known:
+            return self._known[fact.key]
+        if len(self._known) >= _MOST_FACTS:
+            return ""
+        number = f"E{len(self.evidence) + 1}"
+        quote = fact.quote[: tuning.QUOTE_CHARS]
+        self.evidence.append(
+            Evidence(
+                number, fact.kind, role or fact.role, service, fact.at, fact.text, fact.source, quote=quote
+            )
+        )
+        self._known[fact.key] = number
+        return number
+
+
+def with_managed(diagnosis: Diagnosis, telemetry: Telemetry) -> Diagnosis:
+    """The diagnosis with the verdicts on `telemetry.databases`; the same one where there are none."""
+    if not telemetry.databases:
+        return diagnosis
+    claims = tuple(f"{alert.name} {alert.summary}" for alert in telemetry.alerts)
+    alerting = {alert.service for alert in telemetry.alerts}
+    judgements = sorted(
+        (judge(database, claims) for database in telemetry.databases),
+        key=lambda one: (one.service not in alerting, one.service, one.instance),
+    )
+    file = _File(diagnosis.evidence)
+    hypotheses = diagnosis.hypotheses
+    for judgement in judgements:
+        hypotheses = _joined(hypotheses, _argued(judgement, file, telemetry))
+    for judgement in judgements:
+        for fact in judgement.ruled_out:
+            file.put(fact, judgement.service)
+    return replace(
+        diagnosis,
+        conclusion=_conclusion(diagnosis, hypotheses, judgements, alerting),
+        hypotheses=hypotheses,
+        evidence=tuple(file.evidence),
+    )
+
+
+def _argued(judgement: Judgement, file: _File, telemetry: Telemetry) -> list[Hypothesis]:
+    """A hypothesis for each verdict; what the first one explains is told with it."""
+    found = []
+    for place, verdict in enumerate(judgement.verdicts):
+        numbers = [file.put(fact, verdict.service) for fact in verdict.facts]
+        because = [f"{_capital(verdict.claim)}{cite(*numbers)}."]
+        if verdict.chain:
+            because.append(f"From cause to symptom: {' → '.join(verdict.chain)}{cite(*numbers[:2])}.")
+        cited = [number for number in numbers if number]
+        if place == 0:
+            for symptom in judgement.symptoms:
+                shown = [file.put(fact, verdict.service, EvidenceRole.SYMPTOM) for fact in symptom.facts[:2]]
+                cited += [number for number in shown if number and number not in cited]
+                because.append(f"{_capital(symptom.claim)}: {_relation(verdict, symptom)}{cite(*shown)}.")
+        confidence = round(min(tuning.CEILING, verdict.sure * (1.0 if place == 0 else 0.8)), 3)
+        found.append(
+            Hypothesis(
+                verdict.service, verdict.cause, confidence, tuple(because), tuple(cited),
+                _path(verdict.service, telemetry), confidence, (verdict.rule,), verdict.look,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _relation(verdict: Verdict, symptom: Verdict) -> str:
+    if symptom.name in verdict.explains:
+        return "a symptom of the same root, not a cause of its own"
+    return "causally independent of it, or a side effect; it explains nothing that hurts here"
+
+
+def _joined(hypotheses: tuple[Hypothesis, ...], found: list[Hypothesis]) -> tuple[Hypothesis, ...]:
+    merged = list(hypotheses)
+    for one in found:
+        place = next((at for at, known in enumerate(merged) if known.service == one.service), None)
+        if place is None or merged[place].rules:
+            merged.append(one)
+        else:
+            merged[place] = _both(merged[place], one)
+    merged.sort(key=lambda one: -one.confidence)
+    return tuple(merged[: tuning.MOST_HYPOTHESES])
+
+
+def _both(known: Hypothesis, rule: Hypothesis) -> Hypothesis:
+    """Independent signals about the same service: noisy-or, and the class of whichever says more."""
+    return replace(
+        known,
+        cause=known.cause if known.cause in _STRONGER else rule.cause,
+        confidence=_either(known.confidence, rule.confidence),
+        solid=_either(known.solid, rule.solid),
+        because=(*rule.because, *known.because),
+        evidence=tuple(dict.fromkeys((*rule.evidence, *known.evidence))),
+        path=known.path or rule.path,
+        rules=(*known.rules, *rule.rules),
+        look=(*known.look, *rule.look),
+    )
+
+
+def _either(one: float, other: float) -> float:
+    return round(min(tuning.CEILING, 1.0 - (1.0 - one) * (1.0 - other)), 3)
+
+
+def _path(service: str, telemetry: Telemetry) -> tuple[str, ...]:
+    """From the database up to the farthest service that alerts and depends on it."""
+    tops = sorted({alert.service for alert in telemetry.alerts} - {service, ""})[: tuning.MOST_PATHS]
+    walks = [walk for walk in (telemetry.topology.path(top, [service]) for top in tops) if walk]
+    return tuple(reversed(max(walks, key=lambda walk: (len(walk), walk), default=(service,))))
+
+
+def _conclusion(
+    diagnosis: Diagnosis, hypotheses: tuple[Hypothesis, ...], judgements: list[Judgement], alerting: set[str]
+) -> Conclusion:
+    if diagnosis.conclusion is Conclusion.EXPECTED_LOAD:
+        return diagnosis.conclusion
+    if hypotheses:
+        sure = hypotheses[0].confidence >= tuning.CAUSE_FOUND_AT
+        return Conclusion.CAUSE_FOUND if sure else Conclusion.NOT_CONFIDENT
+    judged = {judgement.service for judgement in judgements if judgement.judged}
+    return Conclusion.NO_INCIDENT if alerting and alerting <= judged else diagnosis.conclusion
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
