@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.domain.alert import Alert
+from bot.domain.calls import Calls
 from bot.domain.databases import Database
 from bot.domain.topology import Topology
 from bot.domain.trust import Trust
@@ -136,6 +137,7 @@ class Readings:
     changes: tuple[Change, ...] = ()
     behaviours: tuple[Behaviour, ...] = ()
     databases: tuple[Database, ...] = ()
+    calls: tuple[Calls, ...] = ()
     missing: tuple[Missing, ...] = ()
 
 
@@ -151,6 +153,7 @@ class Telemetry:
     changes: tuple[Change, ...] = ()
     behaviours: tuple[Behaviour, ...] = ()
     databases: tuple[Database, ...] = ()
+    calls: tuple[Calls, ...] = ()
     topology: Topology = field(default_factory=Topology)
     planned_events: tuple[PlannedEvent, ...] = ()
     missing: tuple[Missing, ...] = ()

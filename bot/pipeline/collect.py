@@ -36,6 +36,7 @@ def collect(
         changes=tuple(change for part in parts for change in part.changes),
         behaviours=tuple(behaviour for part in parts for behaviour in part.behaviours),
         databases=tuple(database for part in parts for database in part.databases),
+        calls=tuple(calls for part in parts for calls in part.calls),
         missing=tuple(gap for part in parts for gap in part.missing),
     )
 

@@ -141,6 +141,7 @@ def _read(
         changes=read.changes,
         behaviours=read.behaviours,
         databases=read.databases,
+        calls=read.calls,
         topology=topology,
         planned_events=opening.planned,
         missing=(*gaps, *read.missing, *_untold(opening.alerts)),
