@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from bot.domain.alert import Alert
+from bot.domain.delivery import Delivery
 from bot.domain.event import Event, NewEvent
 from bot.domain.evidence import Diagnosis, Explanation
 from bot.domain.freeze import FreezeWindow, Switch
@@ -26,8 +27,9 @@ from bot.domain.records import (
     Task,
     TaskKind,
 )
+from bot.domain.source_facts import SourceFacts
 from bot.domain.standing_order import OrderRow, OrderSignature, OrderState, StandingOrder, TierRow
-from bot.domain.telemetry import PlannedEvent, Readings
+from bot.domain.telemetry import Change, PlannedEvent, Readings
 from bot.domain.topology import Topology
 
 T = TypeVar("T")
@@ -42,12 +44,13 @@ class Clock(Protocol):
 
 
 class AlertParser(Protocol):
-    """Turns one payload of one monitoring system into Alerts."""
+    """Turns one payload of one monitoring system into Alerts and Changes."""
 
     name: str
+    facts: SourceFacts
 
-    def parse(self, body: bytes, *, source: str, received_at: float) -> list[Alert]:
-        """Every alert in `body`; raises Permanent with a sentence that says what is wrong with it."""
+    def parse(self, body: bytes, *, source: str, received_at: float) -> Delivery:
+        """All that `body` says; raises Permanent with a sentence that says what is wrong with it."""
         ...
 
 
@@ -168,6 +171,9 @@ class Intake(Protocol):
     def incident_alerts(self, incident: str, *, limit: int) -> Sequence[Alert]: ...
     def firing_count(self, incident: str) -> int: ...
     def firing_by_service(self, incident: str) -> Mapping[str, tuple[int, int]]: ...
+    def first_delivery(self, source: str, key: str, *, at: float) -> bool: ...
+    def save_changes(self, source: str, changes: Sequence[Change]) -> None: ...
+    def changes(self, *, start: float, end: float) -> Sequence[Change]: ...
 
 
 class Incidents(Protocol):

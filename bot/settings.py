@@ -40,12 +40,23 @@ DEFAULT_QUERIES = {
 
 
 class Source(BaseModel):
-    """One alert source: which parser reads it and which bearer token it must show."""
+    """One alert source: which parser reads it and how it proves itself; docs/sources/ has a page for each kind.
+
+    `proof` names another scheme than the kind's first; `previous_token` is still taken during a rotation. An alert
+    named `heartbeat` is owed every `heartbeat_s` seconds where that is not 0.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: str
-    token: SecretStr
+    token: SecretStr = SecretStr("")
+    previous_token: SecretStr | None = None
+    proof: str = ""
+    topics: tuple[str, ...] = ()
+    queue_url: str = ""
+    mapping: Path | None = None
+    heartbeat: str = "Watchdog"
+    heartbeat_s: float = Field(default=0.0, ge=0)
 
 
 class WafIpSet(BaseModel):

@@ -7,6 +7,7 @@ from typing import Protocol
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
+from bot.http.doors import Doors
 from bot.http.health import HealthPorts, healthz, metrics, readyz
 from bot.http.intake import IntakePorts, take_in
 
@@ -30,5 +31,6 @@ def build_http(
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.intake = intake
+    app.state.doors = Doors(intake.sources, intake.parsers, intake.notary)
     app.state.health = health
     return app

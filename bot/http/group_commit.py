@@ -19,7 +19,8 @@ class _Waiting:
     kind: str
     body: bytes
     received_at: float
-    done: "asyncio.Future[None]"
+    done: "asyncio.Future[bool]"
+    once: str = ""
 
 
 class GroupCommit:
@@ -30,15 +31,15 @@ class GroupCommit:
         self._committed = committed
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(_MOST_WAITING)
 
-    async def add(self, source: str, kind: str, body: bytes, *, received_at: float) -> None:
-        """Return once the body is durable; raises Retryable when it is not."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def add(self, source: str, kind: str, body: bytes, *, received_at: float, once: str = "") -> bool:
+        """Return once the body is durable, False where `once` was taken before; raises Retryable when it is not."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         try:
-            self._queue.put_nowait(_Waiting(source, kind, body, received_at, done))
+            self._queue.put_nowait(_Waiting(source, kind, body, received_at, done, once))
         except asyncio.QueueFull as error:
             message = "too many payloads are waiting to be stored"
             raise Retryable(message) from error
-        await done
+        return await done
 
     async def run(self) -> None:
         """Commit for ever; one task per process."""
@@ -51,18 +52,25 @@ class GroupCommit:
 
     async def _commit(self, group: list[_Waiting]) -> None:
         try:
-            await asyncio.to_thread(self._store.transact, partial(_insert, group=group))
+            new = await asyncio.to_thread(self._store.transact, partial(_insert, group=group))
         except WatchkeeperError as error:
             for waiting in group:
                 if not waiting.done.done():
                     waiting.done.set_exception(Retryable(str(error)))
             return
-        for waiting in group:
+        for waiting, first in zip(group, new, strict=True):
             if not waiting.done.done():
-                waiting.done.set_result(None)
+                waiting.done.set_result(first)
         self._committed()
 
 
-def _insert(tx: Transaction, *, group: list[_Waiting]) -> None:
+def _insert(tx: Transaction, *, group: list[_Waiting]) -> list[bool]:
+    """Store every body whose key is new; a replay in the same group finds the key of the first copy."""
+    stored = []
     for waiting in group:
-        tx.add_raw(waiting.source, waiting.kind, waiting.body, received_at=waiting.received_at)
+        at = waiting.received_at
+        new = not waiting.once or tx.first_delivery(waiting.source, waiting.once, at=at)
+        if new:
+            tx.add_raw(waiting.source, waiting.kind, waiting.body, received_at=at)
+        stored.append(new)
+    return stored

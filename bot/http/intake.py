@@ -1,89 +1,147 @@
-"""Alert intake: POST /alerts/{kind}. Token first, then the body, then one committed row, then the 2xx.
+"""Alert intake: POST /alerts/{kind}. Proof first, then one parse, then one committed row, then the 2xx.
 
-Refusals say what is wrong, never show whether a source exists, and never log a body.
+A shared token is checked before the body is read, a signature after SMALL_BYTES of it. Refusals say what is wrong,
+never show whether a source exists, and never log a body.
 """
 
-import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from bot.domain.authenticity import Means, Shown, replay_key
+from bot.domain.delivery import Delivery
 from bot.domain.errors import Permanent, Retryable
+from bot.domain.source_facts import SMALL_BYTES
 from bot.http.counters import ALERTS_REFUSED, PAYLOADS
+from bot.http.doors import Door, Doors, Notary, shown_by
 from bot.http.group_commit import GroupCommit
 from bot.ports import AlertParser, Clock
 from bot.settings import Source
 
-MOST_BYTES = 32 * 1024 * 1024
 _RETRY_AFTER_S = "2"
+_UNKNOWN = "unknown source or wrong proof; `watchkeeper sources` shows each source's address and scheme"
+_REPEATED = "this delivery was taken before; nothing was stored again"
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class IntakePorts:
-    """What the intake needs; `sources` maps a source name to its kind and token."""
+    """What the intake needs; `sources` maps a source name to its settings, `notary` proves Amazon SNS."""
 
     sources: Mapping[str, Source]
     parsers: Mapping[str, AlertParser]
     commits: GroupCommit
     clock: Clock
+    notary: Notary | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One proved call."""
+
+    door: Door
+    shown: Shown
+    body: bytes
+    received_at: float
 
 
 async def take_in(request: Request) -> Response:
     """One webhook call."""
     ports: IntakePorts = request.app.state.intake
-    kind = request.path_params["kind"]
-    source = _source(ports, kind, request.headers.getlist("authorization"))
-    if source is None:
-        return _refusal(401, "unknown source or wrong token; see `watchkeeper sources` for URL and token")
-    body = await _body(request)
-    if body is None:
-        return _refusal(413, f"the body is larger than {MOST_BYTES // 1024 // 1024} MiB; send smaller groups")
-    received_at = ports.clock.now()
+    call = await _proved(request, ports)
+    if isinstance(call, Response):
+        return call
     try:
-        count = len(ports.parsers[kind].parse(body, source=source, received_at=received_at))
+        delivery = ports.parsers[call.door.kind].parse(
+            call.body, source=call.door.name, received_at=call.received_at
+        )
     except Permanent as error:
         return _refusal(400, str(error))
+    facts = ports.parsers[call.door.kind].facts
+    if facts.window_s and _outside(delivery, call.received_at, facts.window_s):
+        return _refusal(
+            400, f"sent more than {facts.window_s / 3600:g} h ago or ahead by the sender's own time"
+        )
+    return await _stored(request, ports, call, delivery)
+
+
+async def _proved(request: Request, ports: IntakePorts) -> "_Call | Response":
+    doors: Doors = request.app.state.doors
+    kind, shown = request.path_params["kind"], shown_by(request)
+    door = doors.by_token(kind, shown)
+    if door is None and not doors.needs_body(kind):
+        return _refusal(401, _UNKNOWN)
+    most = SMALL_BYTES if door is None else door.most_bytes
+    body = await _body(request, most)
+    if body is None:
+        if door is not None:
+            _log.warning("payload_too_large", source=door.name, most_mib=most // SMALL_BYTES)
+        return _refusal(413, f"the body is larger than {most // SMALL_BYTES} MiB; send smaller groups")
+    received_at = ports.clock.now()
+    if door is None:
+        try:
+            door = await run_in_threadpool(doors.by_body, kind, shown, body, now=received_at)
+        except Retryable as error:
+            _log.warning("proof_unreadable", kind=kind, reason=str(error))
+            return _refusal(503, "the proof cannot be checked now; send it again", _again())
+    return _refusal(401, _UNKNOWN) if door is None else _Call(door, shown, body, received_at)
+
+
+async def _stored(request: Request, ports: IntakePorts, call: _Call, delivery: Delivery) -> Response:
+    door = call.door
     try:
-        await ports.commits.add(source, kind, body, received_at=received_at)
+        confirmed = await _confirmed(request.app.state.doors, call)
+        new = await ports.commits.add(
+            door.name,
+            door.kind,
+            call.body,
+            received_at=call.received_at,
+            once=replay_key(door.scheme, call.shown, call.body, delivery.once),
+        )
     except Retryable as error:
         _log.warning("intake_not_durable", reason=str(error))
-        return _refusal(503, "the alert could not be stored; send it again", {"Retry-After": _RETRY_AFTER_S})
-    PAYLOADS.labels(kind).inc()
-    return JSONResponse({"accepted": count})
+        return _refusal(503, "the alert could not be stored; send it again", _again())
+    if not new:
+        return JSONResponse({"accepted": 0, "note": _REPEATED})
+    PAYLOADS.labels(door.kind).inc()
+    said = {"accepted": len(delivery.alerts)}
+    changes = {"changes": len(delivery.changes)} if delivery.changes else {}
+    note = confirmed or delivery.note
+    return JSONResponse({**said, **changes, **({"note": note} if note else {})})
 
 
-def _source(ports: IntakePorts, kind: str, authorization: Sequence[str]) -> str | None:
-    """The name of the source whose token was shown, once; every token is compared in constant time."""
-    if len(authorization) != 1:
-        return None
-    scheme, _, token = authorization[0].partition(" ")
-    shown = token.encode("utf-8", "replace") if scheme.lower() == "bearer" else b""
-    found = None
-    for name, source in ports.sources.items():
-        expected = source.token.get_secret_value().encode()
-        same = bool(expected) and hmac.compare_digest(expected, shown)
-        if source.kind == kind and same and kind in ports.parsers:
-            found = name
-    return found
+async def _confirmed(doors: Doors, call: _Call) -> str:
+    """Only SNS offers subscriptions, and only it costs a thread here."""
+    if call.door.scheme.means is not Means.SNS:
+        return ""
+    return await run_in_threadpool(doors.confirm, call.door, call.body)
 
 
-async def _body(request: Request) -> bytes | None:
+def _outside(delivery: Delivery, now: float, window_s: float) -> bool:
+    return delivery.sent_at is not None and abs(now - delivery.sent_at) > window_s
+
+
+async def _body(request: Request, most: int) -> bytes | None:
     parts: list[bytes] = []
     size = 0
     try:
         async for part in request.stream():
             size += len(part)
-            if size > MOST_BYTES:
+            if size > most:
                 return None
             parts.append(part)
     except ClientDisconnect:
         return None
     return b"".join(parts)
+
+
+def _again() -> Mapping[str, str]:
+    return {"Retry-After": _RETRY_AFTER_S}
 
 
 def _refusal(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -18,6 +18,7 @@ from bot.domain.evidence import Conclusion
 from bot.domain.records import IncidentRow, MessageKind, RawBody, StoredAlert
 from bot.domain.redaction import redact
 from bot.domain.severity import Judged, judge
+from bot.domain.telemetry import Change
 from bot.domain.topology import Topology
 from bot.pipeline.declare import declare, judge_alerts
 from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
@@ -41,7 +42,7 @@ _ITS_OWN_FAULT = (
     RecursionError,
 )
 
-_Item = tuple[RawBody, tuple[Alert, ...]]
+_Item = tuple[RawBody, tuple[Alert, ...], tuple[Change, ...]]
 
 
 class Correlated(StrEnum):
@@ -86,10 +87,10 @@ def correlate(parts: Correlation) -> CorrelateOutcome:
     if not pending:
         return CorrelateOutcome(Correlated.NOTHING_PENDING)
     readable = _read_payloads(parts, pending, now)
-    topology = _topology(parts, {alert.service for _, alerts in readable for alert in alerts}, now)
+    topology = _topology(parts, {alert.service for _, alerts, _ in readable for alert in alerts}, now)
     fold = partial(_fold, parts=parts, topology=topology, epoch=epoch)
     tasks = _fold_all(parts.store, fold, readable, now)
-    alerts = sum(len(found) for _, found in readable)
+    alerts = sum(len(found) for _, found, _ in readable)
     size = sum(len(raw.body) for raw in pending)
     more = len(pending) == BODIES_PER_PASS or size >= BYTES_PER_PASS
     return CorrelateOutcome(Correlated.FOLDED, len(pending), alerts, tuple(tasks), more)
@@ -150,7 +151,7 @@ def _read_payloads(parts: Correlation, pending: Sequence[RawBody], now: float) -
         if outcome.reason in (Normalized.UNREADABLE, Normalized.UNKNOWN_KIND):
             parts.store.transact(partial(_set_aside, raw=raw, why=outcome.detail, now=now))
             continue
-        readable.append((raw, outcome.alerts))
+        readable.append((raw, outcome.alerts, outcome.changes))
     return readable
 
 
@@ -182,10 +183,10 @@ def _fold(
     if tx.take_lease(LEASE, holder=parts.holder, now=now, ttl_s=LEASE_S) != epoch:
         message = "the correlator's lease went to another process during a pass"
         raise Conflict(message)
-    raw_of = {alert.fingerprint: raw.id for raw, alerts in batch for alert in alerts}
+    raw_of = {alert.fingerprint: raw.id for raw, alerts, _ in batch for alert in alerts}
     stored = tx.alerts(list(raw_of))
     rows = {row.id: row for row in tx.open_incidents()}
-    outcomes = dedupe((alert for _, alerts in batch for alert in alerts), stored, frozenset(rows))
+    outcomes = dedupe((alert for _, alerts, _ in batch for alert in alerts), stored, frozenset(rows))
     new = [outcome.alert for outcome in outcomes if outcome.reason is Seen.NEW]
     homes: dict[str, tuple[str, JoinReason]] = {}
     tasks: list[int] = []
@@ -201,7 +202,10 @@ def _fold(
     placed = _placed(outcomes, homes, raw_of)
     tx.save_alerts(placed)
     _log_folds(tx, outcomes, placed, topology, now)
-    tx.settle_raw([raw.id for raw, _ in batch])
+    for raw, _, changes in batch:
+        if changes:
+            tx.save_changes(raw.source, changes)
+    tx.settle_raw([raw.id for raw, _, _ in batch])
     return tasks
 
 

@@ -8,6 +8,7 @@ from bot.domain.alert import Alert
 from bot.domain.errors import Permanent
 from bot.domain.records import RawBody
 from bot.domain.redaction import redact, redact_named
+from bot.domain.telemetry import Change
 from bot.ports import AlertParser
 
 # What a parser may raise for a body that it was not made for; the body is at fault, not the pass.
@@ -29,6 +30,7 @@ class NormalizeOutcome:
 
     reason: Normalized
     alerts: tuple[Alert, ...] = ()
+    changes: tuple[Change, ...] = ()
     detail: str = ""
 
 
@@ -40,11 +42,13 @@ def normalize(raw: RawBody, parsers: Mapping[str, AlertParser]) -> NormalizeOutc
     if parser is None:
         return NormalizeOutcome(Normalized.UNKNOWN_KIND, detail=f"no parser is configured for {raw.kind!r}")
     try:
-        alerts = parser.parse(raw.body, source=raw.source, received_at=raw.received_at)
+        found = parser.parse(raw.body, source=raw.source, received_at=raw.received_at)
     except _UNREADABLE as error:
         return NormalizeOutcome(Normalized.UNREADABLE, detail=redact(str(error)) or type(error).__name__)
-    reason = Normalized.PARSED if alerts else Normalized.NOTHING_IN_IT
-    return NormalizeOutcome(reason, tuple(map(_without_secrets, alerts)))
+    reason = Normalized.PARSED if found.alerts or found.changes else Normalized.NOTHING_IN_IT
+    return NormalizeOutcome(
+        reason, tuple(map(_without_secrets, found.alerts)), tuple(map(_change_without_secrets, found.changes))
+    )
 
 
 def _without_secrets(alert: Alert) -> Alert:
@@ -56,4 +60,16 @@ def _without_secrets(alert: Alert) -> Alert:
         summary=redact(alert.summary),
         link=redact(alert.link),
         labels={redact(name): redact_named(name, value) for name, value in alert.labels.items()},
+    )
+
+
+def _change_without_secrets(change: Change) -> Change:
+    return replace(
+        change,
+        service=redact(change.service),
+        title=redact(change.title),
+        before=redact(change.before),
+        after=redact(change.after),
+        actor=redact(change.actor),
+        link=redact(change.link),
     )

@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bot.adapters.chat import slack as slack_chat
+from bot.adapters.monitoring import _sns as sns
 from bot.adapters.playbooks import yaml_files
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.store.sql import open_store
@@ -153,7 +154,8 @@ def _slack_ports(
 
 
 def _http(web: Web) -> Starlette:
-    intake = IntakePorts(web.settings.sources, parsers(web.settings), web.commits, web.clock)
+    notary = sns.build(endpoint_url=web.settings.aws_endpoint_url)
+    intake = IntakePorts(web.settings.sources, parsers(web.settings), web.commits, web.clock, notary)
     health = HealthPorts(web.store, web.clock, _expected(web.settings), web.settings.mode)
     app = build_app(web.slack)
     door = [Route("/slack/events", signed_door(app, web.slack, now=web.clock.now), methods=["POST"])]

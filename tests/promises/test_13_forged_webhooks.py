@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.adapters.store.sql import SqlStore
-from bot.http import intake
+from bot.http.doors import Doors
 from tests.promises.conftest import Tally
 from tests.promises.served import ALERTMANAGER_TOKEN, GENERIC_TOKEN, Talk, Wire, alert_body, served
 
@@ -26,7 +26,9 @@ Forge = Callable[[random.Random], Wire]
 
 def plant(monkeypatch: pytest.MonkeyPatch) -> None:
     """A door that asks for no token."""
-    monkeypatch.setattr(intake, "_source", lambda ports, *_: next(iter(ports.sources)))
+    monkeypatch.setattr(
+        Doors, "by_token", lambda self, kind, _shown: next(iter(self._doors.get(kind, ())), None)
+    )
 
 
 def wire(

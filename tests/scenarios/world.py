@@ -51,7 +51,7 @@ class Sink:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 parser = Generic() if self.path.endswith("generic") else Alertmanager()
-                sink.alerts += parser.parse(body, source="world", received_at=time.time())
+                sink.alerts += parser.parse(body, source="world", received_at=time.time()).alerts
                 self.send_response(202)
                 self.end_headers()
 

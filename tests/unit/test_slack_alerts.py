@@ -15,7 +15,7 @@ AT = 1_790_000_000.0
 
 def parsed(**message: Any) -> list[Alert]:
     body = json.dumps({"ts": f"{AT - 1:.6f}", "bot_id": "B1", **message}).encode()
-    return build().parse(body, source="grafana", received_at=AT)
+    return list(build().parse(body, source="grafana", received_at=AT).alerts)
 
 
 def test_text_only() -> None:

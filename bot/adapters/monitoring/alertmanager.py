@@ -9,9 +9,44 @@ import msgspec
 
 from bot.adapters.monitoring._limits import seconds, within_limits
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
+from bot.domain.delivery import Delivery
 from bot.domain.errors import Permanent
+from bot.domain.source_facts import SourceFacts
 from bot.ports import AlertParser
 
+FACTS = SourceFacts(
+    kind="alertmanager",
+    title="Prometheus Alertmanager",
+    about="The webhook of Prometheus Alertmanager, version 4: a group of alerts in each call.",
+    proofs=("bearer", "basic"),
+    batches=True,
+    setup="""\
+# alertmanager.yml
+route:
+  receiver: watchkeeper
+  group_by: [alertname, service]
+  group_wait: 1s
+  group_interval: 10s
+receivers:
+  - name: watchkeeper
+    webhook_configs:
+      - url: {url}
+        send_resolved: true
+        http_config:
+          authorization:
+            type: Bearer
+            credentials: {token}
+""",
+    mapping=(
+        ("all labels, and the source's name", "fingerprint: a repeat or a resolve finds its alert"),
+        ("label `alertname`", "name"),
+        ("first of `service`, `app`, `app_kubernetes_io_name`, `deployment`, `job`", "service"),
+        ("label `severity`: critical, page, error / info, none / else", "critical / info / warning"),
+        ("annotation `summary`, else `description`", "summary"),
+        ("`startsAt`, `endsAt`, `generatorURL`", "times and link"),
+        ("an alert `Watchdog`, where the source has `heartbeat_s`", "a sign of life, no alert"),
+    ),
+)
 _SEVERITIES = {
     "critical": AlertSeverity.CRITICAL,
     "page": AlertSeverity.CRITICAL,
@@ -43,9 +78,10 @@ _DECODER = msgspec.json.Decoder(_Payload)
 class Alertmanager:
     """Reads webhook bodies; the labels are the identity, so that repeats and resolves find their alert."""
 
-    name = "alertmanager"
+    name = FACTS.kind
+    facts = FACTS
 
-    def parse(self, body: bytes, *, source: str, received_at: float) -> list[Alert]:
+    def parse(self, body: bytes, *, source: str, received_at: float) -> Delivery:
         """Every alert in the group; raises Permanent naming the field that is wrong."""
         try:
             payload = _DECODER.decode(body)
@@ -55,7 +91,7 @@ class Alertmanager:
         if payload.version != "4":
             message = f"Alertmanager webhook version {payload.version[:10]!r} is not supported, expected '4'"
             raise Permanent(message)
-        return within_limits([_alert(item, source, received_at) for item in payload.alerts], body)
+        return Delivery(within_limits([_alert(item, source, received_at) for item in payload.alerts], body))
 
 
 def build() -> AlertParser:

@@ -11,8 +11,31 @@ import msgspec
 
 from bot.adapters.monitoring._limits import seconds, within_limits
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
+from bot.domain.delivery import Delivery
 from bot.domain.errors import Permanent
+from bot.domain.source_facts import SourceFacts
 from bot.ports import AlertParser
+
+FACTS = SourceFacts(
+    kind="generic",
+    title="Generic JSON",
+    about="For anything that can send an HTTP request. Unknown fields are refused with their name.",
+    proofs=("bearer", "basic", "header", "url"),
+    batches=True,
+    setup="""\
+curl -sS {url} -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\
+  -d '{{"alerts": [{{"name": "TestAlert", "service": "checkout", "severity": "warning"}}]}}'
+""",
+    mapping=(
+        ("`id`, else `name`, `service` and all labels", "fingerprint"),
+        ("`name`", "name; needed"),
+        ("`service`", "service; incidents are joined over services and their calls"),
+        ("`severity`", "critical, warning (where it is missing) or info"),
+        ("`status`", "firing (where it is missing) or resolved"),
+        ("`summary`, `labels`, `link`", "the same"),
+        ("`starts_at`", "start, RFC 3339; the time of arrival where it is missing"),
+    ),
+)
 
 
 class _Item(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,16 +60,17 @@ _DECODER = msgspec.json.Decoder(_Payload)
 class Generic:
     """Reads our own documented format; a wrong or unknown field is named in the refusal."""
 
-    name = "generic"
+    name = FACTS.kind
+    facts = FACTS
 
-    def parse(self, body: bytes, *, source: str, received_at: float) -> list[Alert]:
+    def parse(self, body: bytes, *, source: str, received_at: float) -> Delivery:
         """Every alert in the body; raises Permanent naming the field that is wrong."""
         try:
             payload = _DECODER.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             message = f"not the generic alert format: {error}"
             raise Permanent(message) from error
-        return within_limits([_alert(item, source, received_at) for item in payload.alerts], body)
+        return Delivery(within_limits([_alert(item, source, received_at) for item in payload.alerts], body))
 
 
 def build() -> AlertParser:

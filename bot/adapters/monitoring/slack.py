@@ -11,10 +11,31 @@ import msgspec
 
 from bot.adapters.monitoring._limits import within_limits
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
+from bot.domain.delivery import Delivery
 from bot.domain.errors import Permanent
+from bot.domain.source_facts import SourceFacts
 from bot.domain.trust import Trust
 from bot.ports import AlertParser
 
+FACTS = SourceFacts(
+    kind="slack",
+    title="Alerts that other apps post in Slack",
+    about="Messages of other apps in a channel that Watchkeeper is in. They come over Slack, not over this address.",
+    proofs=("bearer",),
+    trust=Trust.PUBLIC,
+    setup="""\
+# 1. /invite @watchkeeper in the channel.
+# 2. Name the apps, by app id, bot id or name, each with the name of its source:
+WATCHKEEPER_SLACK_ALERT_APPS='{{"A0EXAMPLE": "grafana-in-slack"}}'
+""",
+    mapping=(
+        ("the title without status words, within the source", "fingerprint and name"),
+        ("resolved, recovered, OK, a green mark or colour", "resolved; else firing"),
+        ("critical, P1, down, a red mark or colour / info / else", "critical / info / warning"),
+        ("`service:`, `app:`, `job:` or `deployment:` and what follows", "service"),
+        ("the whole text", "summary"),
+    ),
+)
 _RESOLVED = re.compile(
     r"(?i)(\[?\bresolved\b\]?|\brecovered\b|\bback to normal\b|^\s*ok\b|✅|:white_check_mark:)"
 )
@@ -66,9 +87,10 @@ _DECODER = msgspec.json.Decoder(_Message)
 class SlackMessage:
     """Reads the message of another app as an alert."""
 
-    name = "slack"
+    name = FACTS.kind
+    facts = FACTS
 
-    def parse(self, body: bytes, *, source: str, received_at: float) -> list[Alert]:
+    def parse(self, body: bytes, *, source: str, received_at: float) -> Delivery:
         """One alert, or none for a message without words; raises Permanent for what is no message."""
         try:
             message = _DECODER.decode(body)
@@ -78,8 +100,8 @@ class SlackMessage:
             raise Permanent(reason) from error
         lines = [line for line in (_plain(text) for text in _texts(message)) if line]
         if not lines:
-            return []
-        return within_limits([_alert(message, lines, source, starts_at, received_at)], body)
+            return Delivery(note="a message without words is no alert")
+        return Delivery(within_limits([_alert(message, lines, source, starts_at, received_at)], body))
 
 
 def build() -> AlertParser:

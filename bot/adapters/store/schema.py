@@ -344,3 +344,30 @@ tiers = Table(
     Column("by", Text, nullable=False),
     Column("seq", Integer, nullable=False),
 )
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _tenant(),
+    Column("source", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("at", Float, nullable=False),
+    Index(None, "tenant", "at"),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    _tenant(),
+    Column("id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("link", Text, nullable=False),
+    Index(None, "tenant", "at"),
+)

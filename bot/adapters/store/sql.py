@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from bot.adapters.store.migrate import bring_up_to_date
 from bot.adapters.store.parts.base import Keys
 from bot.adapters.store.parts.control import ControlPart
+from bot.adapters.store.parts.deliveries import DeliveriesPart
 from bot.adapters.store.parts.gating import GatingPart
 from bot.adapters.store.parts.incidents import IncidentsPart
 from bot.adapters.store.parts.intake import IntakePart
@@ -40,6 +41,7 @@ _RACES = ("40001", "40P01", "23505")
 class SqlTransaction(
     LogPart,
     IntakePart,
+    DeliveriesPart,
     IncidentsPart,
     TasksPart,
     OutboxPart,

@@ -13,7 +13,7 @@ from bot.domain.errors import Permanent
 def parsed(starts: str = "2026-05-04T03:10:00Z", **labels: str) -> Alert:
     item: dict[str, Any] = {"status": "firing", "labels": labels, "startsAt": starts}
     body = json.dumps({"version": "4", "alerts": [item]}).encode()
-    (alert,) = alertmanager.build().parse(body, source="prod", received_at=1.0)
+    (alert,) = alertmanager.build().parse(body, source="prod", received_at=1.0).alerts
     return alert
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from bot.adapters.monitoring.alertmanager import Alertmanager
 from bot.adapters.store.sql import SqlStore
-from bot.domain.alert import Alert
+from bot.domain.delivery import Delivery
 from bot.domain.errors import Conflict, Permanent
 from bot.domain.event import TENANT_CHAIN, EventType
 from bot.domain.incident import Incident, Severity
@@ -201,9 +201,11 @@ def test_a_second_correlator_waits_for_the_lease(store: SqlStore) -> None:
 class Unstorable(Alertmanager):
     """Reads one service's start as no number, as a parser might that holds a sender to less than the store does."""
 
-    def parse(self, body: bytes, *, source: str, received_at: float) -> list[Alert]:
+    def parse(self, body: bytes, *, source: str, received_at: float) -> Delivery:
         found = super().parse(body, source=source, received_at=received_at)
-        return [replace(one, starts_at=float("nan")) if one.service == "s09" else one for one in found]
+        return Delivery(
+            [replace(one, starts_at=float("nan")) if one.service == "s09" else one for one in found.alerts]
+        )
 
 
 def test_a_payload_that_cannot_be_stored_is_set_aside_and_the_others_go_in(store: SqlStore) -> None:

@@ -14,7 +14,12 @@ class RetentionPart(Part):
     def forget(self, *, before: float, limit: int) -> int:
         """Delete at most `limit` settled rows of each kind that are older than `before`; returns how many."""
         raw, inbox, tasks = schema.raw_bodies, schema.inbox, schema.tasks
-        counters = ((schema.executions, schema.executions.c.at), (schema.refusals, schema.refusals.c.since))
+        counters = (
+            (schema.executions, schema.executions.c.at),
+            (schema.refusals, schema.refusals.c.since),
+            (schema.deliveries, schema.deliveries.c.at),
+            (schema.changes, schema.changes.c.at),
+        )
         for table, at in counters:
             self._connection.execute(delete(table).where(table.c.tenant == self._tenant, at < before))
         return sum(
