@@ -15,8 +15,9 @@ import typer
 from bot.domain.errors import Permanent
 from bot.local.demo.drive import Drive, Orders, failures
 from bot.local.demo.layout import DEFAULT_PAGE_PORT, Layout, new_layout, processes
+from bot.local.demo.leftovers import end_leftovers
 from bot.local.demo.outside import Outside
-from bot.local.demo.supervisor import Supervisor, alone, end_leftovers
+from bot.local.demo.supervisor import Supervisor, alone
 from bot.wiring.logs import configure
 
 app = typer.Typer(pretty_exceptions_enable=False)

@@ -29,7 +29,7 @@ def put_in_force(outside: Outside, services: list[str], until: Until[Any]) -> st
     slash = {"as": DRAFTER, "type": "slash", "command": "/incident", "text": words, "channel": _CHANNEL}
     until(lambda: outside.act(**slash).get("acked"), "the order's command to be taken")
     _submit(outside, DRAFTER, until)
-    message = until(lambda: _order(outside, "drafted"), "the drafted order")
+    message = until(lambda: _to_sign(outside), "the drafted order")
     for signer in SIGNERS:
         button = buttons(message, "order_sign")[0]
         click = {
@@ -50,6 +50,12 @@ def _submit(outside: Outside, name: str, until: Until[Any]) -> None:
     form = until(lambda: outside.open_form(name), f"{name}'s form")
     submit = {"as": name, "type": "view_submit", "view_id": form["view_id"], "values": {}}
     until(lambda: outside.act(**submit).get("acked"), f"an answer to {name}'s form")
+
+
+def _to_sign(outside: Outside) -> Mapping[str, Any] | None:
+    """The newest message of an order while it can still be signed; an older one also says that it was drafted."""
+    message = _order(outside, "drafted")
+    return message if message is not None and buttons(message, "order_sign") else None
 
 
 def _order(outside: Outside, state: str) -> Mapping[str, Any] | None:

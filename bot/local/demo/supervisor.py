@@ -1,7 +1,7 @@
 """Starts the demo's processes, restarts those that die within a second, and ends all of them.
 
-`run.json` in the data directory names every child's pid and every port: tests kill by it, and the next start ends what a killed
-supervisor left behind.
+`run.json` in the data directory names every child's pid and every port: tests kill by it, and so does the warden, which ends
+what a killed supervisor left behind.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ import structlog
 
 from bot.domain.errors import Permanent
 from bot.local.demo.layout import INFRASTRUCTURE, Layout, Process
+from bot.local.demo.leftovers import signal_group
 
 _POLL_S = 0.1
 _READY_S = 30.0
@@ -50,6 +52,11 @@ class Supervisor:
 
     def __enter__(self) -> Self:
         (self._layout.data_dir / "logs").mkdir(exist_ok=True)
+        self._warden = subprocess.Popen(
+            [sys.executable, "-m", "bot.local.demo.leftovers", str(self._layout.data_dir)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
         with contextlib.ExitStack() as unless_all_start:
             unless_all_start.callback(self._end_all)
             self._start_infrastructure()
@@ -145,6 +152,7 @@ class Supervisor:
         for log in self._logs.values():
             log.close()
         (self._layout.data_dir / "run.json").unlink(missing_ok=True)
+        self._warden.communicate()
 
 
 @contextlib.contextmanager
@@ -163,40 +171,14 @@ def _undisturbed() -> Iterator[None]:
 
 def _end(children: Sequence["subprocess.Popen[bytes]"]) -> None:
     for child in children:
-        _signal_group(child.pid, signal.SIGTERM)
+        signal_group(child.pid, signal.SIGTERM)
     end = time.monotonic() + _GRACE_S
     for child in children:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(timeout=max(0.05, end - time.monotonic()))
     for child in children:
-        _signal_group(child.pid, signal.SIGKILL)
+        signal_group(child.pid, signal.SIGKILL)
         child.wait()
-
-
-def end_leftovers(data_dir: Path) -> None:
-    """End the children of a supervisor that was killed, recognised by pid and by our command line."""
-    note = data_dir / "run.json"
-    if not note.exists():
-        return
-    children = json.loads(note.read_text())["children"]
-    for name, pid in children.items():
-        if _is_ours(pid):
-            _log.warning("leftover_ended", child=name, pid=pid)
-            _signal_group(pid, signal.SIGKILL)
-    note.unlink()
-
-
-def _is_ours(pid: int) -> bool:
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-    return b"\0-m\0bot\0" in command or b"valkey" in command
-
-
-def _signal_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
 
 
 @contextlib.contextmanager
