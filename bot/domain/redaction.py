@@ -125,7 +125,13 @@ _short = lru_cache(maxsize=20_000)(_redacted)
 
 def redact_named(name: str, text: str) -> str:
     """The value of a field: hidden whole where the field's name says that it is a secret."""
-    return MARK.format("secret") if text and _SECRET_NAME.search(name) else redact(text)
+    return MARK.format("secret") if text and is_secret_name(name) else redact(text)
+
+
+@lru_cache(maxsize=4096)
+def is_secret_name(name: str) -> bool:
+    """Whether the name of a field says that its value is a secret."""
+    return _SECRET_NAME.search(name) is not None
 
 
 def redact_tree(value: Any, *, keep: frozenset[str] = frozenset(), name: str = "") -> Any:

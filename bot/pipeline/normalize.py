@@ -1,6 +1,6 @@
 """normalize: a raw payload becomes Alerts, or a reason why it cannot be read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -8,6 +8,7 @@ from bot.domain.alert import Alert
 from bot.domain.errors import Permanent
 from bot.domain.records import RawBody
 from bot.domain.redaction import redact, redact_named
+from bot.domain.redaction_screen import plain_names, redactor
 from bot.domain.telemetry import Change
 from bot.ports import AlertParser
 
@@ -46,21 +47,40 @@ def normalize(raw: RawBody, parsers: Mapping[str, AlertParser]) -> NormalizeOutc
     except _UNREADABLE as error:
         return NormalizeOutcome(Normalized.UNREADABLE, detail=redact(str(error)) or type(error).__name__)
     reason = Normalized.PARSED if found.alerts or found.changes else Normalized.NOTHING_IN_IT
-    return NormalizeOutcome(
-        reason, tuple(map(_without_secrets, found.alerts)), tuple(map(_change_without_secrets, found.changes))
-    )
+    changes = tuple(map(_change_without_secrets, found.changes))
+    return NormalizeOutcome(reason, _all_without_secrets(found.alerts), changes)
 
 
-def _without_secrets(alert: Alert) -> Alert:
-    """The alert as everything after this may see it; its fingerprint still goes by the labels as they came."""
-    return replace(
-        alert,
-        name=redact(alert.name),
-        service=redact(alert.service),
-        summary=redact(alert.summary),
-        link=redact(alert.link),
-        labels={redact(name): redact_named(name, value) for name, value in alert.labels.items()},
-    )
+def _all_without_secrets(alerts: Sequence[Alert]) -> tuple[Alert, ...]:
+    """The alerts as everything after this may see them; fingerprints still go by the labels as they came.
+
+    All texts of a payload are looked at together first, since hardly any payload holds a secret.
+    """
+    clean = redactor(text for alert in alerts for text in _texts(alert))
+    return tuple(_without_secrets(alert, clean) for alert in alerts)
+
+
+def _texts(alert: Alert) -> Iterable[str]:
+    yield alert.name
+    yield alert.service
+    yield alert.summary
+    yield alert.link
+    yield from alert.labels.values()
+
+
+def _without_secrets(alert: Alert, clean: Callable[[str], str]) -> Alert:
+    name, service = clean(alert.name), clean(alert.service)
+    summary, link = clean(alert.summary), clean(alert.link)
+    labels: Mapping[str, str] = alert.labels
+    if plain_names(tuple(labels)):
+        changed = {key: safe for key, value in labels.items() if (safe := clean(value)) is not value}
+        labels = {**labels, **changed} if changed else labels
+    else:
+        labels = {redact(key): redact_named(key, value) for key, value in labels.items()}
+    before = (alert.name, alert.service, alert.summary, alert.link, alert.labels)
+    if all(one is other for one, other in zip(before, (name, service, summary, link, labels), strict=True)):
+        return alert
+    return replace(alert, name=name, service=service, summary=summary, link=link, labels=labels)
 
 
 def _change_without_secrets(change: Change) -> Change:

@@ -1,0 +1,153 @@
+"""A quick look that tells which of many texts could hold a secret at all, so that most are never searched.
+
+Each pattern of `redaction` needs one of the literals below. A literal that is common in ordinary text is confirmed by
+the part of the pattern that is rare. What is not ASCII is always searched, since case folding is not simple there.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from bot.domain.redaction import is_secret_name, redact
+
+# As they stand; the second member confirms where the first is common.
+_EXACT: tuple[tuple[str, re.Pattern[str] | None], ...] = (
+    ("PRIVATE KEY", None),
+    ("AGE-SECRET-KEY", None),
+    ("eyJ", None),
+    ("xox", None),
+    ("xapp-", None),
+    ("hooks.slack.com/", None),
+    ("/api/webhooks/", None),
+    ("webhook.office.com/", None),
+    ("AKIA", None),
+    ("ASIA", None),
+    ("AROA", None),
+    ("AIDA", None),
+    ("ABIA", None),
+    ("ACCA", None),
+    ("ghp_", None),
+    ("gho_", None),
+    ("ghs_", None),
+    ("ghu_", None),
+    ("ghr_", None),
+    ("github_pat_", None),
+    ("gl", re.compile(r"gl(?:pat|rt|dt|ptt|cbt|ft|imt|agent|soat|ffct)-|gls?[ac]_")),
+    ("AIza", None),
+    ("ya29.", None),
+    ("GOCSPX-", None),
+    ("k-", re.compile(r"\b[spr]k-")),
+    ("k_", re.compile(r"\b[spr]k_")),
+    ("npm_", None),
+    ("pypi-", None),
+    ("rubygems_", None),
+    ("dckr_", None),
+    ("hf_", None),
+    ("gsk_", None),
+    ("r8_", None),
+    ("whsec_", None),
+    ("NR", re.compile(r"\bNR[A-Z]{2}-")),
+    ("hv", re.compile(r"\bhv[sbr]\.")),
+    ("_v1_", None),
+    ("dapi", None),
+    ("lin_", None),
+    ("ntn_", None),
+    ("shp", re.compile(r"\bshp[a-z]{2}_")),
+    ("sq0", None),
+    ("sntry", None),
+    ("LTAI", None),
+    ("dp.", re.compile(r"\bdp\.")),
+    ("sbp_", None),
+    ("pscale_", None),
+    ("PMAK-", None),
+    ("pul-", None),
+    ("tskey-", None),
+    ("ATATT3", None),
+    ("ATCTT3", None),
+    ("dt0", None),
+    ("bk", re.compile(r"\bbk[a-z]{2}_")),
+    ("SG.", None),
+    ("key-", re.compile(r"\bkey-[0-9a-f]{32}")),
+    ("-us", re.compile(r"[0-9a-f]{8}-us\d")),
+    (".atlasv1.", None),
+    ("pat", re.compile(r"\bpat[A-Za-z0-9]{14}\.")),
+    ("figd_", None),
+    ("ops_eyJ", None),
+    ("CCIPAT_", None),
+    ("nfp_", None),
+    ("fo1_", None),
+    ("sdk-", None),
+    ("mob-", None),
+    (":AA", None),
+    (".", re.compile(r"\.[\w-]{6}\.[\w-]{27}")),
+    ("@", None),
+)
+# In lower case, in the lowered text.
+_FOLDED: tuple[tuple[str, re.Pattern[str] | None], ...] = (
+    ("cookie", None),
+    ("authorization", None),
+    ("bearer", None),
+    ("basic", re.compile(r"\bbasic\s")),
+    ("sig=", None),
+    ("signature=", None),
+    ("pass", re.compile(r"\s--?[\w-]{0,30}pass\s|passw|passphrase|passcode")),
+    ("pwd", None),
+    ("secret", None),
+    ("token", None),
+    ("api_key", None),
+    ("api-key", None),
+    ("apikey", None),
+    ("_key", None),
+    ("-key", None),
+    (
+        "key",
+        re.compile(
+            r"(?:access|private|application|app|account|session|signing|encryption|master|storage)key"
+        ),
+    ),
+    ("credential", None),
+    ("connection", re.compile(r"connection[_-]?string")),
+    ("sid", re.compile(r"\bsid(?:\\*[\"']?\s{0,6}(?:=|:|is:)|>)")),
+    ("'auth", None),
+    ('"auth', None),
+    ("sshpass", None),
+    ("mysql", re.compile(r"\bmysql(?:dump|admin)?\s")),
+    ("redis-cli", None),
+    ("curl", None),
+    ("identified", None),
+)
+
+
+def redactor(texts: Iterable[str]) -> Callable[[str], str]:
+    """A function that redacts each of `texts` as `redact` would; where none can hold a secret, it does nothing."""
+    distinct = set(texts)
+    joined = "\n".join(distinct)
+    plain = joined if joined.isascii() else "\n".join(text for text in distinct if text.isascii())
+    exact = _found(_EXACT, plain)
+    folded = _found(_FOLDED, plain.lower())
+    if not exact and not folded and plain is joined:
+        return _unchanged
+
+    def worth(text: str) -> bool:
+        if not text.isascii() or any(literal in text for literal in exact):
+            return True
+        lowered = text.lower()
+        return any(literal in lowered for literal in folded)
+
+    return lambda text: redact(text) if worth(text) else text
+
+
+@lru_cache(maxsize=4096)
+def plain_names(names: tuple[str, ...]) -> bool:
+    """Whether none of these field names says that its value is a secret, and none holds one itself."""
+    return not any(is_secret_name(name) or redact(name) != name for name in names)
+
+
+def _found(literals: tuple[tuple[str, re.Pattern[str] | None], ...], text: str) -> tuple[str, ...]:
+    return tuple(
+        literal for literal, rare in literals if literal in text and (rare is None or rare.search(text))
+    )
+
+
+def _unchanged(text: str) -> str:
+    return text

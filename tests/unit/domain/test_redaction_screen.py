@@ -1,0 +1,39 @@
+"""The quick look lets no text through that redaction would change, and changes nothing itself."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.domain import redaction
+from bot.domain.redaction import redact
+from bot.domain.redaction_screen import redactor
+from tests.unit.domain.test_redaction import PLAIN, SECRETS
+
+PATTERNS = [
+    *(pattern for _, pattern in redaction._SHAPES),
+    *(pattern for _, pattern in redaction._PLACES),
+    redaction._NAMED,
+]
+ASCII = st.characters(codec="ascii", exclude_categories=["Cc"])
+
+
+@pytest.mark.parametrize("text", [*SECRETS, *PLAIN], ids=lambda text: text[:24])
+def test_it_does_what_redaction_does(text: str):
+    assert redactor([text, "svc-1", "10.0.0.1:9100"])(text) == redact(text)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.pattern[:24])
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_whatever_a_pattern_matches_is_searched(pattern: re.Pattern[str], data: st.DataObject):
+    text = data.draw(st.from_regex(pattern, alphabet=ASCII))
+    others = data.draw(st.lists(st.text(alphabet=ASCII, max_size=30), max_size=4))
+    assert redactor([*others, text])(text) == redact(text)
+
+
+@given(st.lists(st.text(max_size=60), max_size=6))
+def test_any_text_comes_out_as_from_redaction(texts: list[str]):
+    clean = redactor(texts)
+    assert [clean(text) for text in texts] == [redact(text) for text in texts]
