@@ -1,42 +1,54 @@
-"""kill -9 of any one process in the middle of a storm: the run still ends right, nothing is lost, no step runs twice."""
+"""kill -9 of any one process in the middle of a storm: the run still ends right, nothing is lost, no step runs twice.
+
+One product tree plays the bad deploy three times; whoever is killed in a run is back before the next one dies.
+"""
 
 import contextlib
 import json
 import os
+import random
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from bot.local.demo.drive import Drive, Orders, failures
+from bot.local.demo.layout import new_layout, processes
+from bot.local.demo.outside import Outside
+from bot.local.demo.supervisor import Supervisor
+
 DEADLINE_S = 90.0
 
 
-class Run:
-    """One headless demo as a subprocess, watched through its files and its ports."""
+class Tree:
+    """One supervised product, watched through its files and its ports while a run is played on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, outside: Outside) -> None:
         self.folder = folder
-        command = [sys.executable, "-m", "bot", "demo", "--scenario", "bad-deploy", "--headless", "--json"]
-        self.process = subprocess.Popen(
-            [*command, "--data-dir", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        self.outside = outside
+        self.began_at = 0.0
 
-    def note(self) -> dict[str, Any]:
+    def children(self) -> dict[str, int]:
         with contextlib.suppress(OSError, ValueError):
-            return dict(json.loads((self.folder / "run.json").read_text()))
-        return {"children": {}, "ports": {}}
+            return dict(json.loads((self.folder / "run.json").read_text())["children"])
+        return {}
 
     def kill(self, name: str) -> int:
-        pid = int(self.note()["children"][name])
+        pid = self.children()[name]
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    def replaced(self, name: str, killed: int) -> bool:
+        return self.children().get(name, killed) != killed
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with contextlib.suppress(sqlite3.Error):
@@ -47,77 +59,101 @@ class Run:
                 return connection.execute(query).fetchall()
         return []
 
-    def until(self, look: Callable[[], object], what: str) -> None:
+    def until(self, look: Callable[[], object], run: "Future[Any]", what: str) -> None:
         end = time.monotonic() + DEADLINE_S
         while not look():
-            assert self.process.poll() is None, (
-                f"ended while waiting for {what}: {self.process.communicate()[1][-2000:]}"
-            )
+            assert not run.done(), f"the run ended before {what}: {run}"
             assert time.monotonic() < end, f"waited in vain for {what}"
             time.sleep(0.005)
 
     def sending(self) -> bool:
-        """Whether the world has begun to post alerts."""
-        with contextlib.suppress(httpx.HTTPError, KeyError):
-            answer = httpx.get(f"http://127.0.0.1:{self.note()['ports']['control']}/scenario", timeout=2)
-            return answer.status_code == 200 and bool(answer.json()["started_sending_at"])
+        """Whether the world has begun to post this run's alerts."""
+        with contextlib.suppress(
+            httpx.HTTPStatusError
+        ):  # Before the first run there is no scenario to ask about.
+            return float(self.outside.scenario()["started_sending_at"] or 0) > self.began_at
         return False
 
-    def result(self) -> dict[str, Any]:
-        out, errors = self.process.communicate(timeout=150)
-        assert self.process.returncode == 0, errors[-3000:]
-        return dict(json.loads(out.strip().splitlines()[-1]))
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
+    layout = new_layout(tmp_path_factory.mktemp("demo") / "data", 0)
+    with Supervisor(layout, processes(layout), quiet=True):
+        outside = Outside(layout)
+        yield Tree(layout.data_dir, outside)
+        outside.close()
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    started = Run(tmp_path / "demo")
-    yield started
-    if started.process.poll() is None:
-        started.process.terminate()
-        started.process.communicate(timeout=30)
+def in_the_storm(tree: Tree) -> bool:
+    return tree.sending()
 
 
-def in_the_storm(run: Run) -> None:
-    run.until(run.sending, "the storm")
+def payloads_pending(tree: Tree) -> object:
+    return tree.rows("SELECT 1 FROM raw_bodies WHERE state = 'pending'")
 
 
-def payloads_pending(run: Run) -> None:
-    run.until(lambda: run.rows("SELECT 1 FROM raw_bodies WHERE state = 'pending'"), "a pending payload")
+def investigating(tree: Tree) -> object:
+    return tree.rows("SELECT 1 FROM tasks WHERE state = 'claimed'")
 
 
-def investigating(run: Run) -> None:
-    run.until(lambda: run.rows("SELECT 1 FROM tasks WHERE state = 'claimed'"), "an investigation")
-
-
-def executing(run: Run) -> None:
-    run.until(
-        lambda: run.rows("SELECT 1 FROM plans WHERE state IN ('granted', 'running')"), "an approved plan"
-    )
+def executing(tree: Tree) -> object:
+    return tree.rows("SELECT 1 FROM plans WHERE state IN ('granted', 'running')")
 
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize(
-    ("name", "middle"),
+    "kills",
     [
-        ("web", in_the_storm),
-        ("correlator", payloads_pending),
-        ("worker", investigating),
-        ("executor", executing),
-        ("valkey", payloads_pending),
+        [("web", in_the_storm), ("executor", executing)],
+        [("correlator", payloads_pending), ("worker", investigating)],
+        [("valkey", payloads_pending)],
     ],
+    ids=lambda kills: "-".join(name for name, _middle in kills),
 )
 def test_a_killed_process_costs_seconds_and_nothing_else(
-    run: Run, name: str, middle: Callable[[Run], None]
+    tree: Tree, kills: list[tuple[str, Callable[[Tree], object]]]
 ) -> None:
-    middle(run)
-    killed = run.kill(name)
-    at = time.monotonic()
-    run.until(lambda: run.note()["children"].get(name, killed) != killed, f"{name} to be restarted")
-    assert time.monotonic() - at < 1.5
-    result = run.result()
+    orders = Orders("bad-deploy", random.randrange(1, 10_000), "oncall-1", "")
+    tree.began_at = time.time()
+    with ThreadPoolExecutor(1) as thread:
+        run = thread.submit(Drive(tree.outside, orders, deadline_s=DEADLINE_S).play)
+        for name, middle in kills:
+            tree.until(partial(middle, tree), run, middle.__name__)
+            killed = tree.kill(name)
+            at = time.monotonic()
+            tree.until(partial(tree.replaced, name, killed), run, f"{name} to be restarted")
+            assert time.monotonic() - at < 1.5
+        result = run.result()
+    assert failures(result, "fixed", orders) == [], result
     assert result["alerts_stored"] == result["alerts_sent"] == 1000
     assert (result["incidents"], result["executed_steps"], result["verified"]) == (1, 1, True)
     assert result["root_cause"] == result["true_root_cause"]
     assert result["posts"] <= 10
     assert result["log_chain_ok"]
+
+
+_SUPERVISES = """
+import sys, time
+from pathlib import Path
+from bot.local.demo.layout import new_layout, processes
+from bot.local.demo.supervisor import Supervisor
+layout = new_layout(Path(sys.argv[1]), 0)
+with Supervisor(layout, [one for one in processes(layout) if one.name == "valkey"], quiet=True):
+    print("up", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_supervisor_leaves_nothing_running(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    command = [sys.executable, "-c", _SUPERVISES, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        assert supervisor.stdout.readline() == "up\n"
+        child = json.loads((folder / "run.json").read_text())["children"]["valkey"]
+        assert Path(f"/proc/{child}").exists()
+        supervisor.kill()
+    end = time.monotonic() + 10.0
+    while Path(f"/proc/{child}/cmdline").exists() and Path(f"/proc/{child}/cmdline").read_bytes():
+        assert time.monotonic() < end, "the supervisor's child lives on"
+        time.sleep(0.05)

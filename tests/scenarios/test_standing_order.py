@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +12,10 @@ from bot.local.demo.outside import Outside
 from bot.local.demo.supervisor import Supervisor
 
 
-@pytest.fixture
-def outside(tmp_path: Path) -> Iterator[Outside]:
-    layout = new_layout(tmp_path / "data", 0)
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """One product tree for both runs; the order of the one does not concern the services of the other."""
+    layout = new_layout(tmp_path_factory.mktemp("demo") / "data", 0)
     with Supervisor(layout, processes(layout), quiet=True):
         found = Outside(layout)
         yield found
@@ -28,10 +28,11 @@ def test_it_is_rolled_back_without_a_click_and_revoked_by_one(outside: Outside) 
     drive = Drive(outside, orders)
     result = drive.play()
     assert failures(result, "fixed", orders) == [], result
-    assert (result["order"], result["approved_by"], result["executed_steps"]) == ("SO-1", None, 1)
+    assert result["order"] is not None
+    assert (result["approved_by"], result["executed_steps"]) == (None, 1)
     assert 0 < result["seconds_cause_to_first_call"] <= 5.0
     assert result["posts"] <= 10
-    found = reading.proposal(outside.slack(), "INC-1")
+    found = reading.proposal(outside.slack(), drive._incident())
     assert found is not None
     channel, message = found
     revoke = reading.buttons(message, "order_revoke")[0]
@@ -44,7 +45,7 @@ def test_it_is_rolled_back_without_a_click_and_revoked_by_one(outside: Outside) 
 def test_an_order_for_other_services_leaves_the_plan_to_people(outside: Outside) -> None:
     drive = Drive(outside, Orders("bad-deploy", 7, "oncall-1", ""))
     drive._until(outside.ready, "the product to be ready")
-    assert ordering.put_in_force(outside, ["somewhere-else"], drive._until) == "SO-1"
+    assert ordering.put_in_force(outside, ["somewhere-else"], drive._until).startswith("SO-")
     result = drive.play()
     assert failures(result, "fixed", Orders("bad-deploy", 7, "oncall-1", "")) == [], result
     assert (result["order"], result["approved_by"], result["executed_steps"]) == (None, "oncall-1", 1)
