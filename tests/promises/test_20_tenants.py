@@ -30,7 +30,7 @@ from bot.domain.records import (
     TaskKind,
 )
 from bot.domain.standing_order import OrderSignature, OrderState, StandingOrder, TierRow, sign_order
-from bot.domain.telemetry import PlannedEvent
+from bot.domain.telemetry import Change, ChangeKind, PlannedEvent
 from bot.domain.topology import Topology
 from bot.ports import Control, Gating, Incidents, Intake, Log, Orders, Outbox, Plans, Tasks, Transaction
 from bot.settings import Settings
@@ -73,6 +73,10 @@ def stored_alert(fingerprint: str, incident: str, words: str) -> StoredAlert:
         fingerprint, "prod", words, AlertStatus.FIRING, AlertSeverity.CRITICAL, "checkout", words, NOW, NOW
     )
     return StoredAlert(alert, incident, "time", 1, 1)
+
+
+def change(words: str) -> Change:
+    return Change("checkout", ChangeKind.DEPLOY, NOW, words, "", words)
 
 
 def incident_row(name: str, number: int, words: str) -> IncidentRow:
@@ -123,6 +127,8 @@ class Filled:
         tx.append(TENANT_CHAIN, [NewEvent(EventType.SWITCH_SET, {"by": words})], at_ms=1)
         self.raw = tx.add_raw("prod", "alertmanager", words.encode(), received_at=NOW)
         tx.save_alerts([stored_alert(self.fingerprint, self.incident, words)])
+        tx.first_delivery("prod", "id:1", at=NOW)
+        tx.save_changes("prod", [change(words)])
         tx.insert_incident(incident_row(self.incident, 77, words))
         self.due = tx.add_task(TaskKind.REVIEW, self.incident, words, due_at=0.0)
         claimed = tx.claim_task(
@@ -173,6 +179,7 @@ class Filled:
             "incident_alerts": lambda tx: tx.incident_alerts(self.incident, limit=99),
             "firing_count": lambda tx: tx.firing_count(self.incident) and HIT,
             "firing_by_service": lambda tx: tx.firing_by_service(self.incident) and HIT,
+            "changes": lambda tx: tx.changes(start=0.0, end=2 * NOW),
             "open_incidents": lambda tx: tx.open_incidents(),
             "all_incidents": lambda tx: tx.all_incidents(limit=99),
             "incident_row": lambda tx: tx.incident_row(self.incident),
@@ -231,6 +238,8 @@ class Filled:
             "settle_raw": lambda tx: tx.settle_raw([self.raw]),
             "fail_raw": lambda tx: tx.fail_raw(self.raw, "no", quarantine_after=1) and HIT,
             "save_alerts": lambda tx: tx.save_alerts([stored_alert(self.fingerprint, "inc-ours", "ours")]),
+            "first_delivery": lambda tx: not tx.first_delivery("prod", "id:1", at=NOW + 1) and HIT,
+            "save_changes": lambda tx: tx.save_changes("prod", [change("ours")]),
             "insert_incident": lambda tx: tx.insert_incident(incident_row(self.incident, 77, "ours")),
             "touch_incident": lambda tx: tx.touch_incident(self.incident, last_alert_at=1.0, services=[]),
             "set_state": lambda tx: tx.set_state(self.incident, IncidentState.RESOLVED),

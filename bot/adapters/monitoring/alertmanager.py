@@ -91,7 +91,8 @@ class Alertmanager:
         if payload.version != "4":
             message = f"Alertmanager webhook version {payload.version[:10]!r} is not supported, expected '4'"
             raise Permanent(message)
-        return Delivery(within_limits([_alert(item, source, received_at) for item in payload.alerts], body))
+        alerts = within_limits([_alert(item, source, received_at) for item in payload.alerts], body)
+        return Delivery(alerts, note="" if alerts else "a call with no alert in it")
 
 
 def build() -> AlertParser:

@@ -70,7 +70,8 @@ class Generic:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             message = f"not the generic alert format: {error}"
             raise Permanent(message) from error
-        return Delivery(within_limits([_alert(item, source, received_at) for item in payload.alerts], body))
+        alerts = within_limits([_alert(item, source, received_at) for item in payload.alerts], body)
+        return Delivery(alerts, note="" if alerts else "a call with no alert in it")
 
 
 def build() -> AlertParser:
@@ -91,6 +92,7 @@ def _alert(item: _Item, source: str, received_at: float) -> Alert:
         summary=item.summary,
         starts_at=seconds(item.starts_at) if item.starts_at else received_at,
         received_at=received_at,
+        ends_at=received_at if item.status == "resolved" else None,
         labels=labels,
         link=item.link,
     )
