@@ -7,6 +7,7 @@ from enum import StrEnum
 from bot.domain.alert import Alert
 from bot.domain.calls import Calls
 from bot.domain.databases import Database
+from bot.domain.diagnosis.cluster.state import ClusterState
 from bot.domain.topology import Topology
 from bot.domain.trust import Trust
 
@@ -137,6 +138,7 @@ class Readings:
     changes: tuple[Change, ...] = ()
     behaviours: tuple[Behaviour, ...] = ()
     databases: tuple[Database, ...] = ()
+    cluster: ClusterState | None = None
     calls: tuple[Calls, ...] = ()
     missing: tuple[Missing, ...] = ()
 
@@ -153,6 +155,7 @@ class Telemetry:
     changes: tuple[Change, ...] = ()
     behaviours: tuple[Behaviour, ...] = ()
     databases: tuple[Database, ...] = ()
+    cluster: ClusterState | None = None
     calls: tuple[Calls, ...] = ()
     topology: Topology = field(default_factory=Topology)
     planned_events: tuple[PlannedEvent, ...] = ()

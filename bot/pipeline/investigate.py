@@ -141,6 +141,7 @@ def _read(
         changes=read.changes,
         behaviours=read.behaviours,
         databases=read.databases,
+        cluster=read.cluster,
         calls=read.calls,
         topology=topology,
         planned_events=opening.planned,

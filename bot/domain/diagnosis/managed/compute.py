@@ -15,11 +15,9 @@ _FLUSH = r"checkpoint|walsync|walwrite|datafilesync|datafileflush|bgwriter|wal:"
 def cpu_full(view: View) -> Verdict | None:
     """CPU stands at its limit for more than a spike."""
     course = view.of(DatabaseMetric.CPU)
-    if course is None or not _saturated(course):
+    facts = _overloaded(view) if course is None else _at_limit(view, course)
+    if not facts:
         return None
-    at = clock(course.onset())
-    text = f"CPU of {view.instance} went from {course.first:.0f} % to {course.now:.0f} % at {at}"
-    facts = [moved(course, text)]
     facts += _reads(view)
     leading = view.busiest
     if leading is not None and leading[1] >= lines.LEADING:
@@ -116,6 +114,28 @@ def memory_short(view: View) -> Verdict | None:
 def _saturated(course: Course) -> bool:
     above = sum(value >= lines.CPU_FULL for value in course.values) / len(course.values)
     return course.now >= lines.CPU_FULL and above >= lines.CPU_SHARE
+
+
+def _at_limit(view: View, course: Course) -> list[Fact]:
+    if not _saturated(course):
+        return []
+    at = clock(course.onset())
+    text = f"CPU of {view.instance} went from {course.first:.0f} % to {course.now:.0f} % at {at}"
+    return [moved(course, text)]
+
+
+def _overloaded(view: View) -> list[Fact]:
+    """Where CPU itself was not read: more sessions are active than there are processors, and they want CPU."""
+    load, size = view.of(DatabaseMetric.LOAD), view.size
+    if (
+        load is None
+        or size is None
+        or load.now < 0.9 * size.cpus
+        or view.wait_share("^cpu") < lines.LOCK_SHARE
+    ):
+        return []
+    text = f"{load.now:.1f} sessions of {view.instance} are active on {size.cpus} processors, most of them on CPU"
+    return [moved(load, text)]
 
 
 def _reads(view: View) -> list[Fact]:

@@ -16,7 +16,12 @@ def used_up(view: View) -> Verdict | None:
     """The sessions stand at the ceiling, or clients are refused while nothing was measured that denies it."""
     course, refused = view.of(DatabaseMetric.CONNECTIONS), recent(view, _REFUSED)
     if course is None:
-        return _verdict(view, (), tuple(recorded(event) for event in refused[-2:]), 0.7) if refused else None
+        held = (
+            any("connection" in claim.lower() for claim in view.claims)
+            and view.wait_share(_IDLE) >= lines.IDLE_SHARE
+        )
+        told = tuple(recorded(event) for event in refused[-2:])
+        return _verdict(view, (), told, 0.7) if refused or held else None
     share = _share(view, course)
     if share is None or share < lines.FULL:
         # Without a known ceiling only refusals and growth together say that it was reached.

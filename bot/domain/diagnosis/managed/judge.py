@@ -37,9 +37,8 @@ def judge(database: Database, claims: tuple[str, ...] = ()) -> Judgement:
     found = [verdict for verdict in (rule(view) for rule in _RULES) if verdict is not None]
     causes, symptoms = _sorted(found, view)
     ruled_out = tuple(fact for check in _FINE for fact in check(view))
-    return Judgement(
-        database.service, database.instance, causes, symptoms, ruled_out, judged=bool(view.measured)
-    )
+    covers = frozenset({database.service}) if view.measured else frozenset()
+    return Judgement(database.service, database.instance, causes, symptoms, ruled_out, covers)
 
 
 def _sorted(found: list[Verdict], view: View) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:

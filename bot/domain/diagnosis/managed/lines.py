@@ -10,6 +10,7 @@ FULL = 0.95  # (j) Share of the session ceiling from which on clients are refuse
 NEAR_FULL = 0.80  # (v) The recommended alarm: worth a look, no incident.
 IDLE_SHARE = 0.4  # (j) Load that waits for the client from which on sessions are held rather than used.
 LEADING = 0.4  # (j) Share of the load from which on one statement leads.
+BESIDE = 0.10  # (j) Share of the load from which on a statement is other work of its own.
 STORAGE_OUT = 0.02  # (j) Free share at which writes are about to stop.
 STORAGE_LOW = 0.10  # (v) The recommended alarm.
 STORAGE_LEAST = 2**30  # (j) Bytes; a gibibyte is gone in one sort.

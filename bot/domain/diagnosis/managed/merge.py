@@ -11,7 +11,16 @@ from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.docket import cite
 from bot.domain.diagnosis.managed.judge import judge
 from bot.domain.diagnosis.managed.verdict import Fact, Judgement, Verdict
-from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, Evidence, EvidenceRole, Hypothesis
+from bot.domain.diagnosis.managed.workload_judge import judge_workloads
+from bot.domain.evidence import (
+    CauseClass,
+    Conclusion,
+    Diagnosis,
+    Evidence,
+    EvidenceKind,
+    EvidenceRole,
+    Hypothesis,
+)
 from bot.domain.telemetry import Telemetry
 
 _MOST_FACTS = 16
@@ -44,16 +53,14 @@ class _File:
 
 def with_managed(diagnosis: Diagnosis, telemetry: Telemetry) -> Diagnosis:
     """The diagnosis with the verdicts on `telemetry.databases`; the same one where there are none."""
-    if not telemetry.databases:
+    if not telemetry.databases and telemetry.cluster is None:
         return diagnosis
-    claims = tuple(f"{alert.name} {alert.summary}" for alert in telemetry.alerts)
-    alerting = {alert.service for alert in telemetry.alerts}
+    alerting = {alert.service for alert in telemetry.alerts if alert.service}
     judgements = sorted(
-        (judge(database, claims) for database in telemetry.databases),
-        key=lambda one: (one.service not in alerting, one.service, one.instance),
+        _judgements(telemetry), key=lambda one: (one.service not in alerting, one.service, one.instance)
     )
     file = _File(diagnosis.evidence)
-    hypotheses = diagnosis.hypotheses
+    hypotheses = _grounded(diagnosis, judgements)
     for judgement in judgements:
         hypotheses = _joined(hypotheses, _argued(judgement, file, telemetry))
     for judgement in judgements:
@@ -65,6 +72,33 @@ def with_managed(diagnosis: Diagnosis, telemetry: Telemetry) -> Diagnosis:
         hypotheses=hypotheses,
         evidence=tuple(file.evidence),
     )
+
+
+def _judgements(telemetry: Telemetry) -> list[Judgement]:
+    claims = tuple(f"{alert.name} {alert.summary}" for alert in telemetry.alerts)
+    found = [judge(database, claims) for database in telemetry.databases]
+    if telemetry.cluster is not None:
+        found.append(judge_workloads(telemetry.cluster, telemetry.logs, telemetry.alerts, telemetry.now))
+    return found
+
+
+def _grounded(diagnosis: Diagnosis, judgements: list[Judgement]) -> tuple[Hypothesis, ...]:
+    """Without those that better readings leave no ground for.
+
+    An alert does not confirm itself, and new log lines of a service whose state was read and found well are its
+    ordinary life.
+    """
+    kinds = {item.id: item.kind for item in diagnosis.evidence}
+    covered = frozenset(name for one in judgements for name in one.covers)
+    well = frozenset(name for one in judgements if not one.verdicts for name in one.covers)
+    kept = []
+    for one in diagnosis.hypotheses:
+        rests_on = {kinds[number] for number in one.evidence if number in kinds}
+        alert_only = one.service in covered and rests_on <= {EvidenceKind.ALERT}
+        words_only = one.service in well and rests_on <= {EvidenceKind.ALERT, EvidenceKind.LOG}
+        if not alert_only and not (words_only and one.confidence < tuning.CAUSE_FOUND_AT):
+            kept.append(one)
+    return tuple(kept)
 
 
 def _argued(judgement: Judgement, file: _File, telemetry: Telemetry) -> list[Hypothesis]:
@@ -92,6 +126,8 @@ def _argued(judgement: Judgement, file: _File, telemetry: Telemetry) -> list[Hyp
 
 
 def _relation(verdict: Verdict, symptom: Verdict) -> str:
+    if symptom.name in verdict.apart:
+        return "causally independent of it: other work that runs at the same time, a confounder and not the cause"
     if symptom.name in verdict.explains:
         return "a symptom of the same root, not a cause of its own"
     return "causally independent of it, or a side effect; it explains nothing that hurts here"
@@ -143,7 +179,7 @@ def _conclusion(
     if hypotheses:
         sure = hypotheses[0].confidence >= tuning.CAUSE_FOUND_AT
         return Conclusion.CAUSE_FOUND if sure else Conclusion.NOT_CONFIDENT
-    judged = {judgement.service for judgement in judgements if judgement.judged}
+    judged = frozenset(name for judgement in judgements for name in judgement.covers)
     return Conclusion.NO_INCIDENT if alerting and alerting <= judged else diagnosis.conclusion
 
 

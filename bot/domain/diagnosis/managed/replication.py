@@ -5,11 +5,12 @@ from bot.domain.diagnosis.managed import lines
 from bot.domain.diagnosis.managed.availability import recent
 from bot.domain.diagnosis.managed.course import Course
 from bot.domain.diagnosis.managed.verdict import Fact, Verdict
-from bot.domain.diagnosis.managed.view import View, moved, ran, recorded
+from bot.domain.diagnosis.managed.view import View, moved, ran, recorded, waited
 from bot.domain.diagnosis.managed.words import span
 from bot.domain.evidence import CauseClass, EvidenceKind, EvidenceRole
 
 _BEHIND = r"replica(?:tion)?\b.{0,60}(?:lag|behind|stopped|error|broken)|replay is behind"
+_LOG_WAITS = r"wal|log file|binlog"
 _STOPPED = r"replication (?:has )?(?:stopped|been terminated|error)|replication.{0,20}broken"
 
 
@@ -65,6 +66,8 @@ def _surge(view: View) -> list[Fact]:
             continue
         unit = 2**20 if metric is DatabaseMetric.LOG_RATE else 1
         facts.append(moved(course, words.format(view.instance, course.typical / unit, course.first / unit)))
+    if not facts and view.wait_share(_LOG_WAITS) >= lines.LEADING and view.driving(writes=True):
+        facts.append(waited(view, _LOG_WAITS, "waiting for the transaction log (WAL) to be written"))
     return facts
 
 
@@ -107,3 +110,12 @@ def _verdict(view: View, lagging: list[Fact], surge: list[Fact], *, measured: bo
             "the replica's size and long queries on it",
         ),
     )
+
+
+def _reads_apart(view: View) -> bool:
+    """Whether a statement that only reads burns CPU beside the writes: then CPU is its doing."""
+    reader = view.driving(writes=False)
+    if reader is None or reader[1] < lines.BESIDE:
+        return False
+    busy = sum(wait.load for wait in reader[0].waits if wait.name.lower().startswith("cpu"))
+    return busy >= 0.5 * reader[0].load

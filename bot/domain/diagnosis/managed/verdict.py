@@ -23,7 +23,8 @@ class Verdict:
     """A fault that a rule found on one instance.
 
     `sure` is 0..1 as long as nothing else explains it; `chain` goes from the cause to the symptom; `explains` are
-    rules whose verdicts are then symptoms; `look` says what to look at or to do next.
+    rules whose verdicts are then symptoms; `look` says what to look at or to do next; `apart` are rules whose verdicts
+    happen at the same time and have nothing to do with it.
     """
 
     rule: str
@@ -36,6 +37,7 @@ class Verdict:
     chain: tuple[str, ...] = ()
     explains: tuple[str, ...] = ()
     look: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -45,11 +47,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Verdicts on one database, the one that accounts for the most first, and what was looked at and is not it."""
+    """Verdicts on one database or namespace, the one that accounts for the most first, and what is not it.
+
+    `covers` are the services that it was enough to judge.
+    """
 
     service: str
     instance: str
     verdicts: tuple[Verdict, ...]
     symptoms: tuple[Verdict, ...]
     ruled_out: tuple[Fact, ...]
-    judged: bool
+    covers: frozenset[str]
