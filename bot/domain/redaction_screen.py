@@ -10,6 +10,9 @@ from functools import lru_cache
 
 from bot.domain.redaction import is_secret_name, redact
 
+# Patterns here begin with a literal, which the regex engine finds quickly; \b in front would make it try everywhere.
+_KEYS = "access private application app account session signing encryption master storage"
+_COMPOUND_KEY = re.compile("key(?:" + "|".join(f"(?<={word}key)" for word in _KEYS.split()) + ")")
 # As they stand; the second member confirms where the first is common.
 _EXACT: tuple[tuple[str, re.Pattern[str] | None], ...] = (
     ("PRIVATE KEY", None),
@@ -36,8 +39,8 @@ _EXACT: tuple[tuple[str, re.Pattern[str] | None], ...] = (
     ("AIza", None),
     ("ya29.", None),
     ("GOCSPX-", None),
-    ("k-", re.compile(r"\b[spr]k-")),
-    ("k_", re.compile(r"\b[spr]k_")),
+    ("k-", re.compile(r"k-(?<=\b[spr]k-)")),
+    ("k_", re.compile(r"k_(?<=\b[spr]k_)")),
     ("npm_", None),
     ("pypi-", None),
     ("rubygems_", None),
@@ -46,17 +49,17 @@ _EXACT: tuple[tuple[str, re.Pattern[str] | None], ...] = (
     ("gsk_", None),
     ("r8_", None),
     ("whsec_", None),
-    ("NR", re.compile(r"\bNR[A-Z]{2}-")),
-    ("hv", re.compile(r"\bhv[sbr]\.")),
+    ("NR", re.compile(r"NR[A-Z]{2}-")),
+    ("hv", re.compile(r"hv[sbr]\.")),
     ("_v1_", None),
-    ("dapi", None),
+    ("dapi", re.compile(r"dapi[0-9a-f]{32}")),
     ("lin_", None),
     ("ntn_", None),
-    ("shp", re.compile(r"\bshp[a-z]{2}_")),
+    ("shp", re.compile(r"shp[a-z]{2}_")),
     ("sq0", None),
     ("sntry", None),
     ("LTAI", None),
-    ("dp.", re.compile(r"\bdp\.")),
+    ("dp.", re.compile(r"dp\.(?:pt|st|ct|scim|audit)\.")),
     ("sbp_", None),
     ("pscale_", None),
     ("PMAK-", None),
@@ -65,12 +68,12 @@ _EXACT: tuple[tuple[str, re.Pattern[str] | None], ...] = (
     ("ATATT3", None),
     ("ATCTT3", None),
     ("dt0", None),
-    ("bk", re.compile(r"\bbk[a-z]{2}_")),
+    ("bk", re.compile(r"bk[a-z]{2}_")),
     ("SG.", None),
-    ("key-", re.compile(r"\bkey-[0-9a-f]{32}")),
-    ("-us", re.compile(r"[0-9a-f]{8}-us\d")),
+    ("key-", re.compile(r"key-[0-9a-f]{32}")),
+    ("-us", re.compile(r"-us\d")),
     (".atlasv1.", None),
-    ("pat", re.compile(r"\bpat[A-Za-z0-9]{14}\.")),
+    ("pat", re.compile(r"pat[A-Za-z0-9]{14}\.")),
     ("figd_", None),
     ("ops_eyJ", None),
     ("CCIPAT_", None),
@@ -87,10 +90,10 @@ _FOLDED: tuple[tuple[str, re.Pattern[str] | None], ...] = (
     ("cookie", None),
     ("authorization", None),
     ("bearer", None),
-    ("basic", re.compile(r"\bbasic\s")),
+    ("basic", re.compile(r"basic\s")),
     ("sig=", None),
     ("signature=", None),
-    ("pass", re.compile(r"\s--?[\w-]{0,30}pass\s|passw|passphrase|passcode")),
+    ("pass", re.compile(r"pass(?:w|phrase|code|\s)")),
     ("pwd", None),
     ("secret", None),
     ("token", None),
@@ -99,19 +102,14 @@ _FOLDED: tuple[tuple[str, re.Pattern[str] | None], ...] = (
     ("apikey", None),
     ("_key", None),
     ("-key", None),
-    (
-        "key",
-        re.compile(
-            r"(?:access|private|application|app|account|session|signing|encryption|master|storage)key"
-        ),
-    ),
+    ("key", _COMPOUND_KEY),
     ("credential", None),
-    ("connection", re.compile(r"connection[_-]?string")),
-    ("sid", re.compile(r"\bsid(?:\\*[\"']?\s{0,6}(?:=|:|is:)|>)")),
+    ("string", re.compile(r"string(?:(?<=connectionstring)|(?<=connection.string))")),
+    ("sid", re.compile(r"sid(?<=\bsid)(?:\\*[\"']?\s{0,6}(?:=|:|is:)|>)")),
     ("'auth", None),
     ('"auth', None),
     ("sshpass", None),
-    ("mysql", re.compile(r"\bmysql(?:dump|admin)?\s")),
+    ("mysql", re.compile(r"mysql(?:dump|admin)?\s")),
     ("redis-cli", None),
     ("curl", None),
     ("identified", None),
@@ -144,8 +142,11 @@ def plain_names(names: tuple[str, ...]) -> bool:
 
 
 def _found(literals: tuple[tuple[str, re.Pattern[str] | None], ...], text: str) -> tuple[str, ...]:
+    underscored = "_" in text  # A third of the literals holds one, and many payloads hold none.
     return tuple(
-        literal for literal, rare in literals if literal in text and (rare is None or rare.search(text))
+        literal
+        for literal, rare in literals
+        if (underscored or "_" not in literal) and literal in text and (rare is None or rare.search(text))
     )
 
 
