@@ -1,0 +1,100 @@
+"""The variable parts of a log line, by their form alone: one pass, one set of rules for every system.
+
+What is masked becomes `<*>`. Words are left alone here; whether a word varies is learned from the lines (miner.py).
+"""
+
+import re
+from typing import cast
+
+WILDCARD = "<*>"
+_SHUT = ("<*>>", "<*>>.", "<*>>,")
+
+_ZONE = r"(?:com|net|org|edu|gov|mil|io|us|uk|de|cn|hk|jp|fr|ru|br|kr|tw|local|internal|localdomain)"
+_PIECE = r"[\w.@+~$%&=,-]"
+
+# Within one word. The order decides where two forms begin at the same character; free ones stand on a word's edge.
+_BOUND = (
+    r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}",
+    r"(?:[0-9a-fA-F]{1,4}:){3,}[0-9a-fA-F:.]*[0-9a-fA-F]",
+    r"(?<!\.)\d{1,3}(?:\.\d{1,3}){3}",
+    rf"(?<![.>/\\])[\w.@+~-]+/(?={_PIECE}+/){_PIECE}*(?:/{_PIECE}*)*",
+    r"0x[0-9a-fA-F]+",
+    r"\d+(?:[.,]\d+)*(?:[A-Za-z]\w*|%)?",
+    r"(?=[\w-]*\d)[A-Za-z]\w*(?:-\w+){2,}(?:\.[\w-]+)*",
+    r"[A-Za-z]\w*_-?\d[\w-]*",
+    r"[A-Za-z0-9][\w-]*(?:\.[\w-]+)+(?=:\d)",
+    rf"[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.{_ZONE}(?!\.)",
+    r"[a-z]+\d{3,}",
+    r"(?=[0-9A-Fa-f]*\d)[0-9A-Fa-f]{8,}",
+    r"null|true|false|True|False|None|NULL",
+)
+_FORMS = (
+    r"(?<=://)[^\s'\",;<>\])]+",
+    r"(?<![\w.>/])/\d{1,3}(?:\.\d{1,3}){3}(?!\w)",
+    rf"(?<![\w.>/])/(?!/){_PIECE}*(?:/{_PIECE}*)*",
+    r"(?:(?<=[=:(\[,])|^)[-+]\d+(?:[.,]\d+)*[A-Za-z%]{0,2}(?!\w)",
+    rf"(?<!\w)(?:{'|'.join(_BOUND)})(?!\w)",
+)
+_FORM = re.compile("|".join(_FORMS))
+# A word without any of these has nothing that a form could match.
+_TELLING = re.compile(r"[\d/]|\.[a-z]|null|true|false|True|False|None|NULL")
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_DIGIT = re.compile(r"\d")
+_VALUES = frozenset(("null", "true", "false", "True", "False", "None", "NULL"))
+_MOST_WORDS = 50_000
+_PROTOCOL = "<*> HTTP/<*>"
+_RUN = "<*> <*>"
+_CLOCK = " <*>:<*>:<*>"
+_WEEKDAY = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ")
+_DATE = re.compile(
+    r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+    r" <\*> <\*>:<\*>:<\*>(?: [A-Z]{2,4})?(?: <\*>)?(?=\s|$)"
+)
+
+
+class Masks:
+    """Masks lines word by word and remembers the words; words that differ in digits only are looked up as one."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[bytes, str] = {}
+        self._words: dict[bytes, str] = {}
+
+    def mask(self, text: str) -> str:
+        """The line with everything that varies by its form replaced; words one space apart, runs of wildcards one."""
+        line = text.encode("utf-8", "surrogatepass")
+        shapes = line.translate(_ZEROS).split()
+        words = list(map(self._shapes.get, shapes))
+        if None in words:
+            raw, place = line.split(), -1
+            for _ in range(words.count(None)):
+                place = words.index(None, place + 1)
+                word = raw[place]
+                words[place] = self._words.get(word) or self._met(shapes[place], word)
+        masked = " ".join(cast("list[str]", words))
+        if _PROTOCOL in masked:
+            masked = masked.replace(_PROTOCOL, WILDCARD)
+        if _CLOCK in masked and _WEEKDAY.search(masked):
+            masked = _DATE.sub(WILDCARD, masked)
+        while _RUN in masked:
+            masked = masked.replace(_RUN, WILDCARD)
+        return masked
+
+    def _met(self, shape: bytes, word: bytes) -> str:
+        """A word whose shape is new, or whose digits are part of its name."""
+        if len(self._shapes) + len(self._words) > _MOST_WORDS:
+            self._shapes.clear()
+            self._words.clear()
+        masked = masked_word(word.decode("utf-8", "replace"))
+        if masked.isalpha() or not _DIGIT.search(masked):
+            self._shapes[shape] = masked
+        else:
+            self._words[word] = masked
+        return masked
+
+
+def masked_word(word: str) -> str:
+    """One word with its variable parts replaced."""
+    if (word.isalpha() and word not in _VALUES) or not _TELLING.search(word):
+        return word
+    masked = _FORM.sub(WILDCARD, word)
+    return masked.replace("<*>>", WILDCARD) if masked.endswith(_SHUT) else masked

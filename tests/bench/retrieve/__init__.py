@@ -1,0 +1,1 @@
+"""Known-item retrieval over post-mortems."""

@@ -1,0 +1,1 @@
+"""Log mining, baselines and detectors."""
