@@ -51,7 +51,7 @@ def blocks(text: str) -> Block:
     """The tree that indentation makes; what comes after `Events:` is left out."""
     root = Block("")
     open_at: list[tuple[int, Block]] = [(-1, root)]
-    for line in text.split("\nEvents:")[0].splitlines():
+    for line in text.split("\nEvents:", maxsplit=1)[0].splitlines():
         match = _KEYED.match(line)
         if match is None:
             if line.strip():

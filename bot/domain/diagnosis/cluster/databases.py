@@ -1,0 +1,126 @@
+"""What clients quote of a database's refusals: credentials, connections, read-only; and ports that nobody serves."""
+
+import re
+from collections.abc import Iterator
+
+from bot.domain.diagnosis.cluster.cause import Cause
+from bot.domain.diagnosis.cluster.finding import HINTED, SAID, SEEN, SHOWN, Finding
+from bot.domain.diagnosis.cluster.names import addresses
+from bot.domain.diagnosis.cluster.state import ClusterState, LogSample, Workload
+
+CREDENTIALS = re.compile(
+    r"access denied for user|password authentication failed|authentication failed|wrongpass|noauth|"
+    r"invalid username-password pair|role \"?\w+\"? does not exist|login failed for user|invalid password",
+    re.IGNORECASE,
+)
+EXHAUSTED = re.compile(
+    r"too many (client )?connections|too many clients|remaining connection slots|max(imum)? number of clients|"
+    r"max_user_connections|max_connections|connection limit exceeded|user \S+ has exceeded the|"
+    r"connection is not available, request timed out|pool (is )?exhausted",
+    re.IGNORECASE,
+)
+READ_ONLY = re.compile(
+    r"read[- _]only (option|transaction|replica|mode|slave)|--read-only|--super-read-only|readonly you can't write|"
+    r"in a read-only transaction|not master|database is (in )?read[- ]?only",
+    re.IGNORECASE,
+)
+LINK = re.compile(
+    r"communications link failure|can't connect to (mysql|server|local)|could not connect to server",
+    re.IGNORECASE,
+)
+_STORE = re.compile(r"mysql|maria|postgres|pgsql|mongo|redis|cassandra|database|(^|-)db(-|$)", re.IGNORECASE)
+_PORT = re.compile(r"(^|_)(DB|MYSQL|DATABASE|POSTGRES|PG|MONGO|JDBC)\w*_?PORT$", re.IGNORECASE)
+STORE_PORTS = {3306, 5432, 27017, 1433, 1521, 6379}
+
+
+def said(state: ClusterState) -> Iterator[Finding]:
+    """Refusals by a database, blamed on the database where it has the trouble, on the client where it asks wrongly."""
+    for pattern, cause, by_store in (
+        (CREDENTIALS, Cause.DATABASE_CREDENTIALS, False),
+        (EXHAUSTED, Cause.CONNECTIONS_EXHAUSTED, True),
+        (READ_ONLY, Cause.READ_ONLY, True),
+    ):
+        heard = [one for one in state.logs if pattern.search(one.text)]
+        for client in sorted({one.workload for one in heard}):
+            lines = [one for one in heard if one.workload == client]
+            yield _refused(state, client, lines, cause, by_store=by_store)
+
+
+def ports(state: ClusterState) -> Iterator[Finding]:
+    """Clients whose database port, given apart from the host, is none that their database offers."""
+    for workload in state.workloads:
+        stores = [one for one in state.services if _serves_data(state, one.name)]
+        offered = {port.number for one in stores for port in one.ports}
+        for container in workload.spec.served:
+            for key, value in sorted(container.env.items()):
+                if not _PORT.search(key) or not value.isdigit() or not offered or int(value) in offered:
+                    continue
+                lines = [
+                    one for one in state.logs
+                    if one.workload == workload.name and (LINK.search(one.text) or value in one.text)
+                ]  # fmt: skip
+                because = f"{key} of {workload.name} is {value}, the databases offer {_numbers(offered)}"
+                weight = SAID if lines else SHOWN
+                quote = lines[0].text if lines else ""
+                yield Finding(
+                    "database/port", 1, "workload", workload.name, Cause.DATABASE_PORT, weight, because, quote
+                )
+
+
+def unlinked(state: ClusterState) -> Iterator[Finding]:
+    """A client that alone cannot reach a database that others reach."""
+    for one in state.logs:
+        if LINK.search(one.text):
+            because = f"{one.workload} cannot reach its database"
+            yield Finding(
+                "database/link", 1, "workload", one.workload, Cause.DATABASE_PORT, HINTED, because, one.text
+            )
+
+
+def _refused(
+    state: ClusterState, client: str, lines: list[LogSample], cause: Cause, *, by_store: bool
+) -> Finding:
+    store = _store_of(state, client)
+    blamed = store if by_store and store else client
+    because = f"{client} is refused by {store or 'its database'}: {cause.words}"
+    own = _serves_data(state, client) and not store
+    weight = SAID if by_store or own else SHOWN
+    if cause is Cause.DATABASE_CREDENTIALS and "access denied for user" not in lines[0].text.lower():
+        weight = SEEN
+    return Finding("database/refused", 1, "workload", blamed, cause, weight, because, lines[0].text)
+
+
+def _store_of(state: ClusterState, client: str) -> str:
+    """The database workload that a client is configured with, or that it calls; itself where it is one."""
+    if _serves_data(state, client):
+        return client
+    workload = state.workload(client)
+    if workload is not None:
+        asked = [host for _, _, host, _ in addresses(workload, state.namespace)]
+        found = [host for host in asked if _serves_data(state, host) and state.workload(host) is not None]
+        if found:
+            return found[0]
+    called = [name for name in state.calls.get(client, ()) if _serves_data(state, name)]
+    if called:
+        return called[0]
+    below = sorted({name for callee in state.calls.get(client, ()) for name in state.calls.get(callee, ())})
+    found = [name for name in below if _serves_data(state, name)]
+    stores = [one.name for one in state.workloads if _serves_data(state, one.name)]
+    return found[0] if found else (stores[0] if len(stores) == 1 else "")
+
+
+def _serves_data(state: ClusterState, name: str) -> bool:
+    workload = state.workload(name)
+    if workload is None:
+        service = state.service(name)
+        return service is not None and bool({one.number for one in service.ports} & STORE_PORTS)
+    return _stores(workload)
+
+
+def _stores(workload: Workload) -> bool:
+    images = " ".join(one.image.rpartition("/")[2].partition(":")[0] for one in workload.spec.served)
+    return bool(_STORE.search(images) or {one.number for one in workload.spec.ports()} & STORE_PORTS)
+
+
+def _numbers(values: set[int]) -> str:
+    return ", ".join(str(one) for one in sorted(values))

@@ -1,0 +1,129 @@
+"""Services that lead nowhere: selector, port or protocol do not fit the pods that they were meant for."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from bot.domain.diagnosis.cluster.cause import Cause
+from bot.domain.diagnosis.cluster.finding import HINTED, LATENT, SAID, SHOWN, Finding
+from bot.domain.diagnosis.cluster.names import asked_names, meant, selected
+from bot.domain.diagnosis.cluster.state import ClusterState, ServiceEntry, ServicePort, Workload
+
+
+def selectors(state: ClusterState) -> Iterator[Finding]:
+    """Services whose selector picks no pod although the workload that they were meant for runs."""
+    for service in state.services:
+        if not service.selector or service.endpoints or selected(state, service):
+            continue
+        target = meant(state, service)
+        if target is None or not target.desired:
+            continue
+        asked = ", ".join(f"{key}={value}" for key, value in sorted(service.selector.items()))
+        because = f"the Service {service.name} selects {asked}, which no pod of {target.name} carries"
+        weight = SAID if target.ready else HINTED
+        yield Finding("route/selector", 1, "workload", target.name, Cause.SERVICE_SELECTOR, weight, because)
+
+
+def crossed(state: ClusterState) -> Iterator[Finding]:
+    """Services that select the pods of another workload than the one of their name."""
+    for service in state.services:
+        own, picked = state.workload(service.name), selected(state, service)
+        if own is None or not picked or own in picked:
+            continue
+        because = f"the Service {service.name} sends to {picked[0].name} instead of {own.name}"
+        cause = Cause.GATEWAY_ROUTE if service.open_to_users else Cause.SERVICE_SELECTOR
+        yield Finding("route/crossed", 1, "workload", own.name, cause, SAID, because)
+
+
+def targets(state: ClusterState) -> Iterator[Finding]:
+    """Service ports whose target no selected container declares, or declares with another protocol."""
+    for service in state.services:
+        for target in selected(state, service):
+            for port in service.ports:
+                found = _target(state, service, port, target)
+                if found is not None:
+                    yield found
+
+
+def offered(state: ClusterState) -> Iterator[Finding]:
+    """Services whose callers all ask for a port that the Service does not offer."""
+    asked: dict[str, Counter[int]] = {}
+    for _, _, host, port in asked_names(state):
+        if port:
+            asked.setdefault(host, Counter())[port] += 1
+    for service in state.services:
+        ports, wanted = {one.number for one in service.ports}, asked.get(service.name, Counter())
+        if not wanted or not ports or set(wanted) & ports:
+            continue
+        target = meant(state, service)
+        number, callers = max(wanted.items(), key=lambda pair: (pair[1], -pair[0]))
+        if target is None or not _own(service, target, number, callers):
+            continue
+        because = (
+            f"{callers} callers ask {service.name} on port {number}, the Service offers "
+            f"{', '.join(str(one) for one in sorted(ports))}"
+        )
+        weight = SAID if _closed(state, service) else SHOWN
+        yield Finding("route/offered", 1, "workload", target.name, Cause.SERVICE_PORT, weight, because)
+
+
+def gateways(state: ClusterState) -> Iterator[Finding]:
+    """Rules at the edge that send to a Service or port that is not there."""
+    for route in state.routes:
+        service = state.service(route.service)
+        if service is None:
+            because = f"{route.owner} sends {route.path} to {route.service}, which does not exist"
+        elif route.port and route.port not in {one.number for one in service.ports}:
+            because = f"{route.owner} sends {route.path} to port {route.port} of {route.service}, which it does not offer"
+        else:
+            continue
+        yield Finding("route/gateway", 1, "workload", route.owner, Cause.GATEWAY_ROUTE, SAID, because)
+
+
+def policies(state: ClusterState) -> Iterator[Finding]:
+    """Network policies that let nobody in to a workload that others call."""
+    for policy in state.policies:
+        if policy.open:
+            continue
+        shut = [
+            one.name
+            for one in state.workloads
+            if policy.selector.items() <= one.labels.items() and one.desired
+        ]
+        called = {callee for callees in state.calls.values() for callee in callees}
+        for name in shut:
+            weight = SHOWN if name in called or len(shut) == 1 else LATENT
+            because = f"the network policy {policy.name} lets no traffic in to {name}"
+            yield Finding("route/policy", 1, "workload", name, Cause.NETWORK_POLICY, weight, because)
+
+
+def _target(
+    state: ClusterState, service: ServiceEntry, port: ServicePort, target: Workload
+) -> Finding | None:
+    declared = target.spec.ports()
+    if not declared:
+        return None
+    fitting = [one for one in declared if port.target in (str(one.number), one.name)]
+    shut = _closed(state, service)
+    if not fitting:
+        weight = SAID if shut or not port.target.isdigit() else (SHOWN if service.endpoints != () else HINTED)
+        numbers = ", ".join(str(one.number) for one in declared)
+        because = (
+            f"port {port.number} of {service.name} leads to {port.target}, its containers listen on {numbers}"
+        )
+        return Finding("route/target", 1, "workload", target.name, Cause.SERVICE_PORT, weight, because)
+    if port.protocol not in {one.protocol for one in fitting}:
+        weight = SAID if shut or target.ready else SHOWN
+        because = f"port {port.number} of {service.name} is {port.protocol}, its container listens on {fitting[0].protocol}"
+        return Finding("route/protocol", 1, "workload", target.name, Cause.SERVICE_PROTOCOL, weight, because)
+    return None
+
+
+def _closed(state: ClusterState, service: ServiceEntry) -> bool:
+    tried = [one for one in state.reaches if one.service == service.name]
+    return bool(tried) and not any(one.open for one in tried)
+
+
+def _own(service: ServiceEntry, target: Workload, number: int, callers: int) -> bool:
+    """Whether the Service rather than its only caller is off: the callers agree, or the pods listen where they ask."""
+    listens = {one.number for one in target.spec.ports()}
+    return callers > 1 or (number in listens and not {one.number for one in service.ports} & listens)
