@@ -15,6 +15,7 @@ from bot.domain.diagnosis.intrusion import Intrusion
 from bot.domain.diagnosis.load import Demand, Driven, driver_of
 from bot.domain.diagnosis.novelty import Novelty
 from bot.domain.diagnosis.symptoms import Route, ServiceState
+from bot.domain.diagnosis.witness import heard_by
 from bot.domain.telemetry import Change, Signal
 
 
@@ -71,21 +72,28 @@ def alert_weights(alerts: Iterable[Alert]) -> dict[str, float]:
 
 def rank(scene: Scene, demand: Demand | None) -> tuple[Suspect, ...]:
     """Suspects best first; ties go by name, so that the result depends on nothing else."""
+    unwell = _trouble(scene)
+    if demand is not None and not scene.alerts and not scene.entries and not _hot(demand, scene):
+        demand = None  # More requests that hurt nobody are no incident.
     if not scene.witnesses and demand is None and not scene.intrusions:
         return ()
-    unwell = _trouble(scene)
     total = sum(unwell.values())
     worst = sorted(unwell, key=lambda name: (-_own(name, scene, unwell)[0], name))[: tuning.MOST_EXAMINED]
     suspects = {name: _suspect(name, scene, unwell, total) for name in sorted(worst)}
     _hand_over(suspects, scene)
     if demand is not None:
-        _excuse(suspects, demand)
+        _excuse(suspects, demand, scene)
     _accuse(suspects, scene)
     lifted = [_lifted(suspect, scene) for suspect in suspects.values()]
     lifted.sort(key=lambda suspect: (-suspect.score, suspect.service))
     best = lifted[0].score if lifted else 0.0
     worth = [s for s in lifted if s.score > 0 and s.score >= tuning.SUSPECT_LEAST * best]
     return tuple(worth[: tuning.MOST_HYPOTHESES])
+
+
+def _hot(demand: Demand, scene: Scene) -> bool:
+    """Whether anything that the demand reaches is saturated."""
+    return any(name in scene.states and scene.states[name].saturated for name in demand.loaded)
 
 
 def _trouble(scene: Scene) -> dict[str, float]:
@@ -113,8 +121,7 @@ def _suspect(name: str, scene: Scene, unwell: Mapping[str, float], total: float)
     score *= _traffic(name, dependants, scene)
     if name in scene.graph.observed:
         score *= tuning.OBSERVED_ONLY
-    if not scene.witnesses.intersection((name, *dependants)):
-        score *= tuning.NO_WITNESS
+    score *= heard_by(name, dependants, scene.witnesses, scene.graph)
     return Suspect(
         name,
         score,
@@ -246,8 +253,11 @@ def _hand_over(suspects: dict[str, Suspect], scene: Scene) -> None:
         )
 
 
-def _excuse(suspects: dict[str, Suspect], demand: Demand) -> None:
-    """Slowness and saturation under more demand are nobody's fault; the demand itself becomes the suspect."""
+def _excuse(suspects: dict[str, Suspect], demand: Demand, scene: Scene) -> None:
+    """Slowness and saturation under more demand are nobody's fault; the demand itself becomes the suspect.
+
+    It is named after the service that is saturated; where none is, after the one that bears it worst.
+    """
     loaded = [suspects[name] for name in demand.loaded if name in suspects and not suspects[name].driven]
     if not loaded and suspects:
         return
@@ -255,6 +265,8 @@ def _excuse(suspects: dict[str, Suspect], demand: Demand) -> None:
     for suspect in loaded:
         suspects[suspect.service] = replace(suspect, score=suspect.score * tuning.EXCUSED)
     named = demand.hottest
+    if loaded and demand.planned is None and not (named in scene.states and scene.states[named].saturated):
+        named = max(loaded, key=lambda suspect: (suspect.score, suspect.service)).service
     dependants = tuple(sorted(suspect.service for suspect in loaded if suspect.service != named))
     strength = min(1.0, demand.growth)
     suspects[named] = Suspect(

@@ -7,14 +7,15 @@ from bot.domain.diagnosis.argument import hypothesis
 from bot.domain.diagnosis.blame import Scene, Suspect, alert_weights, rank
 from bot.domain.diagnosis.confidence import confidences, solid_confidences
 from bot.domain.diagnosis.docket import Docket
-from bot.domain.diagnosis.graph import Graph, cleaned
+from bot.domain.diagnosis.graph import cleaned
 from bot.domain.diagnosis.intrusion import intrusions
 from bot.domain.diagnosis.load import demand_of
 from bot.domain.diagnosis.managed.merge import with_managed
 from bot.domain.diagnosis.novelty import novelties
 from bot.domain.diagnosis.ruled_out import file_ruled_out
-from bot.domain.diagnosis.symptoms import Route, ServiceState, service_states
+from bot.domain.diagnosis.symptoms import ServiceState, service_states
 from bot.domain.diagnosis.window import Window, window_of
+from bot.domain.diagnosis.witness import entries_of, errors_felt
 from bot.domain.evidence import Conclusion, Diagnosis, Hypothesis
 from bot.domain.instructions import findings
 from bot.domain.telemetry import Telemetry
@@ -48,7 +49,7 @@ def _scene(telemetry: Telemetry, window: Window) -> Scene:
     states = service_states(telemetry.series, window)
     if alerts and not any(states[name].felt > 0 for name in alerts if name in states):
         states = service_states(telemetry.series, window, share=0.0)
-    onset, entries = _onset(states, window), _unwell_entries(graph, states)
+    onset, entries = _onset(states, window), entries_of(graph, states)
     witnesses = frozenset(alerts) | entries
     if not alerts and (not graph.calls if witnesses else telemetry.alerts):
         # Nobody said which service, or nobody knows who depends on whom: whoever is unwell may be meant.
@@ -64,22 +65,7 @@ def _scene(telemetry: Telemetry, window: Window) -> Scene:
         onset_at=onset,
         witnesses=witnesses,
         entries=entries,
-        errors_felt=_errors_felt(states, witnesses),
-    )
-
-
-def _errors_felt(states: dict[str, ServiceState], witnesses: frozenset[str]) -> bool:
-    """Whether the witnesses complain of errors rather than of delay."""
-    heard = [states[name] for name in sorted(witnesses) if name in states]
-    return sum(one.strength(Route.ERROR) for one in heard) > sum(one.strength(Route.LATENCY) for one in heard)
-
-
-def _unwell_entries(graph: Graph, states: dict[str, ServiceState]) -> frozenset[str]:
-    """Services that only users call and that fail or are slow: what users feel is an incident without any alert."""
-    return frozenset(
-        name
-        for name, state in states.items()
-        if state.felt > 0 and not graph.callers.get(name) and name not in graph.observed
+        errors_felt=errors_felt(states, witnesses, telemetry.alerts),
     )
 
 

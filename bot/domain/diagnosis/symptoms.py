@@ -90,6 +90,11 @@ class ServiceState:
         return found.strength * (tuning.SATURATION_WEIGHT if route is Route.SATURATION else 1.0)
 
     @property
+    def usual_rate(self) -> float | None:
+        """Requests a second that it usually gets, None where nobody measured them."""
+        return self.usual.get(Signal.REQUEST_RATE)
+
+    @property
     def judged(self) -> bool:
         """Whether anything that its callers feel was measured at all."""
         return any(ROUTES[signal] in FELT for signal in self.usual)
@@ -132,9 +137,11 @@ def service_states(
     """
     found: dict[str, list[Anomaly]] = {}
     usual: dict[str, dict[Signal, float]] = {}
-    for one, shift in _shifted(series, window, share):
+    moved = list(_shifted(series, window, share))
+    common = _common_slowness(moved)
+    for one, shift in moved:
         usual.setdefault(one.service, {})[one.signal] = shift.baseline
-        anomaly = _anomaly(one, shift)
+        anomaly = _anomaly(one, shift, common if one.signal is Signal.LATENCY else 1.0)
         if anomaly is not None:
             found.setdefault(one.service, []).append(anomaly)
     return {
@@ -170,10 +177,24 @@ def _floor(signal: Signal) -> float:
     return tuning.SCALE_FLOOR["points" if bounded else "ratio"]
 
 
-def _anomaly(series: MetricSeries, shift: Shift) -> Anomaly | None:
+def _common_slowness(moved: Iterable[tuple[MetricSeries, Shift]]) -> float:
+    """What three quarters of all services share: a busier hour or a slower day is nobody's own trouble, in bounds."""
+    ratios = sorted(
+        shift.up / shift.baseline
+        for one, shift in moved
+        if one.signal is Signal.LATENCY and shift.baseline > 0
+    )
+    if len(ratios) < tuning.COMMON_LEAST:
+        return 1.0
+    return min(tuning.COMMON_MOST, max(1.0, ratios[len(ratios) // 4]))
+
+
+def _anomaly(series: MetricSeries, shift: Shift, common: float) -> Anomaly | None:
+    if common > 1.0:
+        shift = shift.against(common)
     rising = shift.z_up >= shift.z_down
     z, level = (shift.z_up, shift.up) if rising else (shift.z_down, shift.down)
-    strength = _strength(series.signal, shift.baseline, level, rising=rising)
+    strength = _strength(series.signal, shift.baseline * common, level, rising=rising)
     if z < tuning.ALARM_Z or strength <= 0.0:
         return None
     onset = shift.onset_up if rising else shift.onset_down

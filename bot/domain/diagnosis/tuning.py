@@ -20,6 +20,8 @@ ALARM_Z = 3.0
 SCALE_FLOOR = {"points": 0.005, "ratio": 1e-9}  # (j) Half a percentage point for bounded metrics.
 LEAST_POINTS = 0.01  # (j) Errors and availability: below one point nobody notices.
 LEAST_RATIO = 1.2  # (j) Latency and load: below +20 % nobody notices.
+COMMON_LEAST = 8  # (j) Fewer services than this have no common pace.
+COMMON_MOST = 1.5  # (j) More than half again is an outage, however many share it.
 LEAST_SATURATION = 0.10  # (j) Utilisation: below ten points it is ordinary.
 HALF_POINTS = 0.05  # (j) Five points of errors have strength one half.
 HALF_SATURATION = 0.20  # (j) Twenty points of utilisation have strength one half.
@@ -43,6 +45,7 @@ OBSERVED_ONLY = (
     0.25  # (m) Nodes seen only through their callers: setting them apart raised right answers by half.
 )
 NO_WITNESS = 0.2  # (j) A suspect on whom no alert and no unwell entry depends.
+SILENT_BETWEEN = 0.7  # (j) ...and each measured, healthy service between it and the next witness.
 MOST_EXAMINED = (
     128  # (d) Bounds the walk where hundreds of services are unwell: those with most trouble of their own.
 )
@@ -100,3 +103,17 @@ MOST_SIGHTINGS = 8
 MOST_RULED_OUT = 5
 MOST_PATHS = 20  # (d) Bounds the search for the longest way to a symptom.
 QUOTE_CHARS = 200
+
+# Calls
+GAP_FLOOR_S = 0.002  # (j) Two milliseconds on the way are noise...
+GAP_FLOOR_SHARE = 0.05  # (j) ...and so is a twentieth of what the caller usually waits.
+HALF_GAP_S = 0.020  # (j) Twenty milliseconds more, over what is usual, have strength one half.
+HALF_CALLS = (
+    4.0  # (j) Calls with new steps, with failures of their own or missing, at which the strength is one half.
+)
+LEAST_CALLS = 3.0  # (j) Fewer than three calls are an accident.
+LEAST_BASE_CALLS = 20.0  # (j) Steps need a baseline of so many runs.
+NEW_STEPS = 5.0  # (j) Steps are new when they are five times as common as before.
+RARE = 0.2  # (j) A duration that a fifth of the usual calls reach is not unusual.
+CHANGED_ARGUMENTS = 0.7  # (j) A caller that misbehaves more often also calls differently.
+STEADY_CALLS = 0.8  # (j) Calls that were made in four fifths of all steps are missed when they stop.

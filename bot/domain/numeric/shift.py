@@ -4,7 +4,7 @@ Knows numbers only: what a shift means for a service is decided in `domain/diagn
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,12 @@ class Shift:
     onset_down: float
     points_before: int
     points_after: int
+
+    def against(self, factor: float) -> "Shift":
+        """The same move judged as if the baseline and its scale were `factor` times what they were."""
+        scale = self.scale * factor
+        base = self.baseline * factor
+        return replace(self, z_up=(self.up - base) / scale, z_down=(base - self.down) / scale)
 
 
 def shifts(
