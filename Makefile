@@ -33,7 +33,7 @@ demo: env
 	@$(BIN)/watchkeeper demo $(ARGS)
 
 test: env
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 check: env
 	$(BIN)/ruff check .

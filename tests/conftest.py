@@ -28,6 +28,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# What takes longest starts first, so that no worker is left alone with it at the end.
+_LONGEST = ("tests/scenarios/", "tests/e2e/", "tests/promises/", "tests/world/", "tests/contract/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share tests between workers by file, except that one real kube-apiserver serves all tests that ask for one."""
+    for item in items:
+        real = "real_cluster" in getattr(item, "fixturenames", ()) or item.get_closest_marker("realk8s")
+        item.add_marker(pytest.mark.xdist_group("real-kube" if real else str(item.path)))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    if item.get_closest_marker("realk8s"):
+        return -1
+    at = item.nodeid
+    return next((place for place, folder in enumerate(_LONGEST) if at.startswith(folder)), len(_LONGEST))
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests may reach the product."""
