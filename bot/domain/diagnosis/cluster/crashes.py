@@ -12,6 +12,7 @@ _TAKEN = re.compile(
     r"address already in use|eaddrinuse|bind: permission|port \d+ (is )?(already )?in use|failed to bind",
     re.IGNORECASE,
 )
+_MEMORY = re.compile(r"oom-?killed|memory limit too low|out of memory", re.IGNORECASE)
 _FILES = re.compile(
     r"permission denied|eacces|operation not permitted|read-only file system|erofs", re.IGNORECASE
 )
@@ -36,7 +37,7 @@ def killed(state: ClusterState) -> Iterator[Finding]:
                     "crash/memory", 1, "workload", pod.workload, Cause.OUT_OF_MEMORY, weight, because, quote
                 )
         for event in state.events_of("pod", pod.name):
-            if event.reason in ("OOMKilling", "SystemOOM") or "OOMKilled" in event.message:
+            if event.reason in ("OOMKilling", "SystemOOM") or _MEMORY.search(event.message):
                 because = f"{pod.name} was ended for memory"
                 yield Finding(
                     "crash/memory-event",

@@ -27,6 +27,7 @@ REASONS: tuple[tuple[str, Cause], ...] = (
     (r"unschedulable", Cause.NODE_CORDONED),
 )
 _COUNTED = re.compile(r"(\d+) ((?:[Ii]nsufficient|[Tt]oo many|node\(s\)).*?)(?=, \d+ |\.(?: |$)|$)")
+_HOST = "kubernetes.io/hostname"
 _OWN_TAINTS = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
 
 
@@ -78,12 +79,12 @@ def _waiting(pod: Pod) -> bool:
 def _cause(spec: PodSpec, said: str, state: ClusterState) -> tuple[Cause | None, float]:
     counted = _counts(said, state.nodes)
     if spec.node_selector or spec.affinity:
-        chosen = [node for node in state.nodes if _selected(spec, node) and _listed(spec, node)]
+        chosen = _chosen(spec, state.nodes)
         if state.nodes and not chosen:
             return _unmatched(spec, state.nodes), SAID
         # The pod chose nodes and they exist, so that the choice is no fault: what keeps it off them is.
         counted = {cause: n for cause, n in counted.items() if cause is not Cause.NODE_SELECTOR or not chosen}
-        kept_off = _kept_off(spec, [node for node in chosen if not node.control_plane] or chosen)
+        kept_off = _kept_off(spec, chosen)
         if kept_off is not None:
             return kept_off, SAID
     if not counted:
@@ -106,8 +107,15 @@ def _counts(said: str, nodes: tuple[Node, ...]) -> dict[Cause, int]:
     return {cause: number for cause, number in counted.items() if number > 0}
 
 
+def _chosen(spec: PodSpec, nodes: tuple[Node, ...]) -> list[Node]:
+    """The nodes that selector and affinity leave; one that only runs the control plane counts when named itself."""
+    fitting = [node for node in nodes if _selected(spec, node) and _listed(spec, node)]
+    return [node for node in fitting if not node.control_plane or spec.node_selector.get(_HOST) == node.name]
+
+
 def _selected(spec: PodSpec, node: Node) -> bool:
-    return all(node.labels.get(key) == value for key, value in spec.node_selector.items())
+    labels = {_HOST: node.name, **node.labels}
+    return all(labels.get(key) == value for key, value in spec.node_selector.items())
 
 
 def _listed(spec: PodSpec, node: Node) -> bool:
@@ -116,7 +124,7 @@ def _listed(spec: PodSpec, node: Node) -> bool:
 
 def _unmatched(spec: PodSpec, nodes: tuple[Node, ...]) -> Cause:
     """Which of selector and affinity no node fits; the selector where both or neither."""
-    selected = any(_selected(spec, node) for node in nodes)
+    selected = any(_selected(spec, node) and not node.control_plane for node in nodes)
     if spec.affinity and (not spec.node_selector or selected):
         return Cause.NODE_AFFINITY
     return Cause.NODE_SELECTOR
