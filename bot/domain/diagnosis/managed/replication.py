@@ -105,6 +105,7 @@ def _verdict(view: View, lagging: list[Fact], surge: list[Fact], *, measured: bo
         (*surge, *lagging),
         chain,
         explains=("db.io_saturated", "db.cpu_raised"),
+        apart=("db.cpu_raised",) if _reads_apart(view) else (),
         look=(
             "slow the writing job or cut it into smaller batches",
             "the replica's size and long queries on it",

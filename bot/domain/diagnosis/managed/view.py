@@ -15,7 +15,9 @@ from bot.domain.evidence import EvidenceKind, EvidenceRole
 from bot.domain.instance_class import Size, size_of, usual_ceiling
 
 _OF_CEILING = (
-    re.compile(r"\b([\d,]{2,9}) (?:of|out of|/) ?(?:a |the )?(?:maximum (?:of )?)?([\d,]{2,9})\b"),
+    re.compile(
+        r"\b([\d,]{2,9}) (?:connections? |sessions? |clients? )?(?:of|out of|/) ?(?:a |the )?(?:maximum (?:of )?)?([\d,]{2,9})\b"
+    ),
     re.compile(r"\bmax(?:imum|_connections)?\b\D{0,24}?()([\d,]{2,9})\b"),
 )
 _WRITES = re.compile(
