@@ -47,7 +47,6 @@ class Alert:
 
 def fingerprint_of(source: str, labels: Mapping[str, str]) -> str:
     """Stable identity of an alert: BLAKE2b-64 over the source name and its sorted label pairs, hexadecimal."""
-    digest = hashlib.blake2b(source.encode(), digest_size=8)
-    for key in sorted(labels):
-        digest.update(f"\x00{key}\x01{labels[key]}".encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    pairs = [f"\x00{key}\x01{labels[key]}" for key in sorted(labels)]
+    named = (source + "".join(pairs)).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(named, digest_size=8).hexdigest()

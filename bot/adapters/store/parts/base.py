@@ -1,5 +1,6 @@
 """What every part shares: the connection, the tenant, the keys, and the insert that tolerates a twin."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,3 +35,18 @@ class Part:
     def _changed(self, statement: Any) -> bool:
         """Run an UPDATE or INSERT and say whether it touched exactly one row."""
         return self._connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
+
+    def _many(self, statement: Any, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+        """Run an INSERT for many rows, each a tuple in the order of `columns`, as the driver takes it.
+
+        Only for columns that need no conversion; a storm's rows would else be converted one value at a time.
+        """
+        compiled = statement.compile(dialect=self._connection.dialect, column_keys=list(columns))
+        order = compiled.positiontup
+        if order is None:
+            named: Any = [dict(zip(columns, row, strict=True)) for row in rows]
+        else:
+            places = [columns.index(name) for name in order]
+            straight = places == list(range(len(columns)))
+            named = list(rows) if straight else [tuple(row[at] for at in places) for row in rows]
+        self._connection.exec_driver_sql(str(compiled), named)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, case, func, insert, literal_column, select, update
 
 from bot.adapters.store import schema
@@ -18,6 +19,7 @@ _raw, _alerts = schema.raw_bodies, schema.alerts
 _LOOKUP_CHUNK = 500
 _FETCHED_AT_ONCE = 20
 _MOST_BYTES = 64 * 1024 * 1024
+_LABELS = msgspec.json.Encoder(order="sorted")
 
 
 class IntakePart(Part):
@@ -112,7 +114,7 @@ class IntakePart(Part):
         kept = ("tenant", "fingerprint")
         changes = {c.name: statement.excluded[c.name] for c in _alerts.c if c.name not in kept}
         statement = statement.on_conflict_do_update(index_elements=kept, set_=changes)
-        self._connection.execute(statement, [_columns(self._tenant, row) for row in rows])
+        self._many(statement, _COLUMNS, [_values(self._tenant, row) for row in rows])
 
     def incident_alerts(self, incident: str, *, limit: int) -> Sequence[Alert]:
         query = (
@@ -168,25 +170,29 @@ def _alert(row: Row[Any]) -> Alert:
     )
 
 
-def _columns(tenant: str, row: StoredAlert) -> dict[str, object]:
+_COLUMNS = tuple(column.name for column in _alerts.c)
+
+
+def _values(tenant: str, row: StoredAlert) -> tuple[object, ...]:
+    """One row in the order of the table's columns."""
     alert = row.alert
-    return {
-        "tenant": tenant,
-        "fingerprint": alert.fingerprint,
-        "incident": row.incident,
-        "join_reason": row.join_reason,
-        "status": alert.status.value,
-        "severity": alert.severity.value,
-        "source": alert.source,
-        "name": alert.name,
-        "service": alert.service,
-        "summary": alert.summary,
-        "labels": json.dumps(dict(alert.labels), sort_keys=True),
-        "link": alert.link,
-        "trust": alert.trust.value,
-        "starts_at": alert.starts_at,
-        "ends_at": alert.ends_at,
-        "received_at": alert.received_at,
-        "times_seen": row.times_seen,
-        "raw_id": row.raw_id,
-    }
+    return (
+        tenant,
+        alert.fingerprint,
+        row.incident,
+        row.join_reason,
+        alert.status.value,
+        alert.severity.value,
+        alert.source,
+        alert.name,
+        alert.service,
+        alert.summary,
+        _LABELS.encode(dict(alert.labels)).decode(),
+        alert.link,
+        alert.trust.value,
+        alert.starts_at,
+        alert.ends_at,
+        alert.received_at,
+        row.times_seen,
+        row.raw_id,
+    )
