@@ -18,6 +18,7 @@ class EvidenceKind(StrEnum):
     ALERT = "alert"
     PLANNED = "planned"
     BEHAVIOUR = "behaviour"
+    TRACE = "trace"
 
 
 class EvidenceRole(StrEnum):

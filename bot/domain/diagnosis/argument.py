@@ -6,6 +6,7 @@ from bot.domain.canonical import Json
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.blame import Scene, Suspect
 from bot.domain.diagnosis.changes import CLASS_OF
+from bot.domain.diagnosis.clues import SAYS, ClueKind
 from bot.domain.diagnosis.docket import Docket, cite, clock
 from bot.domain.diagnosis.intrusion import Intrusion
 from bot.domain.diagnosis.symptoms import FELT, Anomaly, Route, ServiceState
@@ -41,6 +42,7 @@ def hypothesis(
         _argue_intrusion(suspect.intrusion, docket, argument)
     _argue_change(suspect, docket, argument)
     _argue_driven(suspect, scene, docket, argument)
+    _argue_clues(suspect, docket, argument, most=3 if full else 1)
     _argue_novelty(suspect, docket, argument)
     _argue_own(suspect, scene, docket, argument, most=2 if full else 1)
     path = path_of(suspect, scene)
@@ -77,6 +79,8 @@ def _class_without_change(service: str, scene: Scene) -> CauseClass:
     memory = state.of(Signal.MEMORY)
     if memory is not None and memory.rising and memory.after >= tuning.SATURATED and not loaded:
         return CauseClass.MEMORY
+    if not state.saturated and any(clue.kind is ClueKind.NETWORK for clue in scene.testimony.of(service)[:1]):
+        return CauseClass.NETWORK
     if scene.graph.shared(service):
         return CauseClass.DATABASE_LOAD if loaded or state.saturated else CauseClass.DEPENDENCY
     if service in scene.graph.observed:
@@ -196,6 +200,18 @@ def _argue_driven(suspect: Suspect, scene: Scene, docket: Docket, argument: Argu
     state = scene.states.get(driven.resource)
     worst = [docket.metric(found, EvidenceRole.MECHANISM) for found in (state.anomalies[:3] if state else ())]
     argument.say(f"{driven.resource} suffers under it", *worst)
+
+
+def _argue_clues(suspect: Suspect, docket: Docket, argument: Argument, *, most: int) -> None:
+    """What its calls say of it; weak clues only where there is nothing else."""
+    told = [clue for clue in suspect.clues if clue.strength >= tuning.TOLD_FROM] or list(suspect.clues[:1])
+    for clue in told[:most]:
+        number = docket.file(
+            f"clue {clue.kind.value} {clue.service} {clue.about}", EvidenceKind.TRACE, EvidenceRole.MECHANISM,
+            clue.service, clue.at, clue.text, source="traces", link=clue.link,
+            value={"strength": round(clue.strength, 3), **clue.value},
+        )  # fmt: skip
+        argument.say(SAYS[clue.kind].format(clue.service), number)
 
 
 def _argue_novelty(suspect: Suspect, docket: Docket, argument: Argument) -> None:

@@ -4,17 +4,19 @@ A database that one client floods hands its blame to that client; more demand fr
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.domain.alert import Alert, AlertSeverity
 from bot.domain.candidate import CRITICAL_WEIGHT
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.changes import NearChange, nearest
+from bot.domain.diagnosis.clues import Clue
 from bot.domain.diagnosis.graph import Graph
 from bot.domain.diagnosis.intrusion import Intrusion
 from bot.domain.diagnosis.load import Demand, Driven, driver_of
 from bot.domain.diagnosis.novelty import Novelty
 from bot.domain.diagnosis.symptoms import Route, ServiceState
+from bot.domain.diagnosis.testimony import Testimony
 from bot.domain.diagnosis.witness import heard_by
 from bot.domain.telemetry import Change, Signal
 
@@ -36,6 +38,7 @@ class Scene:
     witnesses: frozenset[str]
     entries: frozenset[str]
     errors_felt: bool
+    testimony: Testimony = field(default_factory=Testimony)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Suspect:
     intrusion: Intrusion | None = None
     explained_by: str = ""
     measured: bool = True
+    clues: tuple[Clue, ...] = ()
 
 
 def alert_weights(alerts: Iterable[Alert]) -> dict[str, float]:
@@ -75,7 +79,8 @@ def rank(scene: Scene, demand: Demand | None) -> tuple[Suspect, ...]:
     unwell = _trouble(scene)
     if demand is not None and not scene.alerts and not scene.entries and not _hot(demand, scene):
         demand = None  # More requests that hurt nobody are no incident.
-    if not scene.witnesses and demand is None and not scene.intrusions:
+    telling = scene.testimony.loudest >= tuning.TELLING
+    if not scene.witnesses and demand is None and not scene.intrusions and not telling:
         return ()
     total = sum(unwell.values())
     worst = sorted(unwell, key=lambda name: (-_own(name, scene, unwell)[0], name))[: tuning.MOST_EXAMINED]
@@ -83,6 +88,7 @@ def rank(scene: Scene, demand: Demand | None) -> tuple[Suspect, ...]:
     _hand_over(suspects, scene)
     if demand is not None:
         _excuse(suspects, demand, scene)
+    _testify(suspects, scene, unwell, demand)
     _accuse(suspects, scene)
     lifted = [_lifted(suspect, scene) for suspect in suspects.values()]
     lifted.sort(key=lambda suspect: (-suspect.score, suspect.service))
@@ -272,6 +278,31 @@ def _excuse(suspects: dict[str, Suspect], demand: Demand, scene: Scene) -> None:
     suspects[named] = Suspect(
         named, worst * max(0.5, strength), max(0.5, strength), 1.0, dependants, demand=demand
     )
+
+
+def _testify(
+    suspects: dict[str, Suspect], scene: Scene, unwell: Mapping[str, float], demand: Demand | None
+) -> None:
+    """Clues take the place of what was inferred along the graph, the more so the louder they are."""
+    loaded = frozenset(demand.loaded) if demand is not None else frozenset()
+    weights = {
+        name: scene.testimony.weight(name, scene.states.get(name), loaded=name in loaded)
+        for name in sorted(scene.testimony.heard)
+    }
+    loudest = max(weights.values(), default=0.0)
+    near = {name for top in scene.alerts for name in (top, *scene.graph.reachable(top))}
+    for name, weight in weights.items():
+        known = suspects.get(name)
+        if known is None and weight > 0:
+            dependants = scene.graph.dependants(name, unwell)
+            known = Suspect(
+                name, 0.0, 0.0, 0.0, dependants, alerts=scene.alerts.get(name, 0.0), measured=False
+            )
+        if known is None or known.demand is not None or known.driven is not None:
+            continue
+        far = tuning.NO_WITNESS if near and name not in near else 1.0
+        score = max(weight * far, known.score * (1.0 - loudest))
+        suspects[name] = replace(known, score=score, clues=scene.testimony.of(name))
 
 
 def _accuse(suspects: dict[str, Suspect], scene: Scene) -> None:

@@ -23,6 +23,8 @@ def signals_of(suspect: Suspect) -> dict[str, float]:
         "process": suspect.intrusion.process if suspect.intrusion else 0.0,
         "connection": suspect.intrusion.connection if suspect.intrusion else 0.0,
     }
+    for clue in suspect.clues:
+        signals[clue.kind.value] = max(signals.get(clue.kind.value, 0.0), clue.strength)
     if suspect.demand is not None:
         signals["demand"] = min(1.0, suspect.demand.growth)
         signals["change"] = 1.0 if suspect.demand.planned is not None else 0.0

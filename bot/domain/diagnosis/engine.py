@@ -14,6 +14,7 @@ from bot.domain.diagnosis.managed.merge import with_managed
 from bot.domain.diagnosis.novelty import novelties
 from bot.domain.diagnosis.ruled_out import file_ruled_out
 from bot.domain.diagnosis.symptoms import ServiceState, service_states
+from bot.domain.diagnosis.testimony import seen_calls, testimony_of
 from bot.domain.diagnosis.window import Window, window_of
 from bot.domain.diagnosis.witness import entries_of, errors_felt
 from bot.domain.evidence import Conclusion, Diagnosis, Hypothesis
@@ -45,7 +46,7 @@ def diagnose(telemetry: Telemetry) -> Diagnosis:
 
 
 def _scene(telemetry: Telemetry, window: Window) -> Scene:
-    graph, alerts = cleaned(telemetry.topology), alert_weights(telemetry.alerts)
+    graph, alerts = cleaned(seen_calls(telemetry.topology, telemetry.calls)), alert_weights(telemetry.alerts)
     states = service_states(telemetry.series, window)
     if alerts and not any(states[name].felt > 0 for name in alerts if name in states):
         states = service_states(telemetry.series, window, share=0.0)
@@ -54,6 +55,9 @@ def _scene(telemetry: Telemetry, window: Window) -> Scene:
     if not alerts and (not graph.calls if witnesses else telemetry.alerts):
         # Nobody said which service, or nobody knows who depends on whom: whoever is unwell may be meant.
         witnesses = frozenset(name for name, state in states.items() if state.symptom > 0)
+    testimony = testimony_of(telemetry.calls, window)
+    if telemetry.alerts and not alerts:
+        witnesses |= frozenset(testimony.clues)
     changes = sorted(telemetry.changes, key=lambda c: (c.at, c.service, c.kind.value, c.title))
     return Scene(
         graph=graph,
@@ -66,6 +70,7 @@ def _scene(telemetry: Telemetry, window: Window) -> Scene:
         witnesses=witnesses,
         entries=entries,
         errors_felt=errors_felt(states, witnesses, telemetry.alerts),
+        testimony=testimony,
     )
 
 

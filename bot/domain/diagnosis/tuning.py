@@ -89,6 +89,11 @@ SIGNAL_TRUST = {  # (m) order of metric and topology, (j) the rest
     "demand": 0.55,
     "process": 0.65,
     "connection": 0.60,
+    "network": 0.85,
+    "own_time": 0.75,
+    "failures": 0.75,
+    "steps": 0.60,
+    "silence": 0.50,
 }
 MARGIN_FULL = 0.5  # (j) A runner-up at half the score or less takes nothing away.
 MARGIN_NONE = 0.6  # (j) An equal runner-up leaves this much of the confidence.
@@ -117,3 +122,14 @@ NEW_STEPS = 5.0  # (j) Steps are new when they are five times as common as befor
 RARE = 0.2  # (j) A duration that a fifth of the usual calls reach is not unusual.
 CHANGED_ARGUMENTS = 0.7  # (j) A caller that misbehaves more often also calls differently.
 STEADY_CALLS = 0.8  # (j) Calls that were made in four fifths of all steps are missed when they stop.
+TELLING = 0.5  # (j) Clues of this weight are an incident without any alert.
+TOLD_FROM = 0.1  # (j) Weaker clues are not worth a sentence beside stronger ones.
+# How far a clue of each kind is worth believing; time between two sides of a call is hard to explain otherwise.
+CLUE_TRUST = {  # (j) order as measured, weights by judgement
+    "network": 1.0,
+    "saturation": 0.9,
+    "failures": 0.9,
+    "own_time": 0.8,
+    "steps": 0.6,
+    "silence": 0.6,
+}

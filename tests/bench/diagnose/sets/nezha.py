@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 
+from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.calls import Calls, EdgeSeries, OperationSeries, PatternSeries
 from bot.domain.spans import Counted, Span
 from bot.domain.telemetry import MetricSeries, Signal, Telemetry
@@ -60,8 +61,24 @@ def telemetry_of(folder: Path, at: float) -> Telemetry:
     return Telemetry(
         opened_at=at,
         now=end,
+        alerts=(_noticed(at),),
         series=tuple(one for series in day.series for one in _cut_series(series, start, end)),
         calls=tuple(cut(calls, start, end) for calls in day.calls),
+    )
+
+
+def _noticed(at: float) -> Alert:
+    """Somebody noticed; the recording does not say at which service."""
+    return Alert(
+        "noticed",
+        "recording",
+        "noticed",
+        AlertStatus.FIRING,
+        AlertSeverity.CRITICAL,
+        "",
+        "users complain",
+        at,
+        at,
     )
 
 

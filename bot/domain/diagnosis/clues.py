@@ -1,0 +1,133 @@
+"""Clues: what points at one service by itself, with no need to explain its symptoms away along the graph.
+
+The calls of services, seen from both sides, tell the slow from those who wait. Each kind of clue has a file of its
+own; here is what they share: the clue, and how a series is split into before and after.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.domain.canonical import Json
+from bot.domain.diagnosis.window import Window
+
+
+class ClueKind(StrEnum):
+    """What a clue is made of; each kind is a signal of its own."""
+
+    NETWORK = "network"
+    OWN_TIME = "own_time"
+    FAILURES = "failures"
+    STEPS = "steps"
+    SILENCE = "silence"
+
+
+SAYS = {
+    ClueKind.NETWORK: "Time is lost on the way to or from {}, not in those that it calls",
+    ClueKind.OWN_TIME: "{} works longer by itself, whatever it waits for taken off",
+    ClueKind.FAILURES: "{} fails by itself, with no callee that failed",
+    ClueKind.STEPS: "{} takes other steps than usual, and no callee explains it",
+    ClueKind.SILENCE: "{} stopped making calls that it always made",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Clue:
+    """One finding about one service; `strength` is 0..1, `text` the sentence on the card, `about` tells clues apart."""
+
+    service: str
+    kind: ClueKind
+    strength: float
+    at: float
+    text: str
+    about: str
+    value: Mapping[str, Json] = field(default_factory=dict)
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Places of a series' steps that end by the first symptom, and of those that begin after it."""
+
+    before: range
+    after: range
+
+
+@dataclass(slots=True)
+class Splits:
+    """Splits of one source's steps at the first symptom; series mostly share their times, so each is made once."""
+
+    step_s: float
+    window: Window
+    known: dict[int, Split] = field(default_factory=dict)
+
+    def of(self, times: Sequence[float]) -> Split:
+        """Where the two sides are; the step that holds the first symptom belongs to neither."""
+        if id(times) not in self.known:
+            since, now = self.window.since, self.window.now
+            count = sum(at <= since for at in times)
+            begin = sum(at - self.step_s < since for at in times)
+            end = sum(at <= now for at in times)
+            self.known[id(times)] = Split(range(count), range(begin, max(begin, end)))
+        return self.known[id(times)]
+
+
+def total(values: Sequence[float], places: range) -> float:
+    """Sum over places."""
+    return math.fsum(values[places.start : places.stop])
+
+
+def quantile(values: Sequence[float], weights: Sequence[float], places: range, share: float) -> float | None:
+    """Weighted quantile of the measured values; None where nothing was measured."""
+    known = sorted(
+        (values[place], weights[place])
+        for place in places
+        if weights[place] > 0 and not math.isnan(values[place])
+    )
+    goal, seen = share * math.fsum(weight for _, weight in known), 0.0
+    for value, weight in known:
+        seen += weight
+        if seen >= goal:
+            return value
+    return None
+
+
+def exceeded(values: Sequence[float], weights: Sequence[float], places: range, level: float) -> float:
+    """Share of the weight that lies at a level or above."""
+    every = reached = 0.0
+    for value, weight in zip(
+        values[places.start : places.stop], weights[places.start : places.stop], strict=True
+    ):
+        if not math.isnan(value):
+            every += weight
+            reached += weight if value >= level else 0.0
+    return reached / every if every else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A duration before and after, in seconds, and by how many robust sigmas it grew."""
+
+    before: float
+    after: float
+    z: float
+
+
+REACHED = 0.6  # What the slower two fifths of the calls reach counts: a fault may begin late in the window.
+MAD_TO_SIGMA = 1.4826
+IQR_TO_SIGMA = 0.7413
+
+
+def moved(values: Sequence[float], calls: Sequence[float], halves: Split, floor: float) -> Move | None:
+    """How a duration moved; `floor` is the least scale in seconds. None without both sides."""
+    usual = quantile(values, calls, halves.before, 0.5)
+    level = quantile(values, calls, halves.after, REACHED)
+    if usual is None or level is None:
+        return None
+    away = [abs(value - usual) if not math.isnan(value) else math.nan for value in values]
+    mad = quantile(away, calls, halves.before, 0.5) or 0.0
+    high = quantile(values, calls, halves.before, 0.75) or usual
+    low = quantile(values, calls, halves.before, 0.25) or usual
+    scale = max(mad * MAD_TO_SIGMA, (high - low) * IQR_TO_SIGMA, floor, 1e-6)
+    return Move(usual, level, (level - usual) / scale)

@@ -1,0 +1,78 @@
+"""Testimony: all clues of an incident by service, and how they overrule what was inferred along the graph.
+
+A service whose calls were seen from both sides is judged by its clues: what it suffers from its callees is known
+there, so it need not be guessed from the shape of the graph. Where nobody saw calls, nothing changes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
+
+from bot.domain.calls import Calls, graph_of
+from bot.domain.diagnosis import tuning
+from bot.domain.diagnosis.clues import Clue, ClueKind
+from bot.domain.diagnosis.edges import network_clues, silence_clues
+from bot.domain.diagnosis.operations import failure_clues, own_time_clues
+from bot.domain.diagnosis.steps import step_clues
+from bot.domain.diagnosis.symptoms import Route, ServiceState
+from bot.domain.diagnosis.window import Window
+from bot.domain.topology import Topology
+
+LOADED = (ClueKind.NETWORK, ClueKind.OWN_TIME)  # What more demand explains.
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """Clues of each service, strongest first; `heard` are the services whose calls were seen at all."""
+
+    clues: Mapping[str, tuple[Clue, ...]] = field(default_factory=dict)
+    heard: frozenset[str] = frozenset()
+
+    def of(self, service: str) -> tuple[Clue, ...]:
+        """Clues that point at a service."""
+        return self.clues.get(service, ())
+
+    def weight(self, service: str, state: ServiceState | None, *, loaded: bool = False) -> float:
+        """Clues and saturation of a service as one figure 0..1; independent kinds add up, one kind counts once."""
+        kinds: dict[str, float] = {}
+        for clue in self.of(service):
+            excuse = tuning.EXCUSED if loaded and clue.kind in LOADED else 1.0
+            weighed = tuning.CLUE_TRUST[clue.kind.value] * clue.strength * excuse
+            kinds[clue.kind.value] = max(kinds.get(clue.kind.value, 0.0), weighed)
+        if state is not None and not loaded:
+            found = state.strongest(Route.SATURATION, rising=True)
+            kinds["saturation"] = tuning.CLUE_TRUST["saturation"] * found.strength if found else 0.0
+        return 1.0 - prod(1.0 - weighed for weighed in kinds.values())
+
+    @property
+    def loudest(self) -> float:
+        """Weight of the strongest clues of any service."""
+        return max((self.weight(service, None) for service in self.clues), default=0.0)
+
+
+def testimony_of(parts: Iterable[Calls], window: Window) -> Testimony:
+    """Everything that the calls say."""
+    parts = tuple(parts)
+    found: dict[str, list[Clue]] = {}
+    for judge in (network_clues, silence_clues, own_time_clues, failure_clues, step_clues):
+        for clue in judge(parts, window):
+            found.setdefault(clue.service, []).append(clue)
+    heard = {end for part in parts for edge in part.edges for end in (edge.caller, edge.callee)}
+    heard.update(one.service for part in parts for one in part.operations)
+    ordered = {
+        service: tuple(sorted(found[service], key=lambda clue: (-clue.strength, clue.kind.value, clue.about)))
+        for service in sorted(found)
+    }
+    return Testimony(ordered, frozenset(heard))
+
+
+def seen_calls(topology: Topology, parts: Iterable[Calls]) -> Topology:
+    """The graph with the calls that were seen; nothing is taken out of it."""
+    seen = graph_of(parts)
+    if not seen:
+        return topology
+    calls = {
+        caller: tuple(sorted({*topology.calls.get(caller, ()), *seen.get(caller, ())}))
+        for caller in sorted({*topology.calls, *seen})
+    }
+    return replace(topology, calls=calls)
