@@ -1,6 +1,6 @@
 """What evidence sources return: raw readings of one time window, before anybody judges them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -30,12 +30,15 @@ class Signal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MetricSeries:
-    """One signal of one service: `times` in unix seconds, ascending, and `values` of equal length."""
+    """One signal of one service: `times` in unix seconds, ascending, and `values` of equal length.
+
+    Both are tuples, or arrays of doubles where there are many points.
+    """
 
     service: str
     signal: Signal
-    times: tuple[float, ...]
-    values: tuple[float, ...]
+    times: Sequence[float]
+    values: Sequence[float]
     link: str = ""
 
 

@@ -158,17 +158,32 @@ def _shifted(
     series: Sequence[MetricSeries], window: Window, share: float
 ) -> Iterable[tuple[MetricSeries, Shift]]:
     """Series that share their times are judged as one matrix."""
-    groups: dict[tuple[float, ...], list[MetricSeries]] = {}
-    for one in series:
-        if one.times:
-            groups.setdefault(one.times, []).append(one)
-    for times, members in groups.items():
+    for members in _by_times(series):
+        times = members[0].times
         floors = [_floor(one.signal) for one in members]
         rows = [one.values for one in members]
         found = shifts(times, rows, before=window.before, since=window.since, floor=floors, share=share)
         for one, shift in zip(members, found, strict=True):
             if shift is not None and shift.points_before >= tuning.MEASURED_LEAST:
                 yield one, shift
+
+
+def _by_times(series: Iterable[MetricSeries]) -> Iterable[list[MetricSeries]]:
+    """Groups of equal times; ends and length are looked at first, since hashing a thousand times a series is slow."""
+    groups: dict[tuple[int, float, float], list[list[MetricSeries]]] = {}
+    for one in series:
+        if one.times:
+            alike = groups.setdefault((len(one.times), one.times[0], one.times[-1]), [])
+            group = next((members for members in alike if _same(members[0].times, one.times)), None)
+            if group is None:
+                alike.append([one])
+            else:
+                group.append(one)
+    return [members for alike in groups.values() for members in alike]
+
+
+def _same(one: Sequence[float], other: Sequence[float]) -> bool:
+    return one is other or one == other
 
 
 def _floor(signal: Signal) -> float:

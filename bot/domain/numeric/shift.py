@@ -3,6 +3,7 @@
 Knows numbers only: what a shift means for a service is decided in `domain/diagnosis/symptoms`.
 """
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,8 @@ MAD_TO_SIGMA = 1.4826  # Median absolute deviation of a normal distribution is 0
 IQR_TO_SIGMA = 0.7413
 RELATIVE_FLOOR = 1e-3  # Of the median; zero-spread series decide rankings without it.
 TREND = 1.5  # Sigmas that a point must exceed to count towards an onset (half of the alarm level of 3).
+ONSET_FROM = 2.0  # Sigmas below which a move has no onset: nobody asks since when nothing happened.
+CHUNK = 256  # Rows judged at a time, so that they stay in the processor's cache.
 CLIP = 10.0  # One wild point must not outweigh ten calm ones when the onset is sought.
 
 
@@ -45,7 +48,7 @@ class Shift:
 
 def shifts(
     times: Sequence[float],
-    rows: Sequence[Sequence[float]],
+    rows: Sequence[Sequence[float]] | Matrix,
     *,
     before: float,
     since: float,
@@ -54,36 +57,76 @@ def shifts(
 ) -> list[Shift | None]:
     """Shift of each row of equal `times`: baseline up to `before`, level from `since` on; None without both.
 
-    `floor` is the least scale of each row, in the row's unit. The level is what `share` of the late points reach,
-    and at least two of them; a share of 0 takes the most extreme point.
+    `times` ascend. `floor` is the least scale of each row, in the row's unit. The level is what `share` of the late
+    points reach, and at least two of them; a share of 0 takes the most extreme point. A move of less than ONSET_FROM
+    has `since` as its onset.
     """
     at = np.asarray(times, dtype=np.float64)
-    values = np.asarray(rows, dtype=np.float64)
-    early, late = at < before, at >= since
-    if early.sum() < 2 or late.sum() < 1:
+    early, late = int(np.searchsorted(at, before)), int(np.searchsorted(at, since))
+    if early < 2 or at.size - late < 1:
         return [None] * len(rows)
-    base, scale = _baseline(values[:, early], np.asarray(floor, dtype=np.float64))
-    z = (values - base[:, None]) / scale[:, None]
-    up, down = _levels(values[:, late], share)
-    onset_up, onset_down = _onsets(at, z), _onsets(at, -z)
-    return [
-        Shift(
-            float(base[row]), float(scale[row]), float(up[row]), float(down[row]),
-            float((up[row] - base[row]) / scale[row]), float((base[row] - down[row]) / scale[row]),
-            float(onset_up[row]), float(onset_down[row]), int(early.sum()), int(late.sum()),
-        )
-        for row in range(len(rows))
-    ]  # fmt: skip
+    least = np.asarray(floor, dtype=np.float64)
+    found: list[Shift | None] = []
+    for begin in range(0, len(rows), CHUNK):
+        values = _matrix(rows[begin : begin + CHUNK], at.size)
+        base, scale = _baseline(values[:, :early], least[begin : begin + CHUNK])
+        up, down = _levels(values[:, late:], share)
+        z_up, z_down = (up - base) / scale, (base - down) / scale
+        onset_up = _onsets(at, values, base, scale, np.flatnonzero(z_up >= ONSET_FROM), since)
+        onset_down = _onsets(at, values, base, -scale, np.flatnonzero(z_down >= ONSET_FROM), since)
+        figures = np.column_stack((base, scale, up, down, z_up, z_down, onset_up, onset_down)).tolist()
+        found.extend(Shift(*figure, early, at.size - late) for figure in figures)
+    return found
+
+
+def _matrix(rows: Sequence[Sequence[float]] | Matrix, points: int) -> Matrix:
+    if isinstance(rows, np.ndarray):
+        return np.asarray(rows, dtype=np.float64)
+    values = np.empty((len(rows), points))
+    for place, row in enumerate(rows):
+        # A series that is an array of doubles already is read where it lies.
+        values[place] = row if isinstance(row, array) else np.fromiter(row, np.float64, points)
+    return values
 
 
 def _baseline(values: Matrix, floor: Matrix) -> tuple[Matrix, Matrix]:
-    median = np.median(values, axis=1)
-    mad = np.median(np.abs(values - median[:, None]), axis=1) * MAD_TO_SIGMA
-    low, high = np.percentile(values, (25, 75), axis=1)
-    scale = np.where(mad > 0, mad, (high - low) * IQR_TO_SIGMA)
-    scale = np.where(scale > 0, scale, values.std(axis=1))
+    ordered = np.sort(values, axis=1)
+    median = _rank(ordered, 0.5)
+    count = ordered.shape[1]
+    scale = _nearest(ordered, median, count // 2 + 1)
+    if count % 2 == 0:
+        scale = (scale + _nearest(ordered, median, count // 2)) / 2
+    scale *= MAD_TO_SIGMA
+    flat = np.flatnonzero(scale <= 0)
+    scale[flat] = (_rank(ordered[flat], 0.75) - _rank(ordered[flat], 0.25)) * IQR_TO_SIGMA
+    flat = np.flatnonzero(scale <= 0)
+    scale[flat] = ordered[flat].std(axis=1)
     least = np.maximum(np.maximum(floor, np.abs(median) * RELATIVE_FLOOR), 1e-12)
     return median, np.maximum(scale, least)
+
+
+def _nearest(ordered: Matrix, centre: Matrix, count: int) -> Matrix:
+    """Distance of the `count`-th nearest point of each sorted row to its centre: they lie side by side, so bisect."""
+    rows = np.arange(len(ordered))
+    low = np.zeros(len(ordered), dtype=np.intp)
+    high = np.full(len(ordered), ordered.shape[1] - count, dtype=np.intp)
+    while np.any(low < high):
+        middle = (low + high) // 2
+        beyond = np.minimum(middle + count, ordered.shape[1] - 1)
+        right = (centre - ordered[rows, middle] > ordered[rows, beyond] - centre) & (low < high)
+        low, high = np.where(right, middle + 1, low), np.where(right, high, middle)
+    distance: Matrix = np.maximum(centre - ordered[rows, low], ordered[rows, low + count - 1] - centre)
+    return distance
+
+
+def _rank(ordered: Matrix, share: float) -> Matrix:
+    """The linear quantile of sorted rows."""
+    place = share * (ordered.shape[1] - 1)
+    low = int(place)
+    high = min(low + 1, ordered.shape[1] - 1)
+    below: Matrix = ordered[:, low]
+    found: Matrix = below + (place - low) * (ordered[:, high] - below)
+    return found
 
 
 def _levels(values: Matrix, share: float) -> tuple[Matrix, Matrix]:
@@ -93,11 +136,18 @@ def _levels(values: Matrix, share: float) -> tuple[Matrix, Matrix]:
     return ordered[:, count - 1 - index], ordered[:, index]
 
 
-def _onsets(times: Matrix, z: Matrix) -> Matrix:
-    """Start of the stretch whose clipped excess over TREND is largest: the usual CUSUM estimate."""
+def _onsets(
+    times: Matrix, values: Matrix, base: Matrix, scale: Matrix, moved: npt.NDArray[np.intp], otherwise: float
+) -> Matrix:
+    """Start of the stretch whose clipped excess over TREND is largest: the usual CUSUM estimate, for rows that moved."""
+    found = np.full(len(values), otherwise)
+    if not moved.size:
+        return found
+    z = (values[moved] - base[moved, None]) / scale[moved, None]
     sums = np.cumsum(np.clip(z, -CLIP, CLIP) - TREND, axis=1)
     sums = np.concatenate((np.zeros((len(z), 1)), sums), axis=1)
     gain = sums - np.minimum.accumulate(sums, axis=1)
     ends = np.argmax(gain, axis=1)
     starts = [int(np.argmin(row[: end + 1])) for row, end in zip(sums, ends, strict=True)]
-    return times[np.minimum(starts, times.size - 1)]
+    found[moved] = times[np.minimum(starts, times.size - 1)]
+    return found
