@@ -5,7 +5,8 @@ the part of the pattern that is rare. What is not ASCII is always searched, sinc
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
 from bot.domain.redaction import is_secret_name, redact
@@ -116,15 +117,14 @@ _FOLDED: tuple[tuple[str, re.Pattern[str] | None], ...] = (
 )
 
 
-def redactor(texts: Iterable[str]) -> Callable[[str], str]:
-    """A function that redacts each of `texts` as `redact` would; where none can hold a secret, it does nothing."""
-    distinct = set(texts)
-    joined = "\n".join(distinct)
-    plain = joined if joined.isascii() else "\n".join(text for text in distinct if text.isascii())
+def redactor(texts: AbstractSet[str]) -> Callable[[str], str] | None:
+    """A function that redacts each of `texts` as `redact` would; None where none of them can hold a secret."""
+    joined = "\n".join(texts)
+    plain = joined if joined.isascii() else "\n".join(text for text in texts if text.isascii())
     exact = _found(_EXACT, plain)
     folded = _found(_FOLDED, plain.lower())
     if not exact and not folded and plain is joined:
-        return _unchanged
+        return None
 
     def worth(text: str) -> bool:
         if not text.isascii() or any(literal in text for literal in exact):
@@ -148,7 +148,3 @@ def _found(literals: tuple[tuple[str, re.Pattern[str] | None], ...], text: str) 
         for literal, rare in literals
         if (underscored or "_" not in literal) and literal in text and (rare is None or rare.search(text))
     )
-
-
-def _unchanged(text: str) -> str:
-    return text

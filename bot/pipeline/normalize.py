@@ -1,6 +1,6 @@
 """normalize: a raw payload becomes Alerts, or a reason why it cannot be read."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -48,38 +48,37 @@ def normalize(raw: RawBody, parsers: Mapping[str, AlertParser]) -> NormalizeOutc
         return NormalizeOutcome(Normalized.UNREADABLE, detail=redact(str(error)) or type(error).__name__)
     reason = Normalized.PARSED if found.alerts or found.changes else Normalized.NOTHING_IN_IT
     changes = tuple(map(_change_without_secrets, found.changes))
-    return NormalizeOutcome(reason, _all_without_secrets(found.alerts), changes)
+    return NormalizeOutcome(reason, _all_without_secrets(tuple(found.alerts)), changes)
 
 
-def _all_without_secrets(alerts: Sequence[Alert]) -> tuple[Alert, ...]:
+def _all_without_secrets(alerts: tuple[Alert, ...]) -> tuple[Alert, ...]:
     """The alerts as everything after this may see them; fingerprints still go by the labels as they came.
 
     All texts of a payload are looked at together first, since hardly any payload holds a secret.
     """
-    clean = redactor(text for alert in alerts for text in _texts(alert))
-    return tuple(_without_secrets(alert, clean) for alert in alerts)
+    texts: set[str] = set()
+    plain = True
+    for alert in alerts:
+        texts.update(alert.labels.values())
+        texts.update((alert.name, alert.service, alert.summary, alert.link))
+        plain = plain and plain_names(tuple(alert.labels))
+    clean = redactor(texts)
+    if clean is None and plain:
+        return alerts
+    return tuple(_without_secrets(alert, clean or _as_it_is) for alert in alerts)
 
 
-def _texts(alert: Alert) -> Iterable[str]:
-    yield alert.name
-    yield alert.service
-    yield alert.summary
-    yield alert.link
-    yield from alert.labels.values()
+def _as_it_is(text: str) -> str:
+    return text
 
 
 def _without_secrets(alert: Alert, clean: Callable[[str], str]) -> Alert:
     name, service = clean(alert.name), clean(alert.service)
     summary, link = clean(alert.summary), clean(alert.link)
-    labels: Mapping[str, str] = alert.labels
-    if plain_names(tuple(labels)):
-        changed = {key: safe for key, value in labels.items() if (safe := clean(value)) is not value}
-        labels = {**labels, **changed} if changed else labels
+    if plain_names(tuple(alert.labels)):
+        labels = {key: clean(value) for key, value in alert.labels.items()}
     else:
-        labels = {redact(key): redact_named(key, value) for key, value in labels.items()}
-    before = (alert.name, alert.service, alert.summary, alert.link, alert.labels)
-    if all(one is other for one, other in zip(before, (name, service, summary, link, labels), strict=True)):
-        return alert
+        labels = {redact(key): redact_named(key, value) for key, value in alert.labels.items()}
     return replace(alert, name=name, service=service, summary=summary, link=link, labels=labels)
 
 

@@ -13,7 +13,7 @@ MOST_LABELS = 500
 MOST_LABEL_CHARS = 16 * 1024
 MOST_NAME_CHARS = 500
 MOST_TEXT_CHARS = 256 * 1024
-_ESCAPED_NUL = b"\\u0000"
+ESCAPED_NUL = b"\\u0000"
 
 
 def seconds(moment: datetime) -> float:
@@ -23,7 +23,7 @@ def seconds(moment: datetime) -> float:
 
 def within_limits(alerts: list[Alert], body: bytes) -> list[Alert]:
     """The alerts as they are; raises Permanent naming the first limit that one of them is over."""
-    may_hold_nul = _ESCAPED_NUL in body
+    may_hold_nul = ESCAPED_NUL in body
     for alert in alerts:
         problem = _problem(alert) or (_nul(alert) if may_hold_nul else "")
         if problem:

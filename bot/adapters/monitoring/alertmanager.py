@@ -3,11 +3,20 @@
 Format: Alertmanager documentation, "webhook_config"; bodies may be tens of MB since a 413 is never retried.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import overload
 
 import msgspec
 
-from bot.adapters.monitoring._limits import seconds, within_limits
+from bot.adapters.monitoring._limits import (
+    ESCAPED_NUL,
+    MOST_LABELS,
+    MOST_NAME_CHARS,
+    MOST_TEXT_CHARS,
+    seconds,
+    within_limits,
+)
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
 from bot.domain.delivery import Delivery
 from bot.domain.errors import Permanent
@@ -54,11 +63,12 @@ _SEVERITIES = {
     "info": AlertSeverity.INFO,
     "none": AlertSeverity.INFO,
 }
+_STATUSES = {status.value: status for status in AlertStatus}
 _SERVICE_LABELS = ("service", "app", "app_kubernetes_io_name", "deployment", "job")
 _NO_END_YEAR = 1
 
 
-class _Item(msgspec.Struct):
+class _Item(msgspec.Struct, gc=False):
     status: str
     labels: dict[str, str]
     startsAt: datetime  # noqa: N815 - the sender's spelling
@@ -67,7 +77,7 @@ class _Item(msgspec.Struct):
     generatorURL: str = ""  # noqa: N815 - the sender's spelling
 
 
-class _Payload(msgspec.Struct):
+class _Payload(msgspec.Struct, gc=False):
     version: str
     alerts: list[_Item]
 
@@ -100,8 +110,43 @@ def build() -> AlertParser:
     return Alertmanager()
 
 
+class _Alerts(Sequence[Alert]):
+    """The alerts of one body, each made when it is asked for: the intake only counts them."""
+
+    def __init__(self, items: Sequence[_Item], source: str, received_at: float) -> None:
+        self._items, self._source, self._received_at = items, source, received_at
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Alert]:
+        return (_alert(item, self._source, self._received_at) for item in self._items)
+
+    @overload
+    def __getitem__(self, at: int) -> Alert: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Alert]: ...
+    def __getitem__(self, at: int | slice) -> Alert | Sequence[Alert]:
+        if isinstance(at, slice):
+            return _Alerts(self._items[at], self._source, self._received_at)
+        return _alert(self._items[at], self._source, self._received_at)
+
+
+def _ordinary(items: Sequence[_Item], body: bytes) -> bool:
+    """Whether no alert can be over a limit or have an unknown status; what is not ordinary is looked at closely."""
+    if len(body) > MOST_TEXT_CHARS or ESCAPED_NUL in body:
+        return False
+    return all(
+        item.status in _STATUSES
+        and len(item.labels) <= MOST_LABELS
+        and max(map(len, item.labels.values()), default=0) <= MOST_NAME_CHARS
+        for item in items
+    )
+
+
 def _alert(item: _Item, source: str, received_at: float) -> Alert:
-    if item.status not in ("firing", "resolved"):
+    status = _STATUSES.get(item.status)
+    if status is None:
         message = f"alert status {item.status[:20]!r} is neither 'firing' nor 'resolved'"
         raise Permanent(message)
     labels = item.labels
@@ -110,7 +155,7 @@ def _alert(item: _Item, source: str, received_at: float) -> Alert:
         fingerprint=fingerprint_of(source, labels),
         source=source,
         name=labels.get("alertname", "unnamed"),
-        status=AlertStatus(item.status),
+        status=status,
         severity=_SEVERITIES.get(labels.get("severity", "").lower(), AlertSeverity.WARNING),
         service=_service(labels),
         summary=item.annotations.get("summary") or item.annotations.get("description", ""),
