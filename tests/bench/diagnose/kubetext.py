@@ -135,8 +135,11 @@ def deployment(text: str) -> Obj:
         word: int(number)
         for number, word in re.findall(r"(\d+) (desired|updated|total|available)", root.value("Replicas"))
     }
+    running = re.search(r"(\d+) Running", root.value("Pods Status"))
+    if running:
+        counts["available"] = int(running[1])
     return {
-        "kind": "Deployment",
+        "kind": "StatefulSet" if running else "Deployment",
         "metadata": _meta(root),
         "spec": {
             "replicas": counts.get("desired", 0),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bot.domain.diagnosis.cluster.cause import Cause
 from bot.domain.diagnosis.cluster.finding import LATENT, SAID, SEEN, SHOWN, Finding
-from bot.domain.diagnosis.cluster.names import asked_names, in_cluster, looks_like, meant
+from bot.domain.diagnosis.cluster.names import asked_names, callers_of, in_cluster, looks_like, meant
 from bot.domain.diagnosis.cluster.state import ClusterState, LogSample, Workload
 
 UNRESOLVED = re.compile(
@@ -15,6 +15,7 @@ UNRESOLVED = re.compile(
     r"failed to resolve|cannot resolve",
     re.IGNORECASE,
 )
+LASTING = 5  # Lines of one kind; fewer are seen while things start.
 _DATABASES = {3306: "mysql", 5432: "postgres", 27017: "mongo", 6379: "redis", 33060: "mysql"}
 _DATABASE_WORDS = re.compile(
     r"mysql|maria|postgres|mongo|jdbc|database|\bdb\b|_db_|_db$|^db_|redis", re.IGNORECASE
@@ -35,7 +36,13 @@ def configured(state: ClusterState) -> Iterator[Finding]:
             cause = Cause.GATEWAY_ROUTE if _entry(state, workload) and _edge(workload) else Cause.ADDRESS
             yield Finding("address/crossed", 1, "workload", workload.name, cause, SHOWN, because)
         offered = {one.number for one in service.ports}
-        if port and offered and port not in offered and ports[(host, port)] == 1:
+        if (
+            port
+            and offered
+            and port not in offered
+            and ports[(host, port)] == 1
+            and not _moved(state, host, port)
+        ):
             yield _port(state, workload, key, host, port)
 
 
@@ -61,12 +68,50 @@ def unresolved(state: ClusterState) -> Iterator[Finding]:
                 yield Finding(
                     "address/alias", 1, "workload", target.name, Cause.NAME_RESOLUTION, SHOWN, because
                 )
+    yield from _unnamed(state)
+    yield from _unheard(state)
+
+
+def _unnamed(state: ClusterState) -> Iterator[Finding]:
+    """Names that clients ask for and no Service has, while a workload of that name runs."""
+    callers: dict[str, set[str]] = {}
+    for workload, _, host, _ in asked_names(state):
+        callers.setdefault(host, set()).add(workload.name)
+    for host, names in sorted(callers.items()):
+        own = state.workload(host)
+        if own is None or state.service(host) is not None or host in names or not own.desired:
+            continue
+        because = f"{', '.join(sorted(names))} asks for {host}, which runs and has no Service of that name"
+        lines = [one for one in state.logs if one.workload in names and host in one.text]
+        quote = lines[0].text if lines else ""
+        yield Finding("address/unnamed", 1, "workload", host, Cause.NAME_RESOLUTION, SHOWN, because, quote)
+
+
+def _unheard(state: ClusterState) -> Iterator[Finding]:
+    """Names that exist and that clients still fail to resolve, more than in passing while they started."""
     blind = [one for one in state.logs if UNRESOLVED.search(one.text)]
-    for client in sorted({one.workload for one in blind}):
-        for host in sorted(_hosts(state, [one for one in blind if one.workload == client])):
-            because = f"{client} cannot resolve {host}, which exists"
-            quote = next(one.text for one in blind if one.workload == client and host in one.text)
-            yield Finding("address/name", 1, "workload", host, Cause.NAME_RESOLUTION, SEEN, because, quote)
+    pairs: dict[tuple[str, str], list[LogSample]] = {}
+    for one in blind:
+        for host in _hosts(state, [one]):
+            pairs.setdefault((one.workload, host), []).append(one)
+    lasting = {pair: lines for pair, lines in pairs.items() if sum(one.count for one in lines) >= LASTING}
+    for (client, host), lines in sorted(lasting.items()):
+        blamed = _blind(state, client, host, set(lasting))
+        because = f"{client} cannot resolve {host}, which exists"
+        yield Finding(
+            "address/name", 1, "workload", blamed, Cause.NAME_RESOLUTION, SEEN, because, lines[0].text
+        )
+
+
+def _blind(state: ClusterState, client: str, host: str, pairs: set[tuple[str, str]]) -> str:
+    """The client where it misses several names or others find this one, else the name's owner."""
+    if sum(one == client for one, _ in pairs) > 1:
+        return client
+    missing = {one for one, name in pairs if name == host}
+    service = state.service(host)
+    target = meant(state, service) if service is not None else None
+    owner = target.name if target is not None else host
+    return client if set(callers_of(state, host)) - missing else owner
 
 
 def _usual_ports(state: ClusterState) -> Counter[tuple[str, int]]:
@@ -77,7 +122,9 @@ def _nowhere(state: ClusterState, workload: Workload, key: str, host: str) -> It
     """A name that no Service has: an optional feature unless something shows that it is needed."""
     meant_for = next((one.name for one in state.services if looks_like(one.name, host)), "")
     meant_for = meant_for or _by_key(state, key)
-    needed = meant_for and meant_for not in _reached(state, workload)
+    reached = _reached(state, workload)
+    cut = {name for name in state.calls.get(workload.name, ()) if state.service(name)} - reached
+    needed = (meant_for and meant_for not in reached) or bool(cut)
     lines = [one for one in state.logs if host in one.text and one.workload == workload.name]
     if lines:
         weight = SAID if meant_for else SHOWN
@@ -90,6 +137,16 @@ def _nowhere(state: ClusterState, workload: Workload, key: str, host: str) -> It
     because = f"{key} of {workload.name} asks for {host}, and there is no such Service"
     quote = lines[0].text if lines else ""
     yield Finding("address/nowhere", 1, "workload", workload.name, Cause.ADDRESS, weight, because, quote)
+
+
+def _moved(state: ClusterState, host: str, port: int) -> bool:
+    """Whether the pods listen where the client asks and the Service offers another port: the Service is off."""
+    service = state.service(host)
+    target = meant(state, service) if service is not None else None
+    if service is None or target is None:
+        return False
+    listens = {one.number for one in target.spec.ports()}
+    return port in listens and not {one.number for one in service.ports} & listens
 
 
 def _reached(state: ClusterState, workload: Workload) -> set[str]:

@@ -50,10 +50,11 @@ def absent(state: ClusterState) -> Iterator[Finding]:
     for quota in state.quotas:
         for resource, cause in (("services", Cause.QUOTA_SERVICES), ("storage", Cause.QUOTA_STORAGE)):
             wanted = _missing(state, resource)
-            if wanted and _exhausted(quota, resource):
+            needed = _typical(state) if resource == "storage" else 0.0
+            if wanted and _exhausted(quota, resource, needed):
                 yield Finding(
                     f"admission/quota-{resource}", 1, "namespace", state.namespace, cause, SAID,
-                    f"quota {quota.name} is full and {', '.join(wanted)} was never made", _shown(quota), wanted,
+                    f"quota {quota.name} leaves no room and {', '.join(wanted)} was never made", _shown(quota), wanted,
                 )  # fmt: skip
 
 
@@ -134,13 +135,21 @@ def _needed(one: Workload, resource: str) -> float:
 
 
 def _exhausted(quota: Quota, resource: str, needed: float = 0.0) -> bool:
+    """Whether a quota on the resource leaves less than what is needed, or nothing."""
     for name, most in quota.hard.items():
         plain = name.removeprefix("requests.").removeprefix("count/")
-        if resource in plain or (resource == "storage" and "persistentvolumeclaims" in plain):
-            left = most - quota.used.get(name, 0.0)
-            if left < max(needed, 1e-9) or (resource == "storage" and not quota.used.get(name, 0.0)):
-                return True
+        left = most - quota.used.get(name, 0.0)
+        if resource in plain and left < max(needed, 1e-9):
+            return True
+        if resource == "storage" and plain == "persistentvolumeclaims" and left < 1:
+            return True
     return False
+
+
+def _typical(state: ClusterState) -> float:
+    """What a claim that was never made would have asked for: as much as the largest volume that waits for one."""
+    waiting = [one.capacity for one in state.volumes if not one.claim]
+    return max(waiting, default=max((one.asked for one in state.claims or ()), default=0.0))
 
 
 def _missing(state: ClusterState, resource: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ _TAKEN = re.compile(
     r"address already in use|eaddrinuse|bind: permission|port \d+ (is )?(already )?in use|failed to bind",
     re.IGNORECASE,
 )
+_LISTEN = re.compile(r"(SERVER_|LISTEN_|HTTP_|APP_|GRPC_)?PORT")
 _MEMORY = re.compile(r"oom-?killed|memory limit too low|out of memory", re.IGNORECASE)
 _FILES = re.compile(
     r"permission denied|eacces|operation not permitted|read-only file system|erofs", re.IGNORECASE
@@ -87,11 +88,17 @@ def _clash(containers: Sequence[Container]) -> tuple[int, tuple[str, str], bool]
         owners.update(dict.fromkeys(proxy, one.name))
     reserved = set(owners)
     for one in containers:
-        for port in one.ports:
-            owner = owners.setdefault(port.number, one.name)
+        for number in _listens(one):
+            owner = owners.setdefault(number, one.name)
             if owner != one.name:
-                return port.number, (owner, one.name), port.number in reserved
+                return number, (owner, one.name), number in reserved
     return None
+
+
+def _listens(one: Container) -> set[int]:
+    """Ports that a container declares or is told to listen on."""
+    told = {int(value) for key, value in one.env.items() if _LISTEN.fullmatch(key) and value.isdigit()}
+    return {port.number for port in one.ports} | told
 
 
 def _ended(one: Container) -> bool:

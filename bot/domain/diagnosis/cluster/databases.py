@@ -1,6 +1,7 @@
 """What clients quote of a database's refusals: credentials, connections, read-only; and ports that nobody serves."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from bot.domain.diagnosis.cluster.cause import Cause
@@ -30,6 +31,16 @@ LINK = re.compile(
 )
 _STORE = re.compile(r"mysql|maria|postgres|pgsql|mongo|redis|cassandra|database|(^|-)db(-|$)", re.IGNORECASE)
 _PORT = re.compile(r"(^|_)(DB|MYSQL|DATABASE|POSTGRES|PG|MONGO|JDBC)\w*_?PORT$", re.IGNORECASE)
+_SECRETS = re.compile(
+    r"(DB|MYSQL|POSTGRES|PG|DATABASE|REDIS|MONGO|DATASOURCE)\w*(USER|USERNAME|PASSWORD|PASS|PWD)$",
+    re.IGNORECASE,
+)
+_FEW = re.compile(r"(max[-_]?clients|max[-_]connections|max[-_]user[-_]connections)[ =]+(\d+)", re.IGNORECASE)
+_NO_WRITE = re.compile(
+    r"--(super[-_])?read[-_]only([= ]+(1|on|true|yes))?(\s|$)|default_transaction_read_only=on", re.IGNORECASE
+)
+PEERS = 3
+FEW_CONNECTIONS = 10
 STORE_PORTS = {3306, 5432, 27017, 1433, 1521, 6379}
 
 
@@ -41,7 +52,10 @@ def said(state: ClusterState) -> Iterator[Finding]:
         (READ_ONLY, Cause.READ_ONLY, True),
     ):
         heard = [one for one in state.logs if pattern.search(one.text)]
-        for client in sorted({one.workload for one in heard}):
+        clients = {one.workload for one in heard}
+        # A database's own log tells of its clients; where they speak, theirs says who.
+        others = {name for name in clients if not _serves_data(state, name)}
+        for client in sorted(others if others and not by_store else clients):
             lines = [one for one in heard if one.workload == client]
             yield _refused(state, client, lines, cause, by_store=by_store)
 
@@ -64,6 +78,53 @@ def ports(state: ClusterState) -> Iterator[Finding]:
                 quote = lines[0].text if lines else ""
                 yield Finding(
                     "database/port", 1, "workload", workload.name, Cause.DATABASE_PORT, weight, because, quote
+                )
+
+
+def odd(state: ClusterState) -> Iterator[Finding]:
+    """A client whose database user or password differs from what all others are given."""
+    given: dict[str, dict[str, str]] = {}
+    for workload in state.workloads:
+        for container in workload.spec.served:
+            for key, value in container.env.items():
+                if _SECRETS.search(key) and value:
+                    given.setdefault(key, {})[workload.name] = value
+    for key, values in sorted(given.items()):
+        counts = Counter(values.values())
+        usual, times = counts.most_common(1)[0]
+        strange = sorted(name for name, value in values.items() if value != usual)
+        if times < PEERS or len(strange) != 1:
+            continue
+        heard = [one for one in state.logs if one.workload == strange[0] and CREDENTIALS.search(one.text)]
+        because = f"{key} of {strange[0]} differs from that of {times} others"
+        yield Finding(
+            "database/odd", 1, "workload", strange[0], Cause.DATABASE_CREDENTIALS, SAID if heard else HINTED,
+            because, heard[0].text if heard else "",
+        )  # fmt: skip
+
+
+def strangled(state: ClusterState) -> Iterator[Finding]:
+    """Databases that are told to take hardly any connection, or no write."""
+    for workload in state.workloads:
+        if not _stores(workload):
+            continue
+        for container in workload.spec.served:
+            few = _FEW.search(container.arguments)
+            if few is not None and int(few[2]) <= FEW_CONNECTIONS:
+                because = f"{workload.name} is started with {few[0]}"
+                yield Finding(
+                    "database/limit",
+                    1,
+                    "workload",
+                    workload.name,
+                    Cause.CONNECTIONS_EXHAUSTED,
+                    SHOWN,
+                    because,
+                )
+            if _NO_WRITE.search(container.arguments):
+                because = f"{workload.name} is started to refuse writes"
+                yield Finding(
+                    "database/no-write", 1, "workload", workload.name, Cause.READ_ONLY, SHOWN, because
                 )
 
 

@@ -117,7 +117,7 @@ def _others_pull(state: ClusterState, pod: Pod, container: Container) -> bool:
 def _refers(pod: Pod, said: str) -> Finding | None:
     text = said.lower()
     cause = next((one for pattern, one in _REFERS if re.search(pattern, text)), None)
-    if cause is None or "service account" in text or "image" in text:
+    if cause is None or "service account" in text or "pull" in text:
         return None
     because = f"{pod.name} cannot start: {cause.words}"
     return Finding("start/reference", 1, "workload", pod.workload, cause, SAID, because, said)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from bot.domain.diagnosis.cluster.cause import Cause
 from bot.domain.diagnosis.cluster.finding import HINTED, SAID, SEEN, SHOWN, Finding
-from bot.domain.diagnosis.cluster.podspec import Container, PodSpec, Probe
-from bot.domain.diagnosis.cluster.state import ClusterState, Event, Pod
+from bot.domain.diagnosis.cluster.podspec import Container, Probe
+from bot.domain.diagnosis.cluster.state import ClusterState, Event, Pod, ServiceEntry
 
 _FOREIGN = re.compile(
     r"malformed HTTP|does not implement the grpc health|unimplemented|http2|frame too large|HTTP/1|"
@@ -82,9 +82,9 @@ def _excused(container: Container) -> bool:
 
 def _wrong(state: ClusterState, pod: Pod, container: Container, probe: Probe, said: str) -> str:
     """`port`, `protocol` or nothing."""
-    spec, other = pod.spec, _other(container, probe)
+    other = _other(container, probe)
     peer = _same_but(state, pod, container, probe)
-    if _elsewhere(probe, spec) and (other is None or other.port != probe.port):
+    if _elsewhere(state, pod, probe, other):
         return "port"
     if probe.how == "exec":
         return ""
@@ -117,14 +117,21 @@ def _slow(said: str) -> bool:
     return bool(re.search(r"deadline exceeded|timeout", said, re.IGNORECASE))
 
 
-def _elsewhere(probe: Probe, spec: PodSpec) -> bool:
-    """Whether the probe asks a port that no container declares, where ports are declared."""
-    declared = spec.ports()
-    if not declared or not probe.port:
+def _elsewhere(state: ClusterState, pod: Pod, probe: Probe, other: Probe | None) -> bool:
+    """Whether the probe asks a port that nothing else knows: no container, no Service, not the other probe."""
+    if not probe.port or (other is not None and other.port == probe.port):
         return False
-    return probe.port not in {str(one.number) for one in declared} | {
-        one.name for one in declared if one.name
-    }
+    declared = pod.spec.ports()
+    known = {str(one.number) for one in declared} | {one.name for one in declared if one.name}
+    if not known:
+        known = {port.target for one in state.services if _serves(one, pod) for port in one.ports}
+    if not known and other is not None:
+        known = {other.port}
+    return bool(known) and probe.port not in known
+
+
+def _serves(service: ServiceEntry, pod: Pod) -> bool:
+    return bool(service.selector) and service.selector.items() <= pod.labels.items()
 
 
 def _other(container: Container, probe: Probe) -> Probe | None:
@@ -147,7 +154,7 @@ def _named(state: ClusterState, pod: Pod, probe: Probe) -> str:
     """The protocol that a port's name says, by the containers or by the Services in front of them."""
     names = [one.name for one in pod.spec.ports() if str(one.number) == probe.port]
     for service in state.services:
-        if service.selector and service.selector.items() <= pod.labels.items():
+        if _serves(service, pod):
             names += [one.name for one in service.ports if one.target == probe.port]
     for name in names:
         for word in name.lower().split("-"):

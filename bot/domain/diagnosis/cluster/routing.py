@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from bot.domain.diagnosis.cluster.cause import Cause
 from bot.domain.diagnosis.cluster.finding import HINTED, LATENT, SAID, SHOWN, Finding
-from bot.domain.diagnosis.cluster.names import asked_names, meant, selected
+from bot.domain.diagnosis.cluster.names import asked_names, looks_like, meant, selected
 from bot.domain.diagnosis.cluster.state import ClusterState, ServiceEntry, ServicePort, Workload
 
 
@@ -32,6 +32,19 @@ def crossed(state: ClusterState) -> Iterator[Finding]:
         because = f"the Service {service.name} sends to {picked[0].name} instead of {own.name}"
         cause = Cause.GATEWAY_ROUTE if service.open_to_users else Cause.SERVICE_SELECTOR
         yield Finding("route/crossed", 1, "workload", own.name, cause, SAID, because)
+
+
+def edges(state: ClusterState) -> Iterator[Finding]:
+    """Services open to users that lead to a workload which only others call, past the one that calls them."""
+    called = {callee for callees in state.calls.values() for callee in callees}
+    entries = [one for one in state.workloads if one.name not in called and state.calls.get(one.name)]
+    for service in state.services:
+        picked = selected(state, service)
+        wrong = [one for one in picked if one.name in called]
+        missed = [one for one in entries if one not in picked and looks_like(one.name, service.name)]
+        if service.open_to_users and wrong and missed:
+            because = f"{service.name} sends users to {wrong[0].name}, past {missed[0].name}"
+            yield Finding("route/edge", 1, "workload", missed[0].name, Cause.GATEWAY_ROUTE, SAID, because)
 
 
 def targets(state: ClusterState) -> Iterator[Finding]:

@@ -91,12 +91,13 @@ def _by_name(state: ClusterState, kind: str, measure: Measure) -> dict[str, Shif
 def _source(state: ClusterState, slow: Mapping[str, Shift]) -> tuple[str, float]:
     """The workload that, with its dependants, covers best what got slow: fewest misses on either side."""
     names = {one.name for one in state.workloads} | set(slow)
+    starved = _by_name(state, "workload", Measure.TRAFFIC)
     best, most = "", 0.0
     for name in sorted(names):
         cover = dependants(state, name) | {name}
         both = len(cover & set(slow))
         fit = both / len(cover | set(slow))
-        fit += 0.05 if name in slow else 0.0
+        fit += 0.05 * (name in slow) + 0.1 * (name in starved)
         if fit > most:
             best, most = name, fit
     return best, most

@@ -223,7 +223,7 @@ def _complete(one: Obj, manifests: Mapping[tuple[str, str], Obj], described: Map
     name = str(one["metadata"]["name"])
     manifest = manifests.get((one["kind"], name)) or manifests.get(("StatefulSet", name)) or {}
     asked = manifest.get("spec") or {}
-    if one["kind"] == "Deployment":
+    if one["kind"] in ("Deployment", "StatefulSet"):
         wanted = ((asked.get("template") or {}).get("spec")) or {}
         _fill(one["spec"]["template"]["spec"], wanted)
     elif one["kind"] == "Pod":
