@@ -64,6 +64,7 @@ _CONFIGURATION = Scope(
 _IP_SET = Scope(("arn:aws:wafv2:*:{account}:*/ipset/{name}/*",))
 _RDS = "arn:aws:rds:{region}:{account}"
 _DATABASE = Scope((f"{_RDS}:db:{{name}}",))
+_INSIGHTS = Scope(("arn:aws:pi:{region}:{account}:metrics/rds/*",))
 # Documents of the account itself alone: AWS's own, which run any shell line, have no account in their ARN.
 _DOCUMENT = "arn:aws:ssm:{region}:{account}:document/*"
 # Only buckets that bear our name: the settings take no other one for evidence.
@@ -92,6 +93,8 @@ SCOPES: Mapping[str, Scope] = {
     "elasticloadbalancing:ModifyRule": Scope(
         ("arn:aws:elasticloadbalancing:{region}:{account}:listener-rule/{name}",)
     ),
+    "pi:DescribeDimensionKeys": _INSIGHTS,
+    "pi:GetResourceMetrics": _INSIGHTS,
     "rds:CreateDBInstanceReadReplica": Scope(
         (f"{_RDS}:db:{{name}}", f"{_RDS}:db:{{name}}-wk*", f"{_RDS}:subgrp:*", f"{_RDS}:pg:*", f"{_RDS}:og:*")
     ),

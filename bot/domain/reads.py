@@ -29,6 +29,13 @@ READS: Mapping[str, tuple[str, ...]] = {
         "iam:rds:DescribeDBInstances",
         "iam:rds:DescribeEvents",
     ),
+    "rds_health": (
+        "iam:cloudwatch:GetMetricData",
+        "iam:pi:DescribeDimensionKeys",
+        "iam:pi:GetResourceMetrics",
+        "iam:rds:DescribeDBInstances",
+        "iam:rds:DescribeEvents",
+    ),
     "ssm": (
         "iam:ssm:DescribeInstanceInformation",
         "iam:ssm:GetCommandInvocation",
