@@ -6,6 +6,7 @@ common is named; a caller whose calls stop, while it still runs, is named for th
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import log
 
 from bot.domain.calls import Calls, EdgeSeries
 from bot.domain.diagnosis import tuning
@@ -55,16 +56,26 @@ def network_clues(parts: Iterable[Calls], window: Window) -> list[Clue]:
 
 
 def silence_clues(parts: Iterable[Calls], window: Window) -> list[Clue]:
-    """Services that stopped making calls that they always made, while their other calls go on."""
+    """Services that stopped making calls that they always made, and services that nobody calls any more."""
     found = _strongest(_stopped(edge, splits) for edge, splits in _each(parts, window))
+    stopped = [one for one in found.values() if one.strength > 0]
+    everything = sum(one.weight for one in stopped)
     clues = []
-    for service, share, own in _common(found):
-        callees = sorted(one.edge[1] for one in own if one.edge[0] == service)
-        if callees and _alive(service, found):
-            text = f"{service} no longer calls {', '.join(callees[:3])}, though it calls others"
-            clues.append(
-                Clue(service, ClueKind.SILENCE, share, own[0].at, text, service, {"edges": len(callees)})
-            )
+    for service in sorted({end for one in stopped for end in one.edge}):
+        out = [one for one in stopped if one.edge[0] == service]
+        into = [one for one in stopped if one.edge[1] == service]
+        calls_others = any(edge[0] == service and one.strength <= 0 for edge, one in found.items())
+        callers = sum(edge[1] == service for edge in found)
+        if out and calls_others:
+            own, others = out, ", ".join(sorted(one.edge[1] for one in out)[:3])
+            text = f"{service} no longer calls {others}, though it calls others"
+        elif callers == len(into) > 1:
+            own, text = into, f"none of its {callers} callers calls {service} any more"
+        else:
+            continue
+        explained = sum(one.weight for one in own) / everything
+        strength = explained**2 * max(one.strength for one in own)
+        clues.append(Clue(service, ClueKind.SILENCE, strength, own[0].at, text, service, {"edges": len(own)}))
     return clues
 
 
@@ -73,10 +84,6 @@ def _each(parts: Iterable[Calls], window: Window) -> Iterable[tuple[EdgeSeries, 
         splits = Splits(part.step_s, window)
         for edge in part.edges:
             yield edge, splits
-
-
-def _alive(service: str, found: Mapping[Edge, Widened]) -> bool:
-    return any(one.edge[0] == service and one.strength <= 0 for one in found.values())
 
 
 def _strongest(edges: Iterable[Widened | None]) -> dict[Edge, Widened]:
@@ -133,13 +140,14 @@ def _stopped(edge: EdgeSeries, splits: Splits) -> Widened | None:
     halves = splits.of(edge.times)
     if len(halves.before) < tuning.MEASURED_LEAST or not halves.after:
         return None
-    active = sum(edge.calls[place] > 0 for place in halves.before) / len(halves.before)
-    expected = total(edge.calls, halves.before) / len(halves.before) * len(halves.after)
     name = (edge.caller, edge.callee)
-    if total(edge.calls, halves.after) > 0 or active < tuning.STEADY_CALLS:
+    missed = sum(edge.calls[place] <= 0 for place in halves.before)
+    if total(edge.calls, halves.after) > 0 or missed > (1 - tuning.STEADY_CALLS) * len(halves.before):
         return Widened(name, 0.0, 0.0, None, splits.window.since)
-    strength = expected / (expected + tuning.HALF_CALLS)
-    return Widened(name, strength, expected, None, _first(edge, halves), edge.link)
+    # How surprising so many empty steps in a row are, by how common an empty step was (one more than were seen).
+    surprise = len(halves.after) * log((len(halves.before) + 2) / (missed + 1))
+    strength = surprise / (surprise + tuning.HALF_SURPRISE)
+    return Widened(name, strength, surprise, None, _first(edge, halves), edge.link)
 
 
 def _enough(edge: EdgeSeries, halves: Split) -> bool:
