@@ -1,22 +1,24 @@
 """The first candidate: which service to name on the card before any telemetry was read.
 
-It sees alert counts and the dependency graph only, in milliseconds, and its word is replaced by the diagnosis.
-Start times of alerts are not weighed: rules fire up to a minute late, so the earliest alert says little.
+It sees alert counts and the dependency graph only, in milliseconds, and its word is replaced by the diagnosis. Each
+service is asked how likely the alerts would be if it were the cause: whoever calls it alerts or happens to be silent,
+everybody else alerts as on any day, and what the map cannot explain needs an edge that the map lacks. Start times are
+not weighed: rules fire up to a minute late, so the earliest alert says little.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
+from bot.domain.alert_rates import Rates, fit_rates
+from bot.domain.landscape import Landscape, landscape_of
 from bot.domain.topology import Topology
 
 CRITICAL_WEIGHT = 2.0  # A critical service speaks as loudly as one with twice its alerts.
-SILENT_HOPS = 1  # A caller that stays silent between two alerting ones is bridged; two are not.
-OWN_SHARE = 0.5  # A cause should alert at least half as much as the median service that it would explain.
-BACKGROUND = (
-    0.5  # Services below this share of the mean are the everyday noise that goes on beside an incident.
-)
-MOST_EXAMINED = 128  # Bounds the walk where thousands of services alert at once.
+ROOT_SILENT = 0.02  # A cause that has alert rules at all seldom stays silent itself.
+MOST_EXAMINED = 64  # Bounds the walk where thousands of services alert at once.
+MOST_LOOSE_ENDS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,10 @@ class ServiceSummary:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A service and one sentence that says why; both empty when no alert names a service."""
+    """A service and one sentence that says why; both empty when no alert names a service.
+
+    `score` is the logarithm of how much likelier the alerts are with this cause than with none.
+    """
 
     service: str
     why: str
@@ -39,7 +44,7 @@ class Candidate:
 
 
 def first_candidate(summaries: Sequence[ServiceSummary], topology: Topology) -> Candidate:
-    """The service whose direct and indirect callers cover most of the alerts and that alerts enough itself."""
+    """The service that explains the alerts best."""
     ranked = rank_candidates(summaries, topology)
     return ranked[0] if ranked else Candidate("", "")
 
@@ -47,75 +52,89 @@ def first_candidate(summaries: Sequence[ServiceSummary], topology: Topology) -> 
 def rank_candidates(summaries: Sequence[ServiceSummary], topology: Topology) -> tuple[Candidate, ...]:
     """Every examined service, best first; the order of `summaries` does not matter.
 
-    Services that are quiet beside the others are taken for background and are not named.
+    Services that are as quiet as those that are not hit are taken for background and are not named.
     """
-    weights: dict[str, float] = {}
+    weights: dict[str, int] = {}
     earliest: dict[str, float] = {}
     for summary in summaries:
         if summary.service and summary.count > 0:
-            weight = summary.count * (CRITICAL_WEIGHT if summary.critical else 1.0)
-            weights[summary.service] = weights.get(summary.service, 0.0) + weight
+            weight = round(summary.count * (CRITICAL_WEIGHT if summary.critical else 1.0))
+            weights[summary.service] = weights.get(summary.service, 0) + weight
             known = earliest.get(summary.service, summary.earliest_at)
             earliest[summary.service] = min(known, summary.earliest_at)
-    weights = _above_background(weights)
-    callers = topology.callers()
-    total = sum(weights.values())
-    scored = [
-        _score(service, weights, callers, total) for service in _worth_examining(weights, callers, earliest)
-    ]
-    scored.sort(key=lambda item: (-item.score, earliest[item.service], item.service))
+    if not weights:
+        return ()
+    scene = _Scene(weights, landscape_of(topology), topology.nodes())
+    scored = [scene.candidate(service) for service in scene.examined()]
+    scored.sort(key=lambda item: (-item.score, -weights[item.service], earliest[item.service], item.service))
     return tuple(scored)
 
 
-def _above_background(weights: Mapping[str, float]) -> dict[str, float]:
-    if not weights:
-        return {}
-    least = BACKGROUND * sum(weights.values()) / len(weights)
-    return {service: weight for service, weight in weights.items() if weight >= least}
+class _Scene:
+    """One storm on one map: the evidence of each service, and what each would explain."""
 
+    def __init__(self, weights: Mapping[str, int], land: Landscape, nodes: frozenset[str]) -> None:
+        self._weights = weights
+        self._land = land
+        quiet = len(nodes.difference(weights))
+        counts = Counter(weights.values())
+        self._rates: Rates = fit_rates({**counts, 0: quiet} if quiet else counts)
+        says = {count: self._rates.odds(count) for count in counts}
+        self._silence = self._rates.odds(0)
+        self._odds = {service: says[count] for service, count in weights.items()}
+        self._hit = {service for service, odds in self._odds.items() if odds > 0} or set(weights)
+        self._reach: dict[str, set[str]] = {}
+        self._loose_ends = self._find_loose_ends()
+        shown = self._loose_ends[:MOST_LOOSE_ENDS]
+        self._by_level = sorted(shown, key=lambda one: (land.level.get(one, 0), one))
 
-def _worth_examining(
-    weights: Mapping[str, float], callers: Mapping[str, tuple[str, ...]], earliest: Mapping[str, float]
-) -> list[str]:
-    if len(weights) <= MOST_EXAMINED:
-        return list(weights)
+    def examined(self) -> list[str]:
+        """Those worth a full look: loose ends first, since a cause has nothing below it that is hit."""
+        ends = self._loose_ends[:MOST_EXAMINED]
+        rest = sorted(self._hit.difference(ends), key=self._nearby)
+        return ends + rest[: MOST_EXAMINED - len(ends)]
 
-    def nearby(service: str) -> float:
-        return weights[service] + sum(weights.get(caller, 0.0) for caller in callers.get(service, ()))
+    def _nearby(self, service: str) -> tuple[float, str]:
+        callers = self._land.callers.get(service, ())
+        return -self._odds[service] - sum(self._odds.get(one, self._silence) for one in callers), service
 
-    ordered = sorted(weights, key=lambda service: (-nearby(service), earliest[service], service))
-    return ordered[:MOST_EXAMINED]
+    def _find_loose_ends(self) -> list[str]:
+        """Services that are hit while nothing is that they are known to call; the most telling first."""
+        callees = self._land.callees
+        ends = [one for one in self._hit if not self._hit.intersection(callees.get(one, ()))]
+        return sorted(ends, key=self._nearby)
 
+    def _above(self, service: str) -> set[str]:
+        if service not in self._reach:
+            self._reach[service] = self._land.above(service)
+        return self._reach[service]
 
-def _score(
-    service: str, weights: Mapping[str, float], callers: Mapping[str, tuple[str, ...]], total: float
-) -> Candidate:
-    covered = _covered(service, weights, callers)
-    reach = (weights[service] + sum(weights[other] for other in covered)) / total
-    usual = median(weights[other] for other in covered) if covered else weights[service]
-    own = min(1.0, weights[service] / (OWN_SHARE * usual))
-    if covered:
-        why = f"{len(covered) + 1} of {len(weights)} alerting services are {service} or depend on it"
-    elif len(weights) == 1:
-        why = f"every alert is about {service}"
-    else:
-        why = f"{service} has the heaviest alerts and no known dependency explains the others"
-    return Candidate(service, why, reach * own)
+    def _sum(self, services: Iterable[str]) -> float:
+        odds, silence = self._odds, self._silence
+        return math.fsum(odds.get(one, silence) for one in services)
 
-
-def _covered(service: str, weights: Mapping[str, float], callers: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Alerting services that call `service` directly or indirectly, over at most SILENT_HOPS silent ones."""
-    silent = {service: 0}
-    todo = [service]
-    covered: list[str] = []
-    while todo:
-        node = todo.pop()
-        for caller in callers.get(node, ()):
-            hops = 0 if caller in weights else silent[node] + 1
-            if hops > SILENT_HOPS or silent.get(caller, SILENT_HOPS + 1) <= hops:
+    def candidate(self, service: str) -> Candidate:
+        """Its score: its own evidence, that of its callers, and of what hangs on them by edges that may be missing."""
+        explained = set(self._above(service))
+        own = self._rates.odds(self._weights[service], silent=ROOT_SILENT)
+        score = own + self._sum(explained - {service})
+        levels = Counter(self._land.level.get(one, 0) for one in explained & self._hit)
+        for end in self._by_level:
+            if end in explained or service in self._above(end):
                 continue
-            if caller in weights:
-                covered.append(caller)
-            silent[caller] = hops
-            todo.append(caller)
-    return covered
+            chance = self._land.chance_of_edge(end, levels)
+            more = self._above(end) - explained
+            gain = self._sum(more) + (math.log(chance) if chance > 0 else -math.inf)
+            if gain > 0:
+                score += gain
+                explained |= more
+                levels.update(self._land.level.get(one, 0) for one in more & self._hit)
+        return Candidate(service, self._why(service), score)
+
+    def _why(self, service: str) -> str:
+        covered = len(self._above(service).intersection(self._weights)) - 1
+        if covered:
+            return f"{covered + 1} of {len(self._weights)} alerting services are {service} or depend on it"
+        if len(self._weights) == 1:
+            return f"every alert is about {service}"
+        return f"{service} has the heaviest alerts and no known dependency explains the others"

@@ -42,11 +42,25 @@ def test_earliest_alert_does_not_win_by_itself():
     assert first_candidate(summaries, CHAIN).service == "cart"
 
 
-def test_one_silent_service_is_bridged_two_are_not():
+def test_silent_services_are_bridged_at_a_price():
     deep = Topology(calls={"a": ("b",), "b": ("c",), "c": ("d",)})
-    assert first_candidate(seen(a=9, c=9), deep).service == "c"
-    apart = rank_candidates(seen(a=9, d=9), deep)
-    assert apart[0].score == apart[1].score
+    near, far = first_candidate(seen(a=9, c=9), deep), first_candidate(seen(a=9, d=9), deep)
+    assert near.service == "c"
+    assert far.service == "d"
+    assert far.score < near.score
+
+
+def test_an_edge_that_the_map_lacks_is_looked_for_where_edges_usually_lead():
+    tiers = {f"web-{n}": (f"api-{n}",) for n in range(6)} | {f"api-{n}": (f"db-{n % 3}",) for n in range(5)}
+    loud = dict.fromkeys(["web-0", "api-0", "web-3", "api-3", "web-5", "api-5", "db-0"], 9)
+    summaries = [ServiceSummary(name, count, 1.0) for name, count in loud.items()]
+    ranked = rank_candidates(summaries, Topology(calls=tiers))
+    assert [one.service for one in ranked[:2]] == ["db-0", "api-5"]
+
+
+def test_one_very_loud_service_does_not_make_the_others_background():
+    ranked = rank_candidates(seen(front=500, api=6, cart=5, store=5), CHAIN)
+    assert ranked[0].service == "store"
 
 
 def test_without_topology_the_heaviest_is_named_and_said_so():
