@@ -75,7 +75,10 @@ def shifts(
         onset_up = _onsets(at, values, base, scale, np.flatnonzero(z_up >= ONSET_FROM), since)
         onset_down = _onsets(at, values, base, -scale, np.flatnonzero(z_down >= ONSET_FROM), since)
         figures = np.column_stack((base, scale, up, down, z_up, z_down, onset_up, onset_down)).tolist()
-        found.extend(Shift(*figure, early, at.size - late) for figure in figures)
+        found.extend(
+            Shift(b, s, u, d, zu, zd, at_up, at_down, early, at.size - late)
+            for b, s, u, d, zu, zd, at_up, at_down in figures
+        )
     return found
 
 
