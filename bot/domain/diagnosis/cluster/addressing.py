@@ -15,7 +15,8 @@ UNRESOLVED = re.compile(
     r"failed to resolve|cannot resolve",
     re.IGNORECASE,
 )
-LASTING = 5  # Lines of one kind; fewer are seen while things start.
+LASTING = 5  # Lines; fewer are seen while things start,
+LASTING_SHARE = 0.15  # ...and a larger share of all lines says that it goes on.
 _DATABASES = {3306: "mysql", 5432: "postgres", 27017: "mongo", 6379: "redis", 33060: "mysql"}
 _DATABASE_WORDS = re.compile(
     r"mysql|maria|postgres|mongo|jdbc|database|\bdb\b|_db_|_db$|^db_|redis", re.IGNORECASE
@@ -94,13 +95,19 @@ def _unheard(state: ClusterState) -> Iterator[Finding]:
     for one in blind:
         for host in _hosts(state, [one]):
             pairs.setdefault((one.workload, host), []).append(one)
-    lasting = {pair: lines for pair, lines in pairs.items() if sum(one.count for one in lines) >= LASTING}
+    lasting = {pair: lines for pair, lines in pairs.items() if _lasting(pair[0], blind)}
     for (client, host), lines in sorted(lasting.items()):
         blamed = _blind(state, client, host, set(lasting))
         because = f"{client} cannot resolve {host}, which exists"
         yield Finding(
             "address/name", 1, "workload", blamed, Cause.NAME_RESOLUTION, SEEN, because, lines[0].text
         )
+
+
+def _lasting(client: str, blind: list[LogSample]) -> bool:
+    own = [one for one in blind if one.workload == client]
+    share = sum(one.share for one in own)
+    return sum(one.count for one in own) >= LASTING and (not share or share >= LASTING_SHARE)
 
 
 def _blind(state: ClusterState, client: str, host: str, pairs: set[tuple[str, str]]) -> str:

@@ -203,11 +203,12 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class LogSample:
-    """A kind of error line that a workload wrote: how often, and one of them."""
+    """A kind of error line that a workload wrote: how often, one of them, and its share of all lines (0 unknown)."""
 
     workload: str
     text: str
     count: int = 1
+    share: float = 0.0
 
 
 class Measure(StrEnum):

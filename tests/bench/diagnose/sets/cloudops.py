@@ -317,9 +317,8 @@ def _logs(cache: Cache) -> Iterator[LogSample]:
         workload, found = str(asked.get("service_name") or asked.get("app_name") or ""), _loaded(answer)
         if isinstance(found, Mapping):
             for one in found.get("patterns") or ():
-                yield LogSample(
-                    workload, str(one.get("sample") or one.get("pattern")), int(one.get("count") or 1)
-                )
+                text, share = str(one.get("sample") or one.get("pattern")), float(one.get("ratio") or 0)
+                yield LogSample(workload, text, int(one.get("count") or 1), share)
         elif isinstance(found, str):
             for line in found.splitlines()[-200:]:
                 if re.search(
