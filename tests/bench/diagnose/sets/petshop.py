@@ -1,15 +1,18 @@
 """A traced shop, five-minute points: an issue is a folder with metrics.csv and target.json, normal days lie beside it.
 
 An issue's baseline is the recording without incidents of its own scenario, moved up to just before it; where a
-scenario has none, that of another scenario that shares most of its columns.
+scenario has none, that of the scenario whose load is most like the issue's; where there is none at all, the points
+of the scenario's other issues. A scenario is the folder with graph.csv, or what lies two folders above an issue.
 """
 
 import csv
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from statistics import median
 
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.telemetry import MetricSeries, Signal, Telemetry
@@ -37,26 +40,49 @@ class Table:
 
 def cases(data: Path) -> Iterator[Case]:
     """Issues first, then the windows of incident-free recordings."""
-    for folder in folders_with(data, "target.json", "metrics.csv"):
+    for folder in _issues(data):
         yield Case(id_of(data, folder), partial(_issue, data, folder))
     for path in _quiet_recordings(data):
         count = len(read(path).times)
         for number in range((count - count // 2) // WINDOW):
-            yield Case(f"{id_of(data, path.parent)}/{number:03}", partial(_quiet, path, number))
+            yield Case(f"{id_of(data, path.parent)}/{number:03}", partial(_quiet, data, path, number))
 
 
-def _quiet_recordings(data: Path) -> list[Path]:
-    folders = folders_with(data, "metrics.csv")
-    return [folder / "metrics.csv" for folder in folders if _is_quiet(folder)]
+@cache
+def _quiet_recordings(data: Path) -> tuple[Path, ...]:
+    folders = [
+        folder for folder in folders_with(data, "metrics.csv") if not (folder / "target.json").exists()
+    ]
+    return tuple(folder / "metrics.csv" for folder in folders if _is_ours(folder / "metrics.csv"))
 
 
-def _is_quiet(folder: Path) -> bool:
-    return not (folder / "target.json").exists() and _graph_above(folder) is not None
+def _is_ours(path: Path) -> bool:
+    with path.open(encoding="utf-8") as file:
+        return file.readline().startswith("microservice,")
+
+
+@cache
+def _issues(data: Path) -> tuple[Path, ...]:
+    return tuple(folders_with(data, "target.json", "metrics.csv"))
 
 
 def _graph_above(folder: Path) -> Path | None:
     found = (above / "graph.csv" for above in list(folder.parents)[:3])
     return next((path for path in found if path.is_file()), None)
+
+
+def _scenario(folder: Path) -> Path:
+    """An issue lies two folders below its scenario, a quiet recording one or more."""
+    graph = _graph_above(folder)
+    if graph is not None:
+        return graph.parent
+    return folder.parents[1] if (folder / "target.json").exists() else folder.parent
+
+
+def _graph_for(data: Path, folder: Path) -> Path | None:
+    """The scenario's own graph, else that of any other scenario of the copy."""
+    others = (_graph_above(other) for other in _issues(data))
+    return _graph_above(folder) or next((path for path in others if path is not None), None)
 
 
 def _issue(data: Path, folder: Path) -> Row:
@@ -75,13 +101,13 @@ def _issue(data: Path, folder: Path) -> Row:
                 now=during.times[-1],
                 alerts=(alert,),
                 series=tuple(_joined(normal, during)),
-                topology=_topology(_graph_above(folder)),
+                topology=_topology(_graph_for(data, folder)),
             )
         )
     )
 
 
-def _quiet(path: Path, number: int) -> Row:
+def _quiet(data: Path, path: Path, number: int) -> Row:
     table = read(path)
     half = len(table.times) // 2
     begin = half + number * WINDOW
@@ -92,19 +118,49 @@ def _quiet(path: Path, number: int) -> Row:
                 opened_at=during.times[0],
                 now=during.times[-1],
                 series=tuple(_joined(normal, during)),
-                topology=_topology(_graph_above(path.parent)),
+                topology=_topology(_graph_for(data, path.parent)),
             )
         )
     )
 
 
 def _normal_for(data: Path, folder: Path, during: Table) -> Table | None:
-    def nearness(path: Path) -> tuple[bool, int, str]:
-        own = _graph_above(path.parent) == _graph_above(folder)
-        return own, len(read(path).columns.keys() & during.columns.keys()), str(path)
+    def distance(path: Path) -> tuple[bool, float, str]:
+        return _scenario(path.parent) != _scenario(folder), _apart(read(path), during), str(path)
 
-    best = max(_quiet_recordings(data), key=nearness, default=None)
-    return read(best) if best is not None else None
+    best = min(_quiet_recordings(data), key=distance, default=None)
+    return read(best) if best is not None else _neighbours(data, folder)
+
+
+def _apart(one: Table, other: Table) -> float:
+    """How different the load of two recordings is: median factor of the request rates that both have."""
+    factors = []
+    for name in one.columns.keys() & other.columns.keys():
+        if name[1] is Signal.REQUEST_RATE:
+            usual, now = (_middle(table.columns[name]) for table in (one, other))
+            if usual > 0 and now > 0:
+                factors.append(abs(math.log(now / usual)))
+    return median(factors) if factors else math.inf
+
+
+def _middle(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return median(known) if known else 0.0
+
+
+def _neighbours(data: Path, folder: Path) -> Table | None:
+    """Points of the scenario's other issues, one after the other: each ails in one place only."""
+    others = [other for other in _issues(data) if other != folder and _scenario(other) == _scenario(folder)]
+    tables = [read(other / "metrics.csv") for other in others]
+    count = sum(len(table.times) for table in tables)
+    names = sorted({name for table in tables for name in table.columns})
+    columns = {
+        name: tuple(
+            value for table in tables for value in table.columns.get(name, (None,) * len(table.times))
+        )
+        for name in names
+    }
+    return Table(tuple(STEP_S * place for place in range(count)), columns) if count else None
 
 
 def _cut(table: Table, begin: int, end: int) -> Table:
