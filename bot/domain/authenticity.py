@@ -68,7 +68,6 @@ _ALL = (
         header="access_token",
     ),
     Scheme("header", Means.HEADER, "the header `X-Watchkeeper-Token: TOKEN`", header="x-watchkeeper-token"),
-    Scheme("genie", Means.HEADER, "`Authorization: GenieKey TOKEN`", prefix="GenieKey "),
     Scheme(
         "honeycomb",
         Means.HEADER,

@@ -29,7 +29,6 @@ def proof(scheme: str, secret: str, body: bytes, at: float) -> tuple[Mapping[str
         "bearer": {"Authorization": f"Bearer {secret}"},
         "basic": {"Authorization": f"Basic {basic}"},
         "header": {"X-Watchkeeper-Token": secret},
-        "genie": {"Authorization": f"GenieKey {secret}"},
         "honeycomb": {"X-Honeycomb-Webhook-Token": secret},
         "github": {"X-Hub-Signature-256": f"sha256={digest}"},
         "pagerduty": {"X-PagerDuty-Signature": f"v1={'0' * 64},v1={digest}"},
