@@ -75,11 +75,55 @@ class Conclusion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Ground:
+    """One signal that speaks for a hypothesis: `strength` 0..1 as found here, `weight` 0..1 as it is trusted."""
+
+    name: str
+    strength: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """Whom an incident hurts. `errors` is the worst share of failed requests at an entry, `slower` the worst latency
+    ratio there; both 0 where they were not measured or not raised.
+    """
+
+    services: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
+    errors: float = 0.0
+    slower: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What kind of incident it is and how bad, each with its reasons; `severity` 1..4, 0 where nothing tells."""
+
+    cause: CauseClass
+    because: tuple[str, ...]
+    severity: int
+    severity_because: str
+    impact: Impact
+
+
+@dataclass(frozen=True, slots=True)
+class Precedent:
+    """A past incident that reads like this one: its id, what people call it, its title and cause, and how alike."""
+
+    incident: str
+    key: str
+    title: str
+    cause: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """One candidate cause. `confidence` is 0..1; `because` are sentences, each naming the evidence ids it uses.
 
     `solid` is the engine's confidence from evidence that no outsider can write; only what both reach acts by itself.
     `rules` are the ids of what decided, each with its version; `look` is what to look at or to do next.
+    `grounds` are the signals that speak for it; `path_score` is the share of the path's hops that readings bear out.
     """
 
     service: str
@@ -91,13 +135,15 @@ class Hypothesis:
     solid: float = 0.0
     rules: tuple[str, ...] = ()
     look: tuple[str, ...] = ()
+    grounds: tuple[Ground, ...] = ()
+    path_score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The engine's answer: hypotheses best first, all evidence, what was missing, and how sure it is.
 
-    `calibration` names the table that its confidences were read from.
+    `calibration` names the table that its confidences were read from; `precedents` are past incidents like it.
     """
 
     conclusion: Conclusion
@@ -106,6 +152,8 @@ class Diagnosis:
     missing: tuple[str, ...] = ()
     engine: str = ""
     calibration: str = ""
+    classification: Classification | None = None
+    precedents: tuple[Precedent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

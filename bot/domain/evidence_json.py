@@ -6,13 +6,17 @@ from typing import Any
 
 from bot.domain.evidence import (
     CauseClass,
+    Classification,
     Conclusion,
     Diagnosis,
     Evidence,
     EvidenceKind,
     EvidenceRole,
     Explanation,
+    Ground,
     Hypothesis,
+    Impact,
+    Precedent,
     Sentence,
 )
 from bot.domain.trust import Trust
@@ -35,6 +39,8 @@ def ranking_body(diagnosis: Diagnosis) -> dict[str, Any]:
         "hypotheses": [asdict(hypothesis) for hypothesis in diagnosis.hypotheses],
         "engine": diagnosis.engine,
         "calibration": diagnosis.calibration,
+        "classification": asdict(diagnosis.classification) if diagnosis.classification else None,
+        "precedents": [asdict(precedent) for precedent in diagnosis.precedents],
     }
 
 
@@ -57,6 +63,8 @@ def diagnosis_with_ranking(diagnosis: Diagnosis | None, body: Mapping[str, Any])
         hypotheses=tuple(_hypothesis(item) for item in body["hypotheses"]),
         engine=body["engine"],
         calibration=body.get("calibration", ""),
+        classification=_classification(body.get("classification")),
+        precedents=tuple(Precedent(**item) for item in body.get("precedents", ())),
     )
 
 
@@ -93,4 +101,21 @@ def _hypothesis(item: Mapping[str, Any]) -> Hypothesis:
         solid=item.get("solid", 0.0),
         rules=tuple(item.get("rules", ())),
         look=tuple(item.get("look", ())),
+        grounds=tuple(Ground(**ground) for ground in item.get("grounds", ())),
+        path_score=item.get("path_score", 0.0),
+    )
+
+
+def _classification(item: Mapping[str, Any] | None) -> Classification | None:
+    if item is None:
+        return None
+    impact = item["impact"]
+    return Classification(
+        cause=CauseClass(item["cause"]),
+        because=tuple(item["because"]),
+        severity=item["severity"],
+        severity_because=item["severity_because"],
+        impact=Impact(
+            tuple(impact["services"]), tuple(impact["entries"]), impact["errors"], impact["slower"]
+        ),
     )

@@ -5,9 +5,11 @@ from dataclasses import replace
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.argument import hypothesis
 from bot.domain.diagnosis.blame import Scene, Suspect, alert_weights, rank
+from bot.domain.diagnosis.classify import classified
 from bot.domain.diagnosis.confidence import confidences, solid_confidences
 from bot.domain.diagnosis.docket import Docket
 from bot.domain.diagnosis.graph import cleaned
+from bot.domain.diagnosis.grounds import grounds_of, path_score
 from bot.domain.diagnosis.intrusion import intrusions
 from bot.domain.diagnosis.load import demand_of
 from bot.domain.diagnosis.managed.merge import with_managed
@@ -42,7 +44,7 @@ def diagnose(telemetry: Telemetry) -> Diagnosis:
         missing=_missing(telemetry, scene),
         engine=tuning.ENGINE,
     )
-    return with_managed(found, telemetry)
+    return classified(with_managed(found, telemetry), scene.states, scene.entries, scene.alerts)
 
 
 def _scene(telemetry: Telemetry, window: Window) -> Scene:
@@ -55,7 +57,7 @@ def _scene(telemetry: Telemetry, window: Window) -> Scene:
     if not alerts and (not graph.calls if witnesses else telemetry.alerts):
         # Nobody said which service, or nobody knows who depends on whom: whoever is unwell may be meant.
         witnesses = frozenset(name for name, state in states.items() if state.symptom > 0)
-    testimony = testimony_of(telemetry.calls, window)
+    testimony = testimony_of(telemetry.calls, telemetry.log_patterns, window)
     if telemetry.alerts and not alerts:
         witnesses |= frozenset(testimony.clues)
     changes = sorted(telemetry.changes, key=lambda c: (c.at, c.service, c.kind.value, c.title))
@@ -90,7 +92,16 @@ def _argue(
         hypothesis(suspect, scene, docket, confidence, full=place == 0)
         for place, (suspect, confidence) in enumerate(zip(suspects, sure, strict=True))
     ]
-    return tuple(replace(one, solid=figure) for one, figure in zip(argued, solid, strict=True))
+    known = frozenset(scene.alerts)
+    return tuple(
+        replace(
+            one,
+            solid=figure,
+            grounds=grounds_of(suspect),
+            path_score=path_score(one.path, scene.states, known),
+        )
+        for one, figure, suspect in zip(argued, solid, suspects, strict=True)
+    )
 
 
 def _coverage(scene: Scene) -> float:

@@ -19,6 +19,7 @@ from bot.domain.evidence import (
     Evidence,
     EvidenceKind,
     EvidenceRole,
+    Ground,
     Hypothesis,
 )
 from bot.domain.telemetry import Telemetry
@@ -120,6 +121,7 @@ def _argued(judgement: Judgement, file: _File, telemetry: Telemetry) -> list[Hyp
             Hypothesis(
                 verdict.service, verdict.cause, confidence, tuple(because), tuple(cited),
                 _path(verdict.service, telemetry), confidence, (verdict.rule,), verdict.look,
+                (Ground(f"rule {verdict.rule}", 1.0, verdict.sure),),
             )
         )  # fmt: skip
     return found
@@ -157,6 +159,7 @@ def _both(known: Hypothesis, rule: Hypothesis) -> Hypothesis:
         path=known.path or rule.path,
         rules=(*known.rules, *rule.rules),
         look=(*known.look, *rule.look),
+        grounds=(*rule.grounds, *known.grounds),
     )
 
 
