@@ -25,13 +25,12 @@ Found = Sequence[tuple[Target, Live]]
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A playbook bound to live targets: its steps, how dangerous they are, how much they touch, what to beware of."""
+    """A playbook bound to live targets: its steps, how dangerous they are, how much they touch."""
 
     target: Target
     steps: tuple[PlannedStep, ...]
     klass: ActionClass
     blast_radius: Mapping[str, int]
-    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,6 @@ def bind(playbook: Playbook, found: Mapping[str, Found], *, now: float) -> Bound
     try:
         _not_refused(uses)
         radius = _radius(playbook, main, uses)
-        cautions = dict.fromkeys(use.action.caution(use.live, use.params) for use in uses)
         steps = tuple(
             planned_step(
                 use.action, use.id, use.target, use.live, use.params, irreversible=use.step.irreversible
@@ -74,7 +72,7 @@ def bind(playbook: Playbook, found: Mapping[str, Found], *, now: float) -> Bound
         message = f"{main.name}: a step has no way back from the present state."
         raise Refused(message, rule="irreversible")
     klass = max((use.action.klass for use in uses), key=_DANGER.index)
-    return Bound(main, steps, klass, radius, tuple(one for one in cautions if one))
+    return Bound(main, steps, klass, radius)
 
 
 def bound_values(playbook: Playbook, found: Mapping[str, Found]) -> dict[str, str | int]:

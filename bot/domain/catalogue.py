@@ -45,10 +45,9 @@ class Action:
     `k8s:GROUP:RESOURCE:VERB` or `iam:SERVICE:ACTION` each. A `read_only` action changes nothing, so that
     its inverse is to do nothing; a `transient` one acts and leaves nothing that an undo could put back.
     `refuses` is a precondition of the action itself: a sentence why it may not be done to `live`, or an
-    empty string; it is asked when binding and again right before the call. `caution` is what people must
-    know before they approve, a clause or an empty string. `manifest` is what the command reads from
-    standard input; it is part of the plan and its hash. `name_pattern` is the form of the target's
-    name. What an action adds to the bill is the unit `cents_per_hour` of its blast radius.
+    empty string; it is asked when binding and again right before the call. `manifest` is what the command
+    reads from standard input; it is part of the plan and its hash. `name_pattern` is the form of the
+    target's name. What an action adds to the bill is the unit `cents_per_hour` of its blast radius.
     """
 
     id: str
@@ -66,7 +65,6 @@ class Action:
     read_only: bool = False
     transient: bool = False
     refuses: Callable[[Live, Params], str] = _never_refuses
-    caution: Callable[[Live, Params], str] = _never_refuses
     manifest: Callable[[Target, Params], str] = _no_manifest
     name_pattern: str = NAME
 

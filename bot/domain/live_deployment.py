@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.domain.actions.kubernetes import KNOWN_GOOD_S, RESTARTED
+from bot.domain.actions.kubernetes import RESTARTED
+from bot.domain.known_good import WINDOW_S
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH = "pod-template-hash"
@@ -90,32 +91,38 @@ def _previous(current: _Obj, owned: Sequence[_Obj], configs: Sequence[_Obj]) -> 
         return {}
     names = _config_names(newest)
     sound = {one["metadata"]["name"] for one in configs if one.get("immutable")}
-    return {
+    ran_s, until = _life(newest, owned)
+    found = {
         "previous_revision": str(revision_of(newest)),
         "previous_image": _image(newest),
         "previous_template_hash": template_hash_of(newest),
-        "previous_ran_s": str(_ran_s(newest, owned)),
+        "previous_ran_s": str(ran_s),
         "previous_config": ",".join(names),
         "previous_config_sound": "1" if sound.issuperset(names) else "0",
     }
+    return {**found, "previous_until": str(until)} if until else found
 
 
 def _to_go_back_to(current: _Obj, owned: Sequence[_Obj]) -> _Obj | None:
     """The newest older revision that is known to have stood its ground, else the newest older one."""
     older = [one for one in owned if 0 < revision_of(one) < revision_of(current)]
     older.sort(key=revision_of, reverse=True)
-    return next((one for one in older if _ran_s(one, owned) >= KNOWN_GOOD_S), older[0] if older else None)
+    return next((one for one in older if _ran_s(one, owned) >= WINDOW_S), older[0] if older else None)
 
 
 def _ran_s(replica_set: _Obj, owned: Sequence[_Obj]) -> int:
-    """How long the revision was live before the next one came; 0 where the history does not tell.
+    return _life(replica_set, owned)[0]
+
+
+def _life(replica_set: _Obj, owned: Sequence[_Obj]) -> tuple[int, int]:
+    """For how many seconds the revision was live and when the next one came; zeros where the history does not tell.
 
     A restored revision keeps its ReplicaSet, so that its creation says nothing of its newest life.
     """
     number, began = revision_of(replica_set), _created(replica_set)
     later = [_created(one) for one in owned if revision_of(one) > number]
     restored = any(_created(one) > began for one in owned if 0 < revision_of(one) < number)
-    return 0 if restored or not later else max(0, int(min(later) - began))
+    return (0, 0) if restored or not later else (max(0, int(min(later) - began)), int(min(later)))
 
 
 def _created(thing: _Obj) -> float:

@@ -13,6 +13,7 @@ from bot.domain.order_rules import Held
 from bot.domain.plan import Plan, Target
 from bot.domain.playbook import Playbook
 from bot.pipeline.execute.terms import Means
+from bot.pipeline.prove import prove
 
 
 def not_derived(means: Means, playbook: Playbook | None, plan: Plan) -> Held | None:
@@ -20,11 +21,14 @@ def not_derived(means: Means, playbook: Playbook | None, plan: Plan) -> Held | N
     if playbook is None or not is_bound_from(playbook, plan.steps):
         return Held("not_derived", f"the plan's steps are not those of playbook {plan.playbook}")
     try:
-        bound = bind(playbook, _found(means, playbook, plan), now=means.clock.now())
+        found = _found(means, playbook, plan)
+        bound, cautions = bind(playbook, found, now=means.clock.now()), prove(playbook, found, means.history)
     except Refused as error:
         return Held("not_derived", str(error))
     except (WatchkeeperError, KeyError) as error:
         return Held("not_derived", f"the live objects cannot be read as the playbook needs them: {error}")
+    if cautions:
+        return Held("unproven", "; ".join(cautions))
     same = (bound.steps, bound.klass, dict(bound.blast_radius)) == (
         plan.steps,
         plan.klass,

@@ -12,17 +12,17 @@ from bot.domain.playbook import Input, Playbook
 from bot.ports import Inventory
 
 _FELT = (EvidenceRole.CAUSE, EvidenceRole.MECHANISM, EvidenceRole.SYMPTOM)
-_Live = tuple[Target, Mapping[str, str]]
+Live = tuple[Target, Mapping[str, str]]
 
 
 def find_targets(
     playbook: Playbook, diagnosis: Diagnosis, inventories: Sequence[Inventory]
-) -> dict[str, list[_Live]]:
+) -> dict[str, list[Live]]:
     """Targets per target input, with their live fields; raises Refused where there are none or too many."""
     return {item.name: _found(item, diagnosis, inventories) for item in playbook.targets}
 
 
-def _found(item: Input, diagnosis: Diagnosis, inventories: Sequence[Inventory]) -> list[_Live]:
+def _found(item: Input, diagnosis: Diagnosis, inventories: Sequence[Inventory]) -> list[Live]:
     suspect = diagnosis.hypotheses[0].service
     place, _, rest = item.source.partition(".")
     if place == "declared":
@@ -45,7 +45,7 @@ def _most(number: int) -> str:
     return "one" if number == 1 else f"at most {number}"
 
 
-def _of(kind: str, service: str, inventories: Sequence[Inventory]) -> list[_Live]:
+def _of(kind: str, service: str, inventories: Sequence[Inventory]) -> list[Live]:
     return [
         one
         for inventory in _with(kind, inventories)
@@ -54,12 +54,12 @@ def _of(kind: str, service: str, inventories: Sequence[Inventory]) -> list[_Live
     ]
 
 
-def _affected(kind: str, suspect: str, diagnosis: Diagnosis, inventories: Sequence[Inventory]) -> list[_Live]:
+def _affected(kind: str, suspect: str, diagnosis: Diagnosis, inventories: Sequence[Inventory]) -> list[Live]:
     felt = [item.service for item in diagnosis.evidence if item.role in _FELT and item.service != suspect]
     return [one for service in dict.fromkeys(felt) if service for one in _of(kind, service, inventories)]
 
 
-def _declared(kind: str, role: str, inventories: Sequence[Inventory]) -> list[_Live]:
+def _declared(kind: str, role: str, inventories: Sequence[Inventory]) -> list[Live]:
     found = [one for inventory in _with(kind, inventories) for one in inventory.declared(kind, role)]
     return [one for one in found if one[0].kind == kind]
 

@@ -16,7 +16,8 @@ from bot.domain.incident import Incident
 from bot.domain.plan import Check, Plan, PlanState, Target
 from bot.domain.playbook import Offer, Playbook, Tier, VerifyCheck
 from bot.domain.records import MessageKind
-from bot.pipeline.find_targets import find_targets
+from bot.pipeline.find_targets import Live, find_targets
+from bot.pipeline.prove import History, nothing_recorded, prove
 from bot.ports import Inventory, Transaction
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -56,8 +57,12 @@ def propose(
     nonce: str,
     observe_only: bool,
     verify_cap_s: int | None = None,
+    history: History = nothing_recorded,
 ) -> Proposed:
-    """Options for the best hypothesis. `now` in unix seconds; `verify_cap_s` shortens every verify window."""
+    """Options for the best hypothesis. `now` in unix seconds; `verify_cap_s` shortens every verify window.
+
+    `history` gives recorded metrics, from which it is told whether an earlier revision was good.
+    """
     if not diagnosis.hypotheses:
         return Proposed((), ())
     scene = _Scene(incident, diagnosis, diagnosis.hypotheses[0], tenant, now, nonce, verify_cap_s)
@@ -68,9 +73,10 @@ def propose(
     for playbook in _in_order(playbooks, scene):
         try:
             _allowed(playbook, scene, observe_only=observe_only, room=len(options) < MOST_OPTIONS)
-            bound = _bound(playbook, scene, inventories)
+            found = _found(playbook, scene, inventories)
+            bound, cautions = bind(playbook, found, now=scene.now), prove(playbook, found, history)
             letter = letters[len(options)]
-            options.append((letter, _plan(playbook, scene, letter, bound)))
+            options.append((letter, _plan(playbook, scene, letter, bound, cautions)))
         except WatchkeeperError as error:
             # A card has room for two reasons, and that a service has no such target is the least of them.
             nothing_there = isinstance(error, Refused) and error.rule == "target"
@@ -147,12 +153,12 @@ def _allowed(playbook: Playbook, scene: _Scene, *, observe_only: bool, room: boo
         raise Refused(message, rule="enough")
 
 
-def _bound(playbook: Playbook, scene: _Scene, inventories: Sequence[Inventory]) -> Bound:
+def _found(playbook: Playbook, scene: _Scene, inventories: Sequence[Inventory]) -> dict[str, list[Live]]:
     found = find_targets(playbook, scene.diagnosis, inventories)
     for targets in found.values():
         for target, _live in targets:
             _target_is_free(scene.incident, target)
-    return bind(playbook, found, now=scene.now)
+    return found
 
 
 def _target_is_free(incident: Incident, target: Target) -> None:
@@ -163,7 +169,7 @@ def _target_is_free(incident: Incident, target: Target) -> None:
             raise Refused(message, rule="busy")
 
 
-def _plan(playbook: Playbook, scene: _Scene, letter: str, bound: Bound) -> Plan:
+def _plan(playbook: Playbook, scene: _Scene, letter: str, bound: Bound, cautions: Sequence[str]) -> Plan:
     target = bound.target
     created_ms = round(scene.now * 1000)
     checks = tuple(
@@ -177,7 +183,7 @@ def _plan(playbook: Playbook, scene: _Scene, letter: str, bound: Bound) -> Plan:
         option=letter,
         playbook=playbook.id,
         playbook_digest=playbook.digest,
-        title=_title(playbook, bound),
+        title=_title(playbook, bound, cautions),
         klass=bound.klass,
         steps=bound.steps,
         checks=checks,
@@ -189,10 +195,10 @@ def _plan(playbook: Playbook, scene: _Scene, letter: str, bound: Bound) -> Plan:
     )
 
 
-def _title(playbook: Playbook, bound: Bound) -> str:
+def _title(playbook: Playbook, bound: Bound, cautions: Sequence[str]) -> str:
     """What people read first, and what they must know before they approve."""
-    cautions = f" ({'; '.join(bound.cautions)})" if bound.cautions else ""
-    return f"{playbook.name}: {bound.target.name}{cautions}"
+    beware = f" ({'; '.join(cautions)})" if cautions else ""
+    return f"{playbook.name}: {bound.target.name}{beware}"
 
 
 def _capped(within_s: int, cap_s: int | None) -> int:

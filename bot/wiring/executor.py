@@ -21,6 +21,7 @@ from bot.domain.errors import Permanent, Retryable
 from bot.pipeline.execute.stage import execute
 from bot.pipeline.execute.terms import Means, Measure
 from bot.pipeline.orders import Fired, fire_orders
+from bot.pipeline.prove import nothing_recorded
 from bot.ports import Executor
 from bot.settings import Settings
 from bot.wiring.parts import SystemClock, holder_name
@@ -116,6 +117,7 @@ def build(settings: Settings, stopping: threading.Event) -> Means:
         executors=executors(settings) if acting else {},
         playbooks=yaml_files.build(settings),
         measure=_measure(settings) if acting else _nothing_measured,
+        history=prometheus.build(settings).history if acting else nothing_recorded,
         clock=SystemClock(),
         sleep=_sleeper(stopping),
         grant_key=key.get_secret_value().encode() if key and acting else b"",

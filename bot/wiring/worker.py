@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 import structlog
 
 from bot.adapters import registry
-from bot.adapters.evidence import falco, kubernetes, loki, prometheus, service_graph
+from bot.adapters.evidence import falco, kubernetes, loki, prometheus, rds_health, service_graph
 from bot.adapters.playbooks import yaml_files
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.queue.rq_workers import ForkingWorker, run_worker
@@ -25,6 +25,7 @@ from bot.domain.records import Task, TaskKind
 from bot.pipeline.give_up import give_up
 from bot.pipeline.investigate import InvestigationOutcome, investigate
 from bot.pipeline.propose import Proposed, propose
+from bot.pipeline.prove import History, nothing_recorded
 from bot.pipeline.review import review
 from bot.ports import EvidenceSource, Inventory, Reasoner, Store, TopologySource
 from bot.settings import Settings, load
@@ -51,6 +52,7 @@ class Readers:
     inventories: Sequence[Inventory]
     playbooks: Sequence[Playbook]
     reasoner: Reasoner
+    history: History
     settings: Settings
 
 
@@ -64,15 +66,17 @@ def build(settings: Settings) -> Readers:
     """Wire the readers; raises Permanent when something that one of them needs is missing."""
     clusters = [kubernetes.build(settings)] if settings.kube_reader_config else []
     aws = accounts(settings)
+    databases = [rds_health.build(settings)] if settings.aws_reader_credentials else []
     metrics = [prometheus.build(settings)] if settings.prometheus_url else []
     logs = [loki.build(settings)] if settings.loki_url else []
     sensors = [falco.build(settings)] if settings.loki_url and settings.runtime_streams else []
     return Readers(
-        sources=[*metrics, *logs, *sensors, *clusters, *aws],
+        sources=[*metrics, *logs, *sensors, *clusters, *aws, *databases],
         topology=service_graph.build(settings) if settings.prometheus_url else None,
         inventories=[*clusters, *aws, *looked_up(settings)],
         playbooks=yaml_files.build(settings).all(),
         reasoner=_reasoner(settings),
+        history=metrics[0].history if metrics else nothing_recorded,
         settings=settings,
     )
 
@@ -152,6 +156,7 @@ def _propose(here: Readers, clock: SystemClock, incident: Incident, diagnosis: D
         nonce=new_id(),
         observe_only=here.settings.mode == "observe",
         verify_cap_s=here.settings.verify_cap_s or None,
+        history=here.history,
     )
 
 

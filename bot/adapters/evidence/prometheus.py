@@ -52,6 +52,14 @@ class PrometheusMetrics:
         values = [value for row in rows if _service(row) == service for _, value in _points(row)]
         return median(values) if values else None
 
+    def history(self, signal: str, service: str, start: float, end: float) -> list[tuple[float, float]]:
+        """Recorded samples of one signal of a service, unix seconds first; raises Retryable, Permanent."""
+        if Signal(signal) not in self._queries:
+            return []
+        step = max(LEAST_STEP_S, math.ceil((end - start) / MOST_POINTS))
+        rows = self._range(self._queries[Signal(signal)], start, end, step)
+        return sorted(point for row in rows if _service(row) == service for point in _points(row))
+
     def _signal(
         self, signal: Signal, wanted: frozenset[str], start: float, end: float
     ) -> tuple[list[MetricSeries], list[Missing]]:

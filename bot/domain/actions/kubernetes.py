@@ -5,7 +5,8 @@ resource_version; generation, observed_generation, replicas = wanted, total, upd
 annotation deployment.kubernetes.io/revision; image = of the first container; template_hash = label
 pod-template-hash of the ReplicaSet whose template is the live one; previous_revision*, previous_image*,
 previous_template_hash* = of the newest older revision that was live for ten minutes, else of the newest older one,
-absent where there is none; previous_ran_s* = how long it was live in seconds, 0 where no record says so; config, previous_config* = the
+absent where there is none; previous_ran_s* = how long it was live in seconds, 0 where no record says so;
+previous_until* = unix seconds at which the next one replaced it, absent where no record says so; config, previous_config* = the
 ConfigMaps that the template refers to, joined by commas; previous_config_sound* = 1 where all of the older ones still
 exist and are immutable, else 0; restarted_from = generation from which it was restarted last, 0 where never; paused,
 rolling = 1 while a rollout is paused or under way; autoscaler = name of the HorizontalPodAutoscaler that sets its
@@ -20,13 +21,11 @@ from bot.domain.plan import ActionClass, Target
 from bot.domain.price import added_cost
 
 RESTARTED = "watchkeeper-restarted-from"
-# A revision that nobody replaced for so long, and that rolled out, counts as one that is known to be good.
-KNOWN_GOOD_S = 600
 KINDS: Mapping[str, frozenset[str]] = {
     "k8s.deployment": frozenset(
         {"generation", "replicas", "updated", "ready", "revision", "image", "template_hash", "config"}
         | {"previous_revision", "previous_image", "previous_template_hash"}
-        | {"previous_ran_s", "previous_config", "previous_config_sound"}
+        | {"previous_ran_s", "previous_until", "previous_config", "previous_config_sound"}
         | {"restarted_from", "paused", "rolling", "autoscaler", "unit_price"}
     )
 }
@@ -54,12 +53,6 @@ def _undo_inverse(live: Live, params: Params) -> Params | None:
     return {"to_revision": int(live["revision"]), "to_template": live["template_hash"]}
 
 
-def _unproven(live: Live, params: Params) -> str:
-    if int(live.get("previous_ran_s", "0")) >= KNOWN_GOOD_S:
-        return ""
-    return f"no record that revision {params['to_revision']} was good: look before you approve"
-
-
 def _rolled_out(live: Live) -> bool:
     seen = int(live["observed_generation"]) >= int(live["generation"])
     return seen and live["updated"] == live["total"] == live["ready"] == live["replicas"]
@@ -82,7 +75,6 @@ ROLLOUT_UNDO = Action(
     settled=lambda live, params: live["template_hash"] == params["to_template"] and _rolled_out(live),
     blast_radius=lambda live, _params: {"deployments": 1, "pods": int(live["replicas"])},
     permissions=(*_READS, "k8s:apps:deployments:patch"),
-    caution=_unproven,
 )
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from bot.domain.caps import Caps
 from bot.domain.errors import Conflict
 from bot.domain.gate import UNDO_MAX_AGE_S
+from bot.pipeline.prove import History, nothing_recorded
 from bot.ports import Clock, Executor, Playbooks, Store
 
 Measure = Callable[[str, str, float], float | None]
@@ -61,6 +62,7 @@ class Means:
     caps: Caps = field(default_factory=Caps)
     undo_max_age_s: float = UNDO_MAX_AGE_S
     stopped: Callable[[], str | None] = _nothing
+    history: History = nothing_recorded
 
 
 class TakenOver(Conflict):

@@ -124,7 +124,10 @@ class OrderScene(Scene):
         return made
 
     def provide(self, troubles: tuple[Trouble, ...] = ()) -> None:
-        older = {"previous_revision": "1", "previous_template_hash": "older"}
+        older = {"previous_revision": "1", "previous_template_hash": "older"} | {
+            "previous_ran_s": "3600",
+            "previous_until": str(round(START) - 60),
+        }
         world = {key_of(s.target): {**live_of(s.target), **older, **self.live_now} for s in self.plan.steps}
         save_world(self.folder, world, troubles)
         self.executor = ScriptedExecutor(self.folder, troubles)

@@ -106,7 +106,7 @@ def test_a_bad_deploy_gets_its_rollback_then_the_forensic_package(store: SqlStor
     plan = proposed.options[0][1]
     assert plan.expires_ms - plan.created_ms == 900_000
     assert plan.title.startswith(
-        "Roll back the Kubernetes deployment to its previous revision: basket (no record"
+        "Roll back the Kubernetes deployment to its previous revision: basket (no health record"
     )
     assert [(check.service, check.within_s, check.below_milli) for check in plan.checks] == [
         ("basket", 15, 20)
