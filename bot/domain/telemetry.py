@@ -8,6 +8,7 @@ from bot.domain.alert import Alert
 from bot.domain.calls import Calls
 from bot.domain.databases import Database
 from bot.domain.diagnosis.cluster.state import ClusterState
+from bot.domain.log_patterns import LogPatterns
 from bot.domain.topology import Topology
 from bot.domain.trust import Trust
 
@@ -143,6 +144,7 @@ class Readings:
     databases: tuple[Database, ...] = ()
     cluster: ClusterState | None = None
     calls: tuple[Calls, ...] = ()
+    log_patterns: tuple[LogPatterns, ...] = ()
     missing: tuple[Missing, ...] = ()
 
 
@@ -160,6 +162,7 @@ class Telemetry:
     databases: tuple[Database, ...] = ()
     cluster: ClusterState | None = None
     calls: tuple[Calls, ...] = ()
+    log_patterns: tuple[LogPatterns, ...] = ()
     topology: Topology = field(default_factory=Topology)
     planned_events: tuple[PlannedEvent, ...] = ()
     missing: tuple[Missing, ...] = ()

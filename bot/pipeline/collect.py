@@ -37,6 +37,7 @@ def collect(
         behaviours=tuple(behaviour for part in parts for behaviour in part.behaviours),
         databases=tuple(database for part in parts for database in part.databases),
         calls=tuple(calls for part in parts for calls in part.calls),
+        log_patterns=tuple(found for part in parts for found in part.log_patterns),
         cluster=next((part.cluster for part in parts if part.cluster is not None), None),
         missing=tuple(gap for part in parts for gap in part.missing),
     )

@@ -143,6 +143,7 @@ def _read(
         databases=read.databases,
         cluster=read.cluster,
         calls=read.calls,
+        log_patterns=read.log_patterns,
         topology=topology,
         planned_events=opening.planned,
         missing=(*gaps, *read.missing, *_untold(opening.alerts)),

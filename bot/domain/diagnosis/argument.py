@@ -207,8 +207,10 @@ def _argue_clues(suspect: Suspect, docket: Docket, argument: Argument, *, most: 
     told = [clue for clue in suspect.clues if clue.strength >= tuning.TOLD_FROM] or list(suspect.clues[:1])
     for clue in told[:most]:
         number = docket.file(
-            f"clue {clue.kind.value} {clue.service} {clue.about}", EvidenceKind.TRACE, EvidenceRole.MECHANISM,
-            clue.service, clue.at, clue.text, source="traces", link=clue.link,
+            f"clue {clue.kind.value} {clue.service} {clue.about}",
+            EvidenceKind.LOG if clue.kind is ClueKind.LOG else EvidenceKind.TRACE, EvidenceRole.MECHANISM,
+            clue.service, clue.at, clue.text, source="logs" if clue.kind is ClueKind.LOG else "traces",
+            trust=Trust.PUBLIC if clue.kind is ClueKind.LOG else Trust.WORKLOAD, quote=clue.quote, link=clue.link,
             value={"strength": round(clue.strength, 3), **clue.value},
         )  # fmt: skip
         argument.say(SAYS[clue.kind].format(clue.service), number)

@@ -45,7 +45,7 @@ class Scene:
 class Suspect:
     """One candidate. `own` is its unexplained trouble (0..1), `reach` the share of all trouble that it accounts for.
 
-    `measured` is False where only alerts say that it is unwell.
+    `measured` is False where only alerts say that it is unwell; `hearsay` is by what factor log lines raised the score.
     """
 
     service: str
@@ -62,6 +62,7 @@ class Suspect:
     explained_by: str = ""
     measured: bool = True
     clues: tuple[Clue, ...] = ()
+    hearsay: float = 1.0
 
 
 def alert_weights(alerts: Iterable[Alert]) -> dict[str, float]:
@@ -302,7 +303,11 @@ def _testify(
             continue
         far = tuning.NO_WITNESS if near and name not in near else 1.0
         score = max(weight * far, known.score * (1.0 - loudest))
-        suspects[name] = replace(known, score=score, clues=scene.testimony.of(name))
+        sworn = scene.testimony.weight(name, scene.states.get(name), loaded=name in loaded, public=False)
+        hearsay = score / max(sworn * far, known.score * (1.0 - loudest), 0.01) if score > 0 else 1.0
+        suspects[name] = replace(
+            known, score=score, clues=scene.testimony.of(name), hearsay=max(1.0, hearsay)
+        )
 
 
 def _accuse(suspects: dict[str, Suspect], scene: Scene) -> None:

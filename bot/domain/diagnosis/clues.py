@@ -21,6 +21,7 @@ class ClueKind(StrEnum):
     FAILURES = "failures"
     STEPS = "steps"
     SILENCE = "silence"
+    LOG = "log"
 
 
 SAYS = {
@@ -29,6 +30,7 @@ SAYS = {
     ClueKind.FAILURES: "{} fails by itself, with no callee that failed",
     ClueKind.STEPS: "{} takes other steps than usual, and no callee explains it",
     ClueKind.SILENCE: "{} stopped making calls that it always made",
+    ClueKind.LOG: "{} writes other log lines than usual",
 }
 
 
@@ -44,6 +46,7 @@ class Clue:
     about: str
     value: Mapping[str, Json] = field(default_factory=dict)
     link: str = ""
+    quote: str = ""
 
 
 @dataclass(frozen=True, slots=True)

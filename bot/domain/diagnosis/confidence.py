@@ -63,6 +63,7 @@ def _figures(
         signals = signals_of(suspect)
         trusted = _agreement({name: strength for name, strength in signals.items() if name not in public})
         lift = 1.0 + (tuning.NOVELTY_LIFT * suspect.novelty.strength if suspect.novelty else 0.0)
+        lift *= suspect.hearsay
         discount = _margin(suspect.score, rival) * covered
         yield (
             _agreement(signals) * discount,

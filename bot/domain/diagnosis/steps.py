@@ -38,6 +38,16 @@ def step_clues(parts: Iterable[Calls], window: Window) -> list[Clue]:
     return _explained(worst, graph_of(parts))
 
 
+def _replaced(counts: Sequence[_Counts], seen: float, before: float, after: float) -> float:
+    """How far the new steps took the place of old ones: a passing failure leaves most runs as they were."""
+    lost = [
+        1.0 - one.after / (one.before / before * after)
+        for one in counts
+        if one.before / before * after >= tuning.LEAST_CALLS
+    ]
+    return max(0.0, min(1.0, seen / after), *lost)
+
+
 def _explained(worst: Mapping[str, tuple[Clue, float]], graph: Mapping[str, Sequence[str]]) -> list[Clue]:
     clues = []
     for service in sorted(worst):
@@ -76,5 +86,5 @@ def _unusual(patterns: Sequence[PatternSeries], splits: Splits) -> tuple[Clue, f
     )
     value: dict[str, Json] = {"runs": round(after), "new": round(excess, 2)}
     at = worst.pattern.times[halves.after[0]]
-    strength = excess / (excess + tuning.HALF_CALLS)
+    strength = excess / (excess + tuning.HALF_CALLS) * (0.5 + 0.5 * _replaced(counts, seen, before, after))
     return Clue(service, ClueKind.STEPS, strength, at, text, operation, value), excess

@@ -12,10 +12,12 @@ from bot.domain.calls import Calls, graph_of
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.clues import Clue, ClueKind
 from bot.domain.diagnosis.edges import network_clues, silence_clues
+from bot.domain.diagnosis.log_clues import log_clues
 from bot.domain.diagnosis.operations import failure_clues, own_time_clues
 from bot.domain.diagnosis.steps import step_clues
 from bot.domain.diagnosis.symptoms import Route, ServiceState
 from bot.domain.diagnosis.window import Window
+from bot.domain.log_patterns import LogPatterns
 from bot.domain.topology import Topology
 
 LOADED = (ClueKind.NETWORK, ClueKind.OWN_TIME)  # What more demand explains.
@@ -32,10 +34,17 @@ class Testimony:
         """Clues that point at a service."""
         return self.clues.get(service, ())
 
-    def weight(self, service: str, state: ServiceState | None, *, loaded: bool = False) -> float:
-        """Clues and saturation of a service as one figure 0..1; independent kinds add up, one kind counts once."""
+    def weight(
+        self, service: str, state: ServiceState | None, *, loaded: bool = False, public: bool = True
+    ) -> float:
+        """Clues and saturation of a service as one figure 0..1; independent kinds add up, one kind counts once.
+
+        `loaded` takes off what more demand explains, `public` False what anybody could have written.
+        """
         kinds: dict[str, float] = {}
         for clue in self.of(service):
+            if clue.kind is ClueKind.LOG and not public:
+                continue
             excuse = tuning.EXCUSED if loaded and clue.kind in LOADED else 1.0
             weighed = tuning.CLUE_TRUST[clue.kind.value] * clue.strength * excuse
             kinds[clue.kind.value] = max(kinds.get(clue.kind.value, 0.0), weighed)
@@ -50,13 +59,15 @@ class Testimony:
         return max((self.weight(service, None) for service in self.clues), default=0.0)
 
 
-def testimony_of(parts: Iterable[Calls], window: Window) -> Testimony:
-    """Everything that the calls say."""
+def testimony_of(parts: Iterable[Calls], logs: Iterable[LogPatterns], window: Window) -> Testimony:
+    """Everything that the calls say, and the logs of services whose calls are seen."""
     parts = tuple(parts)
     found: dict[str, list[Clue]] = {}
     for judge in (network_clues, silence_clues, own_time_clues, failure_clues, step_clues):
         for clue in judge(parts, window):
             found.setdefault(clue.service, []).append(clue)
+    for clue in log_clues(logs, window, graph_of(parts)):
+        found.setdefault(clue.service, []).append(clue)
     heard = {end for part in parts for edge in part.edges for end in (edge.caller, edge.callee)}
     heard.update(one.service for part in parts for one in part.operations)
     ordered = {

@@ -121,6 +121,8 @@ LEAST_BASE_CALLS = 20.0  # (j) Steps need a baseline of so many runs.
 NEW_STEPS = 5.0  # (j) Steps are new when they are five times as common as before.
 RARE = 0.2  # (j) A duration that a fifth of the usual calls reach is not unusual.
 CHANGED_ARGUMENTS = 0.7  # (j) A caller that misbehaves more often also calls differently.
+GONE_SHARE = 0.1  # (j) Lines are gone when less than a tenth of what was to be expected is left.
+PLAIN_LINES = 0.4  # (j) Weight of new lines that do not sound like trouble.
 HALF_SURPRISE = 4.0  # (j) Silence of this surprise (in nats) has strength one half.
 STEADY_CALLS = 0.8  # (j) Calls that were made in four fifths of all steps are missed when they stop.
 TELLING = 0.5  # (j) Clues of this weight are an incident without any alert.
@@ -133,4 +135,5 @@ CLUE_TRUST = {  # (j) order as measured, weights by judgement
     "own_time": 0.8,
     "steps": 0.6,
     "silence": 0.6,
+    "log": 0.4,
 }

@@ -17,8 +17,10 @@ from pathlib import Path
 
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.calls import Calls, EdgeSeries, OperationSeries, PatternSeries
+from bot.domain.log_patterns import LogPatterns
+from bot.domain.logs.counting import counted
 from bot.domain.spans import Counted, Span
-from bot.domain.telemetry import MetricSeries, Signal, Telemetry
+from bot.domain.telemetry import LogLine, MetricSeries, Signal, Telemetry
 from tests.bench.diagnose.case import Case, Row, folders_with, id_of, ranked, timed
 
 HISTORY_S = 7200.0
@@ -30,6 +32,8 @@ SIGNALS = {
     "PodServerLatencyP90(s)": (Signal.LATENCY, 1.0),
     "PodWorkload(Ops)": (Signal.REQUEST_RATE, 1.0),
 }
+_WRAPPED = re.compile(r'""log"":""(.*?)(?:\\n)?"",""stream""')
+_MESSAGE = re.compile(r'^.*"message": ?"(.*?)".*$')
 _POD = re.compile(r"-[0-9a-f]{6,10}-[0-9a-z]{5}$")
 Table = tuple[tuple[float, ...], dict[str, tuple[float, ...]]]
 
@@ -40,6 +44,7 @@ class Recording:
 
     series: tuple[MetricSeries, ...]
     calls: tuple[Calls, ...]
+    logs: LogPatterns
 
 
 def cases(data: Path) -> Iterator[Case]:
@@ -64,6 +69,7 @@ def telemetry_of(folder: Path, at: float) -> Telemetry:
         alerts=(_noticed(at),),
         series=tuple(one for series in day.series for one in _cut_series(series, start, end)),
         calls=tuple(cut(calls, start, end) for calls in day.calls),
+        log_patterns=(_cut_logs(day.logs, start, end),),
     )
 
 
@@ -88,7 +94,9 @@ def recording(folder: Path) -> Recording:
     metrics = sorted(folder.rglob("*_metric.csv.gz"))
     found = (_spans(folder), _mesh(folder))
     return Recording(
-        tuple(series for path in metrics for series in _pod_series(path)), tuple(c for c in found if c)
+        tuple(series for path in metrics for series in _pod_series(path)),
+        tuple(c for c in found if c),
+        counted(_lines(folder), step_s=STEP_S),
     )
 
 
@@ -138,7 +146,7 @@ def _pod_series(path: Path) -> Iterator[MetricSeries]:
 
 def _spans(folder: Path) -> Calls | None:
     """All spans of the day, trace by trace; a trace may go on in the next minute's file."""
-    counted = Counted(STEP_S)
+    spans_of = Counted(STEP_S)
     open_traces: dict[str, list[Span]] = {}
     paths = sorted(folder.rglob("*_trace.csv.gz"), key=lambda path: path.name)
     for path in paths:
@@ -148,11 +156,11 @@ def _spans(folder: Path) -> Calls | None:
             if span is not None:
                 fresh.setdefault(span.trace, []).append(span)
         for trace in open_traces.keys() - fresh.keys():
-            counted.add(open_traces[trace])
+            spans_of.add(open_traces[trace])
         open_traces = {trace: [*open_traces.get(trace, ()), *spans] for trace, spans in fresh.items()}
     for spans in open_traces.values():
-        counted.add(spans)
-    return counted.calls() if paths else None
+        spans_of.add(spans)
+    return spans_of.calls() if paths else None
 
 
 def _span(row: Sequence[str]) -> Span | None:
@@ -179,6 +187,34 @@ def _mesh(folder: Path) -> Calls | None:
             seen = tuple(float(math.isfinite(value)) for value in here)
             edges.append(EdgeSeries(caller, callee, times[:count], seen, here, there))
     return Calls(60.0, tuple(edges))
+
+
+def _lines(folder: Path) -> Iterator[LogLine]:
+    """Log lines; the container runtime's wrapping is taken off, its quotes are broken in places."""
+    for path in sorted(folder.rglob("*_log.csv.gz")):
+        with gzip.open(path, "rt", encoding="utf-8", errors="replace") as rows:
+            for row in rows:
+                fields = row.split(",", 7)
+                if len(fields) == 8 and fields[1].isdigit():
+                    yield LogLine(service_of(fields[3]), int(fields[1]) / 1e9, _text(fields[7]))
+
+
+def _text(field: str) -> str:
+    found = _WRAPPED.search(field)
+    text = (found.group(1) if found else field).replace('\\""', '"').replace('""', '"')
+    return _MESSAGE.sub(r"\1", text)
+
+
+def _cut_logs(logs: LogPatterns, start: float, end: float) -> LogPatterns:
+    part = _window(logs.patterns[0].times, start, end) if logs.patterns else slice(0, 0)
+    return LogPatterns(
+        logs.step_s,
+        tuple(
+            replace(one, times=one.times[part], lines=one.lines[part])
+            for one in logs.patterns
+            if any(one.lines[part])
+        ),
+    )
 
 
 def _window(times: Sequence[float], start: float, end: float) -> slice:
