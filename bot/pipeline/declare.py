@@ -23,9 +23,15 @@ class Declared:
 
 
 def declare(
-    tx: Transaction, alerts: Sequence[Alert], *, incident: str, now: float, observe_only: bool
+    tx: Transaction,
+    alerts: Sequence[Alert],
+    *,
+    incident: str,
+    now: float,
+    show_at: float | None = None,
+    observe_only: bool,
 ) -> Declared:
-    """Open an incident for alerts that belong to no open one."""
+    """Open an incident for alerts that belong to no open one; before `show_at` nobody is told, unless it is asked for."""
     judged = judge_alerts(alerts)
     services = tuple(sorted({alert.service for alert in alerts}))
     lead = _lead(alerts)
@@ -35,7 +41,7 @@ def declare(
     )
     open_key = f"{now:.3f}:{services[0]}"
     row = _row(tx, incident, title, judged.severity, open_key, services, now)
-    return _open(tx, row, judged.reason, by="", now=now, observe_only=observe_only)
+    return _open(tx, row, judged.reason, by="", now=now, show_at=show_at, observe_only=observe_only)
 
 
 def declare_by_hand(
@@ -94,8 +100,16 @@ def _row(
 
 
 def _open(
-    tx: Transaction, row: IncidentRow, reason: str, *, by: str, now: float, observe_only: bool
+    tx: Transaction,
+    row: IncidentRow,
+    reason: str,
+    *,
+    by: str,
+    now: float,
+    show_at: float | None = None,
+    observe_only: bool,
 ) -> Declared:
+    shown = now if show_at is None else show_at
     tx.insert_incident(row)
     body = {
         "number": row.number,
@@ -108,8 +122,8 @@ def _open(
         "by": by,
     }
     tx.append(row.id, [NewEvent(EventType.INCIDENT_DECLARED, body)], at_ms=round(now * 1000))
-    tx.want_message(row.id, MessageKind.CARD, now=now)
+    tx.want_message(row.id, MessageKind.CARD, now=shown)
     if row.severity.own_channel:
-        tx.want_message(row.id, MessageKind.ANNOUNCEMENT, now=now)
+        tx.want_message(row.id, MessageKind.ANNOUNCEMENT, now=shown)
     task = tx.add_task(TaskKind.INVESTIGATE, row.id, "declared", due_at=now)
     return Declared(row.id, task)

@@ -1,7 +1,9 @@
 """The correlator process: an RQ worker that runs jobs in its own process, queue `correlate` only."""
 
 import threading
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import structlog
@@ -19,6 +21,11 @@ from bot.wiring.parts import SystemClock, holder_name, new_id, parsers
 from bot.wiring.sweeper import Sweeper
 
 TOPOLOGY_TIMEOUT_S = 0.8
+# A storm is waited for: so long from its first payload, then until nothing came for the gap, at most this long.
+FIRST_S, GAP_S, MOST_S = 0.25, 0.05, 0.6
+_LOOK_S = 0.02
+# An investigation may begin after so long, even while more of the storm is pending.
+_INVESTIGATE_S = 1.5
 
 _log = structlog.get_logger()
 
@@ -61,22 +68,56 @@ def _topology(settings: Settings) -> TopologySource | None:
     )
 
 
+@dataclass(slots=True)
+class Lull:
+    """Whether to wait for more of a storm that began when this was made."""
+
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    _begun: float = field(init=False)
+    _newest: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._begun = self._newest = self.monotonic()
+
+    def look_again(self, found: bool) -> bool:
+        """Wait a moment and say yes, until it was quiet for the gap or the storm has lasted too long."""
+        now = self.monotonic()
+        if found:
+            self._newest = now
+        quiet = now >= self._begun + FIRST_S and now >= self._newest + GAP_S
+        if quiet or now >= self._begun + MOST_S:
+            return False
+        self.sleep(_LOOK_S)
+        return True
+
+
 def pass_over_pending() -> None:
     """Correlate until nothing is pending, and poke the investigations that this opened."""
     here = runtime()
-    more = True
-    while more:
-        outcome = correlate(here.parts)
-        more = outcome.more
+    begun = time.monotonic()
+    tasks: list[int] = []
+    outcome = correlate(here.parts, Lull().look_again)
+    while True:
+        tasks += outcome.tasks
         if outcome.reason is Correlated.FOLDED:
             _log.info(
                 "correlated", payloads=outcome.payloads, alerts=outcome.alerts, opened=len(outcome.tasks)
             )
-        for task in outcome.tasks:
-            try:
-                here.queue.poke("bot.jobs.work", task)
-            except Retryable as error:
-                _log.warning("poke_lost", reason=str(error))
+        if not outcome.more or time.monotonic() - begun > _INVESTIGATE_S:
+            _poke(here.queue, tasks)
+            tasks = []
+        if not outcome.more:
+            return
+        outcome = correlate(here.parts)
+
+
+def _poke(queue: JobQueue, tasks: list[int]) -> None:
+    for task in tasks:
+        try:
+            queue.poke("bot.jobs.work", task)
+        except Retryable as error:
+            _log.warning("poke_lost", reason=str(error))
 
 
 def _ready(here: Runtime) -> None:

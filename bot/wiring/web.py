@@ -6,6 +6,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -52,6 +53,8 @@ from bot.wiring.sweeper import Sweeper
 
 NEEDED = ("sources", "audit_key", "storage_key", "grant_key", "slack_bot_token")
 OUTBOX_S = 0.1
+# Just after alerts came in, a card is about to be wanted.
+OUTBOX_BUSY_S, BUSY_FOR_S = 0.03, 2.0
 INBOX_S = 0.25
 APPROVERS_S = 30.0
 
@@ -211,7 +214,7 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
         _loop(
             "outbox",
             web,
-            lambda: web.stopping.wait(OUTBOX_S),
+            lambda: web.stopping.wait(_outbox_pause(web)),
             partial(counted, SLACK_SENT, lambda: web.outbox.send_due() + web.order_posts.send_due()),
         ),
         _loop(
@@ -239,6 +242,11 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
         await asyncio.gather(*tasks, return_exceptions=True)
         for thread in threads:
             await asyncio.to_thread(thread.join, 3.0)
+
+
+def _outbox_pause(web: Web) -> float:
+    """The loop's own clock is the monotonic one."""
+    return OUTBOX_BUSY_S if time.monotonic() - web.poker.newest_s < BUSY_FOR_S else OUTBOX_S
 
 
 def _keep_approvers(web: Web) -> None:

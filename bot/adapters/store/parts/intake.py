@@ -40,14 +40,14 @@ class IntakePart(Part):
         key = self._connection.execute(statement).inserted_primary_key
         return int(key[0]) if key else 0
 
-    def pending_raw(self, *, limit: int, most_bytes: int = _MOST_BYTES) -> Sequence[RawBody]:
-        """The oldest pending payloads, until they hold `most_bytes` together; at least one where there is one.
+    def pending_raw(self, *, limit: int, most_bytes: int = _MOST_BYTES, after: int = 0) -> Sequence[RawBody]:
+        """The oldest pending payloads with ids beyond `after`, until they hold `most_bytes` together; at least one.
 
         A row that does not open comes back as damaged; where none opens, the key is wrong and Permanent is raised.
         """
         query = (
             select(_raw)
-            .where(_raw.c.tenant == self._tenant, _raw.c.state == "pending")
+            .where(_raw.c.tenant == self._tenant, _raw.c.state == "pending", _raw.c.id > after)
             .order_by(_raw.c.id)
             .limit(limit)
         )

@@ -19,7 +19,10 @@ class OutboxPart(Part):
     def want_message(
         self, incident: str, kind: MessageKind, *, key: str = "", text: str = "", now: float
     ) -> int:
-        """Ask for the message to exist and to show the newest state; returns its row id."""
+        """Ask for the message to exist and to show the newest state, from `now` on; returns its row id.
+
+        One that nobody has seen or tried to post yet may be asked for earlier than before.
+        """
         statement = self._upsert(_messages).values(
             tenant=self._tenant,
             incident=incident,
@@ -37,9 +40,14 @@ class OutboxPart(Part):
             in_doubt=False,
             note="",
         )
+        untouched = (_messages.c.ts == "") & (_messages.c.attempts == 0) & (_messages.c.next_at > now)
         statement = statement.on_conflict_do_update(
             index_elements=["tenant", "incident", "kind", "key"],
-            set_={"wanted": _messages.c.wanted + 1, "text": text},
+            set_={
+                "wanted": _messages.c.wanted + 1,
+                "text": text,
+                "next_at": case((untouched, now), else_=_messages.c.next_at),
+            },
         ).returning(_messages.c.id)
         return int(self._connection.execute(statement).scalar_one())
 

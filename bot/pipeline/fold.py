@@ -1,0 +1,276 @@
+"""fold: put the alerts of a pass where they belong, and write it down part by part, each part whole by itself.
+
+Where everything goes is decided once for the whole pass, so that a storm is one incident however many transactions it
+takes; each transaction checks that what was decided on still holds. Runs in the correlator alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.domain.alert import Alert, AlertSeverity, AlertStatus
+from bot.domain.candidate import Candidate, ServiceSummary, first_candidate
+from bot.domain.canonical import digest
+from bot.domain.correlation import Group, JoinReason, group_alerts
+from bot.domain.event import EventType, NewEvent
+from bot.domain.evidence import Conclusion
+from bot.domain.incident import Incident
+from bot.domain.records import IncidentRow, MessageKind, RawBody, StoredAlert
+from bot.domain.severity import Judged, judge
+from bot.domain.telemetry import Change
+from bot.domain.topology import Topology
+from bot.pipeline.declare import declare, judge_alerts
+from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
+from bot.ports import Transaction
+
+# A card that nobody has seen waits so long for the rest of its storm.
+HOLD_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One readable payload: its row (without the body), its alerts and its changes."""
+
+    raw: RawBody
+    alerts: tuple[Alert, ...]
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where each alert of a pass goes; `rests_on` are the incidents that must still be open when it is written."""
+
+    outcomes: Mapping[str, DedupeOutcome]
+    homes: Mapping[str, tuple[str, JoinReason]]
+    opened: Mapping[str, Group]
+    raw_of: Mapping[str, int]
+    rests_on: frozenset[str]
+    topology: Topology
+    candidates: Mapping[str, Candidate]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One transaction's share of a pass: `rows` of `items`, and the incidents that no later part touches."""
+
+    items: tuple[Item, ...]
+    rows: tuple[StoredAlert, ...]
+    last_of: frozenset[str]
+
+
+def place(
+    tx: Transaction, items: Sequence[Item], topology: Topology, *, now: float, new_id: Callable[[], str]
+) -> Placement:
+    """Decide for the whole pass; reads only."""
+    raw_of = {alert.fingerprint: item.raw.id for item in items for alert in item.alerts}
+    stored = tx.alerts(list(raw_of))
+    rows = {row.id: row for row in tx.open_incidents()}
+    outcomes = dedupe((alert for item in items for alert in item.alerts), stored, frozenset(rows))
+    new = [outcome.alert for outcome in outcomes if outcome.reason is Seen.NEW]
+    homes: dict[str, tuple[str, JoinReason]] = {}
+    opened: dict[str, Group] = {}
+    candidates: dict[str, Candidate] = {}
+    for group in group_alerts(new, list(rows.values()), topology, now=now):
+        incident = group.incident
+        if not incident:
+            incident = new_id()
+            opened[incident] = group
+        candidates[incident] = first_candidate(_summaries(group.alerts), topology)
+        for alert in group.alerts:
+            homes[alert.fingerprint] = (incident, group.reasons[alert.service])
+    known = {one.stored.incident for one in outcomes if one.stored is not None}
+    rests_on = (known | set(candidates)) & set(rows)
+    by_fingerprint = {outcome.alert.fingerprint: outcome for outcome in outcomes}
+    return Placement(by_fingerprint, homes, opened, raw_of, frozenset(rests_on), topology, candidates)
+
+
+def parts_of(placement: Placement, batches: Sequence[Sequence[Item]]) -> list[Part]:
+    """The rows that each batch of payloads writes: an alert goes with the last payload that holds it."""
+    by_raw: dict[int, list[StoredAlert]] = {}
+    for row in _placed(placement):
+        by_raw.setdefault(placement.raw_of[row.alert.fingerprint], []).append(row)
+    shares = [tuple(row for item in batch for row in by_raw.get(item.raw.id, ())) for batch in batches]
+    last = {row.incident: at for at, rows in enumerate(shares) for row in rows}
+    return [
+        Part(tuple(batch), rows, frozenset(one for one, number in last.items() if number == at))
+        for at, (batch, rows) in enumerate(zip(batches, shares, strict=True))
+    ]
+
+
+def write(
+    tx: Transaction, part: Part, placement: Placement, *, now: float, final: bool, observe_only: bool
+) -> list[int] | None:
+    """Write one part and give the new tasks; None where an incident that the placement rests on was closed.
+
+    `final` says that nothing more is pending; until then a card that nobody has seen waits for the rest of the storm.
+    """
+    if placement.rests_on:
+        still_open = {row.id for row in tx.open_incidents()}
+        if not placement.rests_on <= still_open:
+            return None
+    tasks = []
+    for incident in dict.fromkeys(row.incident for row in part.rows):
+        group = placement.opened.get(incident)
+        if group is not None and tx.incident_row(incident) is None:
+            show_at = now if final and incident in part.last_of else now + HOLD_S
+            declared = declare(
+                tx, group.alerts, incident=incident, now=now, show_at=show_at, observe_only=observe_only
+            )
+            tasks.append(declared.task)
+    tx.save_alerts(part.rows)
+    _log_folds(tx, part, placement, now, final=final)
+    for item in part.items:
+        if item.changes:
+            tx.save_changes(item.raw.source, item.changes)
+    tx.settle_raw([item.raw.id for item in part.items])
+    return tasks
+
+
+def _placed(placement: Placement) -> list[StoredAlert]:
+    rows: list[StoredAlert] = []
+    for fingerprint, outcome in placement.outcomes.items():
+        home = placement.homes.get(fingerprint)
+        if outcome.stored is not None:
+            rows.append(replace(outcome.stored, alert=outcome.alert, times_seen=outcome.times_seen))
+        elif home is not None:
+            raw_id = placement.raw_of[fingerprint]
+            rows.append(StoredAlert(outcome.alert, home[0], home[1].value, outcome.times_seen, raw_id))
+    return rows
+
+
+def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *, final: bool) -> None:
+    by_incident: dict[str, list[StoredAlert]] = {}
+    for row in part.rows:
+        by_incident.setdefault(row.incident, []).append(row)
+    for incident, members in sorted(by_incident.items()):
+        routing = tx.incident_row(incident)
+        if routing is None:
+            continue
+        known = tx.incident(incident)
+        ends = incident in part.last_of
+        body = _folded_body(tx, incident, members, placement, known, exact=ends and final)
+        tx.append(incident, [NewEvent(EventType.ALERTS_FOLDED, body)], at_ms=round(now * 1000))
+        if routing.state.open:
+            _widen(tx, routing, members, now)
+            if ends:
+                _raise(tx, routing, members, known, now, by_all=final)
+                _show(tx, routing, now if final else now + HOLD_S, new=incident in placement.opened)
+
+
+def _show(tx: Transaction, routing: IncidentRow, at: float, *, new: bool) -> None:
+    tx.want_message(routing.id, MessageKind.CARD, now=at)
+    if new and routing.severity.own_channel:
+        tx.want_message(routing.id, MessageKind.ANNOUNCEMENT, now=at)
+
+
+def _folded_body(
+    tx: Transaction,
+    incident: str,
+    members: Sequence[StoredAlert],
+    placement: Placement,
+    known: Incident | None,
+    *,
+    exact: bool,
+) -> dict[str, object]:
+    seen = [(row, placement.outcomes[row.alert.fingerprint]) for row in members]
+    fresh = [row for row, outcome in seen if outcome.reason is Seen.NEW]
+    resolved = [row for row, outcome in seen if outcome.reason is Seen.RESOLVED]
+    candidate = _candidate(tx, incident, placement, known, fresh, exact=exact)
+    services: dict[str, int] = {}
+    joins: dict[str, int] = {}
+    for row in fresh:
+        services[row.alert.service] = services.get(row.alert.service, 0) + 1
+        joins[row.join_reason] = joins.get(row.join_reason, 0) + 1
+    return {
+        "count": len(fresh),
+        "firing": sum(1 for row in members if row.alert.status is AlertStatus.FIRING),
+        "resolved": len(resolved),
+        "repeats": len(members) - len(fresh) - len(resolved),
+        "total": len(fresh) + (known.alerts_total if known else 0),
+        "still_firing": tx.firing_count(incident) if exact else _firing(known, [one for _, one in seen]),
+        "services": services,
+        "joins": joins,
+        "candidate": candidate.service,
+        "candidate_why": candidate.why,
+        "raw_ids": sorted({row.raw_id for row in members}),
+        "digest": digest(sorted([row.alert.fingerprint, row.join_reason] for row in members)),
+    }
+
+
+def _firing(known: Incident | None, outcomes: Sequence[DedupeOutcome]) -> int:
+    """How many alerts fire after these, counted on from what the log says; the last part of a storm counts anew."""
+    change = 0
+    for outcome in outcomes:
+        was = outcome.stored is not None and outcome.stored.alert.status is AlertStatus.FIRING
+        change += (outcome.alert.status is AlertStatus.FIRING) - was
+    return (known.alerts_firing if known else 0) + change
+
+
+def _candidate(
+    tx: Transaction,
+    incident: str,
+    placement: Placement,
+    known: Incident | None,
+    fresh: Sequence[StoredAlert],
+    *,
+    exact: bool,
+) -> Candidate:
+    """By all alerts of this pass; with the last part of a storm that took several passes, by everything that fires."""
+    if not fresh:
+        return Candidate("", "")
+    here = placement.candidates.get(incident) or Candidate("", "")
+    if not exact or known is None or known.alerts_total == 0 or incident in placement.opened:
+        return here
+    at = known.opened_ms / 1000
+    firing = tx.firing_by_service(incident)
+    summaries = [ServiceSummary(name, count, at, bad > 0) for name, (count, bad) in sorted(firing.items())]
+    return first_candidate(summaries, placement.topology)
+
+
+def _summaries(alerts: Sequence[Alert]) -> list[ServiceSummary]:
+    counts: dict[str, int] = {}
+    earliest: dict[str, float] = {}
+    critical: set[str] = set()
+    for alert in alerts:
+        counts[alert.service] = counts.get(alert.service, 0) + 1
+        earliest[alert.service] = min(earliest.get(alert.service, alert.starts_at), alert.starts_at)
+        if alert.severity is AlertSeverity.CRITICAL:
+            critical.add(alert.service)
+    return [ServiceSummary(name, counts[name], earliest[name], name in critical) for name in sorted(counts)]
+
+
+def _widen(tx: Transaction, routing: IncidentRow, members: Sequence[StoredAlert], now: float) -> None:
+    services = set(routing.services) | {row.alert.service for row in members}
+    tx.touch_incident(routing.id, last_alert_at=now, services=sorted(services))
+
+
+def _raise(
+    tx: Transaction,
+    routing: IncidentRow,
+    members: Sequence[StoredAlert],
+    known: Incident | None,
+    now: float,
+    *,
+    by_all: bool,
+) -> None:
+    """Raise the severity when the alerts say so; it is never lowered here."""
+    judged = _judged(tx, routing.id, members, known, by_all=by_all)
+    if judged.severity < routing.severity:
+        body = {"to": int(judged.severity), "reason": judged.reason, "by": ""}
+        tx.append(routing.id, [NewEvent(EventType.SEVERITY_CHANGED, body)], at_ms=round(now * 1000))
+        tx.set_severity(routing.id, judged.severity)
+
+
+def _judged(
+    tx: Transaction, incident: str, members: Sequence[StoredAlert], known: Incident | None, *, by_all: bool
+) -> Judged:
+    """By everything that fires, since a storm may come in many drops; by these alone where it is expected load.
+
+    While more of the storm is pending these alone are looked at too: counting all of it again and again would make
+    its cost grow with its square.
+    """
+    expected = known and known.diagnosis and known.diagnosis.conclusion is Conclusion.EXPECTED_LOAD
+    if expected or not by_all:
+        return judge_alerts([row.alert for row in members if row.alert.status is AlertStatus.FIRING])
+    firing = tx.firing_by_service(incident)
+    critical = {name: bad for name, (_, bad) in firing.items()}
+    return judge(critical, len(firing), sum(count for count, _ in firing.values()))
