@@ -5,9 +5,12 @@ import socket
 import time
 import uuid
 from collections.abc import Mapping
+from types import ModuleType
 
 from bot.adapters import registry
 from bot.domain.errors import Permanent
+from bot.pipeline.heartbeat import KIND as OWN_KIND
+from bot.pipeline.heartbeat import Owed
 from bot.ports import AlertParser
 from bot.settings import Settings
 
@@ -23,12 +26,31 @@ class SystemClock:
 def parsers(settings: Settings) -> Mapping[str, AlertParser]:
     """One parser for each kind that a configured source or Slack app uses; an unknown kind stops the start."""
     from_slack = {"slack"} if settings.slack_alert_apps else set()
-    kinds = sorted({source.kind for source in settings.sources.values()} | from_slack)
+    kinds = sorted({source.kind for source in settings.sources.values()} | from_slack | {OWN_KIND})
     try:
-        return {kind: registry.module("monitoring", kind).build() for kind in kinds}
+        return {kind: _parser(registry.module("monitoring", kind), settings) for kind in kinds}
     except Permanent as error:
         message = f"WATCHKEEPER_SOURCES: {error}"
         raise Permanent(message) from error
+
+
+def _parser(module: ModuleType, settings: Settings) -> AlertParser:
+    """What the module builds; one whose sources have files of their own is given the settings of its sources."""
+    if hasattr(module, "build_for"):
+        own = {name: source for name, source in settings.sources.items() if source.kind == module.FACTS.kind}
+        made: AlertParser = module.build_for(own)
+    else:
+        made = module.build()
+    return made
+
+
+def owed(settings: Settings) -> Mapping[str, Owed]:
+    """The heartbeat that each source owes, where it owes one."""
+    return {
+        name: Owed(source.heartbeat, source.heartbeat_s)
+        for name, source in settings.sources.items()
+        if source.heartbeat_s > 0
+    }
 
 
 def holder_name(process: str) -> str:
