@@ -101,7 +101,9 @@ class Alertmanager:
         if payload.version != "4":
             message = f"Alertmanager webhook version {payload.version[:10]!r} is not supported, expected '4'"
             raise Permanent(message)
-        alerts = within_limits([_alert(item, source, received_at) for item in payload.alerts], body)
+        alerts: Sequence[Alert] = _Alerts(payload.alerts, source, received_at)
+        if not _ordinary(payload.alerts, body):
+            alerts = within_limits(list(alerts), body)
         return Delivery(alerts, note="" if alerts else "a call with no alert in it")
 
 
