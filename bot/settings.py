@@ -136,6 +136,7 @@ class Settings(BaseSettings):
 
     prometheus_url: str = ""
     loki_url: str = ""
+    traces_url: str = ""
     runtime_streams: str = ""
     metric_queries: Mapping[str, str] = Field(default_factory=lambda: dict(DEFAULT_QUERIES))
     topology_query: str = "traces_service_graph_request_total"
@@ -144,6 +145,8 @@ class Settings(BaseSettings):
     model_name: str = ""
     model_api_key: SecretStr | None = None
     model_deadline_s: float = Field(default=20.0, gt=0, le=120)
+
+    watch_every_s: int = Field(default=60, ge=0, le=3600)
 
     resolve_after_s: float = Field(default=300.0, ge=0)
     verify_interval_s: float = Field(default=2.0, gt=0)

@@ -17,7 +17,7 @@ import httpx
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bot.adapters.evidence import loki, prometheus, service_graph
+from bot.adapters.evidence import jaeger, loki, prometheus, service_graph
 from bot.domain.errors import WatchkeeperError
 from bot.domain.permissions import APART, EXECUTOR, HELD, READER, KubePermission, kube_permissions
 from bot.settings import Settings
@@ -205,6 +205,10 @@ def check_telemetry(settings: Settings) -> Iterator[Finding]:
         yield off("prometheus", "not configured", fix)
     else:
         yield from _metrics(settings, now)
+    if settings.traces_url:
+        read = jaeger.build(settings).collect([_NOBODY], start=now - _WINDOW_S, end=now)
+        why = read.missing[0].reason if read.missing else "answers a query for traces"
+        yield judged("traces", not read.missing, why, "correct WATCHKEEPER_TRACES_URL")
     if not settings.loki_url:
         yield off("loki", "not configured", "set WATCHKEEPER_LOKI_URL to read log lines")
         return
