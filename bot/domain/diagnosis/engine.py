@@ -6,6 +6,7 @@ from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.argument import hypothesis
 from bot.domain.diagnosis.blame import Scene, Suspect, alert_weights, rank
 from bot.domain.diagnosis.classify import classified
+from bot.domain.diagnosis.cluster.merge import with_cluster
 from bot.domain.diagnosis.confidence import confidences, solid_confidences
 from bot.domain.diagnosis.docket import Docket
 from bot.domain.diagnosis.graph import cleaned
@@ -27,11 +28,7 @@ from bot.domain.trust import Trust
 
 def diagnose(telemetry: Telemetry) -> Diagnosis:
     """Rank the causes of what `telemetry` shows; deterministic, no clock, independent of the order of its parts."""
-    window = window_of(telemetry)
-    scene = _scene(telemetry, window)
-    demand = demand_of(telemetry, scene.graph, scene.states, window.since)
-    suspects = rank(scene, demand)
-    coverage = _coverage(scene)
+    scene, suspects, coverage = consider(telemetry)
     docket = Docket()
     hypotheses = _argue(suspects, scene, docket, coverage, telemetry)
     docket.warn(findings(telemetry.logs, telemetry.alerts))
@@ -44,7 +41,16 @@ def diagnose(telemetry: Telemetry) -> Diagnosis:
         missing=_missing(telemetry, scene),
         engine=tuning.ENGINE,
     )
-    return classified(with_managed(found, telemetry), scene.states, scene.entries, scene.alerts)
+    judged = with_managed(with_cluster(found, telemetry), telemetry)
+    return classified(judged, scene.states, scene.entries, scene.alerts)
+
+
+def consider(telemetry: Telemetry) -> tuple[Scene, tuple[Suspect, ...], float]:
+    """What there is to see, the suspects best first, and the share of the alerting services that can be judged."""
+    window = window_of(telemetry)
+    scene = _scene(telemetry, window)
+    demand = demand_of(telemetry, scene.graph, scene.states, window.since)
+    return scene, rank(scene, demand), _coverage(scene)
 
 
 def _scene(telemetry: Telemetry, window: Window) -> Scene:
