@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.blocks import cause, options
+from bot.blocks import cause, options, reasons
 from bot.blocks.card import lock_screen, state_words
 from bot.blocks.ids import REVIEW, Reference, action_id
 from bot.blocks.postmortem import inert_markdown
@@ -54,13 +54,8 @@ def status(incident: Incident) -> Rendered:
 
 
 def why(incident: Incident) -> Rendered:
-    """The cause with the evidence that the sentences cite."""
-    blocks = [section("\n".join([f"*Why {incident.key}?*", *cause.lines(incident)]))]
-    items = incident.diagnosis.evidence if incident.diagnosis else ()
-    if items:
-        told = [f"*{item.id}* {safe(item.text, 200)}" for item in items[:10]]
-        blocks.append(section("\n".join(told)))
-    return _answer(f"{incident.key}: {cause.headline(incident)}", blocks, incident)
+    """The cause with class, impact, signals, path, what was ruled out and what decided."""
+    return _answer(f"{incident.key}: {cause.headline(incident)}", reasons.blocks(incident), incident)
 
 
 def timeline(incident: Incident) -> Rendered:

@@ -104,7 +104,7 @@ def _working(incident: Incident) -> list[str]:
 def _found(incident: Incident, diagnosis: Diagnosis) -> list[str]:
     top = diagnosis.hypotheses[0]
     first = f"*{named(top)}* · {confidence_words(top.confidence)}"
-    return [first, *sentences(incident, top, 3), *_path(top), *_again(incident)]
+    return [first, *sentences(incident, top, 3), *_path(top), *_hurts(diagnosis), *_again(incident)]
 
 
 def _two(incident: Incident, diagnosis: Diagnosis) -> list[str]:
@@ -153,6 +153,14 @@ def _path(top: Hypothesis) -> list[str]:
     if len(top.path) < 2:
         return []
     return ["Spread: " + " → ".join(code(name, 40) for name in top.path[:5])]
+
+
+def _hurts(diagnosis: Diagnosis) -> list[str]:
+    """Whom it hurts and what it reads like, on one line."""
+    found = diagnosis.classification
+    parts = [f"Impact: {safe(found.severity_because, 90)}"] if found is not None and found.severity else []
+    parts += [f"reads like {safe(one.key, 20)}" for one in diagnosis.precedents[:1]]
+    return [" · ".join(parts)] if parts else []
 
 
 def _again(incident: Incident) -> list[str]:

@@ -18,11 +18,12 @@ from bot.domain.incident import Incident, IncidentState, Severity
 from bot.domain.plan import PlanState
 from bot.domain.records import MessageKind, Task
 from bot.domain.redaction import redact
-from bot.domain.telemetry import Missing, PlannedEvent, Telemetry
+from bot.domain.telemetry import Change, Missing, PlannedEvent, Telemetry
 from bot.domain.topology import Topology
 from bot.pipeline.collect import DEADLINE_S, collect, read_topology
 from bot.pipeline.load import MOST_OPEN, record_or_queue
 from bot.pipeline.propose import Proposed
+from bot.pipeline.recall import recall
 from bot.ports import Clock, EvidenceSource, Reasoner, Store, TopologySource, Transaction
 
 HISTORY_S = 2400.0
@@ -60,6 +61,7 @@ class _Opening:
     incident: Incident
     alerts: tuple[Alert, ...]
     planned: tuple[PlannedEvent, ...]
+    changes: tuple[Change, ...]
     topology: Topology
     now: float
 
@@ -87,6 +89,7 @@ def investigate(
         return InvestigationOutcome(Investigated.CLOSED)
     store.transact(lambda tx: _begin(tx, task, opening.now))
     diagnosis = _redacted(diagnose(_read(opening, sources, topology, deadline_s)))
+    diagnosis = replace(diagnosis, precedents=store.read(lambda tx: recall(tx, opening.incident, diagnosis)))
     incident = store.transact(lambda tx: _conclude(tx, opening, diagnosis, clock.now()))
     offered = _offer(store, incident, diagnosis, propose, clock, most_open)
     explanation = reasoner.explain(incident, diagnosis)
@@ -111,6 +114,7 @@ def _opening(tx: Transaction, incident_id: str, now: float) -> _Opening | None:
         incident,
         tuple(tx.incident_alerts(incident_id, limit=MOST_ALERTS)),
         tuple(tx.planned_events(start=opened_at - HISTORY_S, end=now)),
+        tuple(tx.changes(start=opened_at - HISTORY_S, end=now)),
         tx.topology(),
         now,
     )
@@ -138,7 +142,7 @@ def _read(
         alerts=opening.alerts,
         series=read.series,
         logs=read.logs,
-        changes=read.changes,
+        changes=(*opening.changes, *read.changes),
         behaviours=read.behaviours,
         databases=read.databases,
         cluster=read.cluster,

@@ -5,13 +5,17 @@ from dataclasses import replace
 
 from bot.domain.evidence import (
     CauseClass,
+    Classification,
     Conclusion,
     Diagnosis,
     Evidence,
     EvidenceKind,
     EvidenceRole,
     Explanation,
+    Ground,
     Hypothesis,
+    Impact,
+    Precedent,
     Sentence,
 )
 from bot.domain.incident import (
@@ -103,6 +107,16 @@ def evidence(count: int = 4, text: str = "error ratio rose from 0.01 to 0.38") -
     )
 
 
+CLASSIFIED = Classification(
+    CauseClass.DEPLOY,
+    ("A deploy of orders-api came just before [E1].",),
+    2,
+    "12 % of users' requests fail",
+    Impact(("orders-api", "checkout"), ("checkout",), 0.12, 3.0),
+)
+LIKE_IT = Precedent("inc-0", "INC-97", "orders slow after a release", "deploy: orders-api", 0.61)
+
+
 def diagnosis(conclusion: Conclusion = Conclusion.CAUSE_FOUND, *confidences: float) -> Diagnosis:
     names = ("orders-api", "payments", "edge", "cache")
     hypotheses = tuple(
@@ -113,10 +127,16 @@ def diagnosis(conclusion: Conclusion = Conclusion.CAUSE_FOUND, *confidences: flo
             (f"A deploy of {names[at % 4]} came just before the first signal [E1][E3].",),
             ("E1", "E3"),
             ("orders-api", "checkout"),
+            rules=("change/2",),
+            look=("the newest release",),
+            grounds=(Ground("change", 0.9, 0.6), Ground("metric", 0.4, 0.65)),
+            path_score=0.5,
         )
         for at, confidence in enumerate(confidences)
     )
-    return Diagnosis(conclusion, hypotheses, evidence(), ("loki: no answer",), "ranker/1")
+    return Diagnosis(
+        conclusion, hypotheses, evidence(), ("loki: no answer",), "ranker/1", "table/1", CLASSIFIED, (LIKE_IT,)
+    )  # fmt: skip
 
 
 BASE = Incident(
@@ -271,7 +291,15 @@ def hostile(payload: str) -> Incident:
     )
     hypotheses = (
         Hypothesis(
-            payload, CauseClass.DEPLOY, 0.9, (payload, f"{payload} [E1]"), ("E1",), (payload, payload)
+            payload,
+            CauseClass.DEPLOY,
+            0.9,
+            (payload, f"{payload} [E1]"),
+            ("E1",),
+            (payload, payload),
+            rules=(payload,),
+            look=(payload,),
+            grounds=(Ground(payload, 1.0, 1.0),),
         ),
         Hypothesis(payload, CauseClass.DEPLOY, 0.85, (payload,), ("E1", "E2"), ()),
     )
@@ -283,7 +311,16 @@ def hostile(payload: str) -> Incident:
         candidate_why=payload,
         planned_event=payload,
         withheld=((payload, payload),),
-        diagnosis=Diagnosis(Conclusion.CAUSE_FOUND, hypotheses, items, (payload,), payload),
+        diagnosis=Diagnosis(
+            Conclusion.CAUSE_FOUND,
+            hypotheses,
+            items,
+            (payload,),
+            payload,
+            payload,
+            Classification(CauseClass.DEPLOY, (payload,), 2, payload, Impact((payload,), (payload,))),
+            (Precedent(payload, payload, payload, payload, 0.5),),
+        ),
         explanation=Explanation(payload, "ok", (Sentence(payload, ("E1",)),), 3),
         options=(view, refused, ran),
     )

@@ -10,6 +10,7 @@ import pytest
 
 from bot.blocks import (
     announcement,
+    answers,
     card,
     evidence,
     hypothesis,
@@ -38,6 +39,7 @@ RENDERERS: dict[str, Callable[[Incident, Place], Rendered]] = {
     "postmortem": lambda incident, place: postmortem.render(
         incident, place, "# Summary\n\n" + "fact [7]\n" * 3000
     ),
+    "why": lambda incident, _place: answers.why(incident),
     "notice": lambda incident, place: notice.render(incident, place, "Automation is frozen."),
 }
 
@@ -235,3 +237,12 @@ def test_the_post_mortem_names_people_and_mentions_nobody() -> None:
     assert shown.splitlines()[:2] == ["- approved by oncall-1 [3]", "- said ‹U0SOMEBODY› &lt;!channel&gt;"]
     assert shown.splitlines()[2] == "- then here xhttpe.example channel"
     assert postmortem.actors_of(samples.DONE) == {"U0ONCALL1"}
+
+
+def test_the_long_answer_says_class_impact_signals_rivals_and_what_decided() -> None:
+    said = texts(answers.why(samples.FOUND).blocks)
+    for word in (
+        "*Class:* a deploy", "SEV2", "12 % of users", "change 0.90 × 0.60", "bear out 50 %", "Ruled out",
+        "the newest release", "INC-97", "ranker/1", "change/2", "table/1",
+    ):  # fmt: skip
+        assert word in said, word
