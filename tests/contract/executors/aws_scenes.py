@@ -13,6 +13,7 @@ from moto.ecs.models import ecs_backends
 
 from bot.adapters.executors import aws
 from bot.adapters.executors._aws_call import Clients
+from bot.domain.actions.appconfig import START_DEPLOYMENT
 from bot.domain.actions.autoscaling import SET_DESIRED_CAPACITY
 from bot.domain.actions.ecs import SET_DESIRED_COUNT, SET_TASK_DEFINITION
 from bot.domain.actions.lambda_alias import SET_ALIAS_VERSION
@@ -106,6 +107,36 @@ def parameter(url: str, folder: Path) -> Bench:
         ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
     target = Target("ssm.parameter", name, REGION, _parameter_uid(ssm, name), "cart")
     return Bench(executor(url, folder), target, RESTORE_PARAMETER, lambda _live: {"to_version": 2})
+
+
+def configuration(url: str, folder: Path) -> Bench:
+    """A feature flag profile whose second version is live; only the second stand-in knows AppConfig."""
+    flags, stem = client(url, "appconfig"), f"cart-{uuid.uuid4().hex[:6]}"
+    application = flags.create_application(Name=stem)["Id"]
+    environment = flags.create_environment(ApplicationId=application, Name="production")["Id"]
+    profile = flags.create_configuration_profile(
+        ApplicationId=application, Name="flags", LocationUri="hosted"
+    )["Id"]
+    strategy = flags.create_deployment_strategy(
+        Name=stem, DeploymentDurationInMinutes=0, GrowthFactor=100, ReplicateTo="NONE"
+    )["Id"]
+    for number in (1, 2):
+        flags.create_hosted_configuration_version(
+            ApplicationId=application, ConfigurationProfileId=profile, Content=b"{}", ContentType="text/plain"
+        )
+        flags.start_deployment(
+            ApplicationId=application,
+            EnvironmentId=environment,
+            DeploymentStrategyId=strategy,
+            ConfigurationProfileId=profile,
+            ConfigurationVersion=str(number),
+        )
+    uid = f"{application}/{environment}/{profile}"
+    target = Target("appconfig.configuration", f"{stem}:production:flags", REGION, uid, "cart")
+    settings = Settings(aws_region=REGION, appconfig_strategy=strategy)
+    keys = write_credentials(folder / "credentials")
+    deployer = aws.AwsExecutor(Clients(keys, REGION, url), settings)
+    return Bench(deployer, target, START_DEPLOYMENT, lambda live: {"version": 1, "strategy": strategy})
 
 
 def group(url: str, folder: Path) -> Bench:
@@ -213,4 +244,12 @@ SCENES: Mapping[str, Callable[[str, Path], Bench]] = {
     "parameter": parameter,
     "group": group,
     "rule": rule,
+}
+# Functions stay pending on the second stand-in, which runs them in containers, and its rules show no target groups.
+SECOND_OPINION = {
+    "ecs-count": ecs_count,
+    "ecs-revision": ecs_revision,
+    "parameter": parameter,
+    "group": group,
+    "configuration": configuration,
 }

@@ -31,6 +31,7 @@ class Proof:
 
 
 _CLUSTERS = (Bed.REAL_API, Bed.SIMULATED)
+_BOTH = (Bed.MOTO, Bed.MINISTACK)
 _HERE = "tests/contract/executors"
 
 BEDS: Mapping[str, Proof] = {
@@ -46,19 +47,19 @@ BEDS: Mapping[str, Proof] = {
     "kubectl/drain": Proof(_CLUSTERS, f"{_HERE}/test_kube_nodes.py"),
     "kubectl/set-feature-flag": Proof(_CLUSTERS, f"{_HERE}/test_kube_configuration.py"),
     "forensics/collect": Proof((*_CLUSTERS, Bed.MOTO, Bed.STUBBER), f"{_HERE}/test_forensics.py"),
-    "ecs/set-desired-count": Proof((Bed.MOTO,), f"{_HERE}/test_contract.py"),
-    "ecs/set-task-definition": Proof((Bed.MOTO,), f"{_HERE}/test_contract.py"),
+    "ecs/set-desired-count": Proof(_BOTH, f"{_HERE}/test_contract.py"),
+    "ecs/set-task-definition": Proof(_BOTH, f"{_HERE}/test_contract.py"),
     "lambda/set-alias-version": Proof((Bed.MOTO,), f"{_HERE}/test_contract.py"),
-    "ssm/restore-parameter": Proof((Bed.MOTO,), f"{_HERE}/test_contract.py"),
-    "appconfig/start-deployment": Proof((Bed.STUBBER,), f"{_HERE}/test_aws_rollback.py"),
-    "autoscaling/set-desired-capacity": Proof((Bed.MOTO,), f"{_HERE}/test_contract.py"),
+    "ssm/restore-parameter": Proof(_BOTH, f"{_HERE}/test_contract.py"),
+    "appconfig/start-deployment": Proof((Bed.MINISTACK, Bed.STUBBER), f"{_HERE}/test_contract.py"),
+    "autoscaling/set-desired-capacity": Proof(_BOTH, f"{_HERE}/test_contract.py"),
     "elbv2/set-weights": Proof((Bed.MOTO,), f"{_HERE}/test_contract.py"),
     "ec2/isolate-instance": Proof((Bed.MOTO,), f"{_HERE}/test_network.py"),
     "ec2/snapshot-volume": Proof((Bed.MOTO,), f"{_HERE}/test_network.py"),
     "rds/add-read-replica": Proof((Bed.MOTO,), f"{_HERE}/test_rds.py"),
     "rds/failover": Proof((Bed.STUBBER,), f"{_HERE}/test_rds.py"),
-    "rds/reboot": Proof((Bed.STUBBER,), f"{_HERE}/test_rds.py"),
-    "rds/set-storage": Proof((Bed.MOTO,), f"{_HERE}/test_rds.py"),
+    "rds/reboot": Proof((Bed.MINISTACK, Bed.STUBBER), f"{_HERE}/test_rds_second_opinion.py"),
+    "rds/set-storage": Proof(_BOTH, f"{_HERE}/test_rds.py"),
     "ssm/run-gc-document": Proof((Bed.MOTO, Bed.STUBBER), f"{_HERE}/test_ssm_documents.py"),
     "ssm/run-kill-queries-document": Proof((Bed.MOTO, Bed.STUBBER), f"{_HERE}/test_ssm_documents.py"),
     "waf/block-address": Proof((Bed.MOTO, Bed.STUBBER), f"{_HERE}/test_waf.py"),

@@ -7,17 +7,25 @@ import pytest
 
 from bot.domain.errors import Permanent, Refused
 from bot.domain.plan import PlannedStep
-from tests.contract.executors.aws_scenes import SCENES
+from tests.contract.executors.aws_scenes import SCENES, SECOND_OPINION
 from tests.contract.executors.bench import Bench, kubectl_bench, moto, scripted_bench
+from tests.contract.executors.ministack import ministack
 from tests.contract.kube.cluster import wait_until
 
 _BENCHES = [
     "scripted-deployment",
     "scripted-ecs",
     *(f"aws-{scene}" for scene in SCENES),
+    *(f"ministack-{scene}" for scene in SECOND_OPINION),
     "kubectl-simulated",
     pytest.param("kubectl-real", marks=pytest.mark.realk8s),
 ]
+
+
+@pytest.fixture(scope="module")
+def ministack_url() -> Iterator[str]:
+    with ministack() as url:
+        yield url
 
 
 @pytest.fixture(scope="module", params=_BENCHES)
@@ -27,6 +35,8 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if kind == "aws":
         with moto() as url:
             yield SCENES[flavour](url, folder)
+    elif kind == "ministack":
+        yield SECOND_OPINION[flavour](request.getfixturevalue("ministack_url"), folder)
     elif kind == "kubectl":
         yield kubectl_bench(request.getfixturevalue(f"{flavour}_cluster"))
     else:
@@ -77,7 +87,7 @@ def test_what_is_not_the_catalogues_is_refused_and_changes_nothing(bench: Bench)
 
 def test_a_target_that_does_not_exist_is_permanent(bench: Bench) -> None:
     with pytest.raises(Permanent):
-        bench.executor.read(dataclasses.replace(bench.target, name="nothing"))
+        bench.executor.read(dataclasses.replace(bench.target, name="nothing", uid="no/such/thing"))
 
 
 def set_fields(bench: Bench, step: PlannedStep) -> dict[str, str]:

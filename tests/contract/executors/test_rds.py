@@ -78,15 +78,20 @@ class Scene:
         )
 
 
-@pytest.fixture
-def scene(url: str, keys: Path) -> Scene:
+def primary(url: str, folder: Path) -> Scene:
+    """A fresh primary of its own."""
     name = f"orders-{uuid.uuid4().hex[:6]}"
     shared_client(url, "rds").create_db_instance(
         DBInstanceIdentifier=name, DBInstanceClass="db.r6g.large", Engine="postgres", AllocatedStorage=100,
         MasterUsername="someone", MasterUserPassword="not-a-secret", BackupRetentionPeriod=7,
         Tags=[{"Key": "service", "Value": name}],
     )  # fmt: skip
-    return Scene(url, keys, name, QUIET)
+    return Scene(url, folder, name, QUIET)
+
+
+@pytest.fixture
+def scene(url: str, keys: Path) -> Scene:
+    return primary(url, keys)
 
 
 def test_inventory_and_executor_read_the_same(scene: Scene) -> None:
