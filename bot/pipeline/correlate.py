@@ -4,16 +4,19 @@ Runs in the correlator alone: a database lease with a fencing epoch keeps a seco
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 
+from bot.domain.entities import Names
 from bot.domain.errors import Conflict, Permanent, WatchkeeperError
 from bot.domain.event import TENANT_CHAIN, EventType, NewEvent
 from bot.domain.records import RawBody
 from bot.domain.redaction import redact
 from bot.domain.topology import Topology
+from bot.pipeline.bind import bind
 from bot.pipeline.fold import Item, Part, Placement, parts_of, place, write
+from bot.pipeline.heartbeat import Owed, keep_signs
 from bot.pipeline.normalize import Normalized, normalize
 from bot.ports import AlertParser, Clock, Store, TopologySource, Transaction
 
@@ -66,6 +69,7 @@ class Correlation:
     holder: str
     new_id: Callable[[], str]
     observe_only: bool
+    owed: Mapping[str, Owed] = field(default_factory=dict)
 
 
 def correlate(
@@ -87,7 +91,8 @@ def correlate(
     for raw, why in gathered.unreadable:
         parts.store.transact(partial(_set_aside, raw=raw, why=why, now=now))
     topology = _topology(parts, {alert.service for item in gathered.items for alert in item.alerts}, now)
-    tasks, stale = _fold_all(_Pass(parts, topology, epoch, final=not gathered.full), gathered.items)
+    items = _bound(parts, gathered.items, topology, now)
+    tasks, stale = _fold_all(_Pass(parts, topology, epoch, final=not gathered.full), items)
     alerts = sum(len(item.alerts) for item in gathered.items)
     more = gathered.full or stale
     return CorrelateOutcome(Correlated.FOLDED, gathered.seen, alerts, tuple(tasks), more)
@@ -190,6 +195,20 @@ def _write(tx: Transaction, here: _Pass, part: Part, placement: Placement) -> li
         message = "the correlator's lease went to another process during a pass"
         raise Conflict(message)
     return write(tx, part, placement, now=now, final=here.final, observe_only=parts.observe_only)
+
+
+def _bound(parts: Correlation, items: Sequence[Item], topology: Topology, now: float) -> list[Item]:
+    """The items with services as the graph names them; signs of life are kept, and are no alerts."""
+    names = Names(topology.nodes())
+    bound: list[Item] = []
+    signs: set[str] = set()
+    for item in items:
+        alerts, signed = bind(item.alerts, names, parts.owed)
+        bound.append(replace(item, alerts=alerts))
+        signs |= signed
+    if signs:
+        parts.store.transact(lambda tx: keep_signs(tx, sorted(signs), now=now))
+    return bound
 
 
 def _topology(parts: Correlation, services: set[str], now: float) -> Topology:

@@ -10,6 +10,7 @@ import structlog
 
 from bot.adapters.evidence import service_graph
 from bot.adapters.queue import rq as rq_queue
+from bot.adapters.queue.rq_cron import Timetable
 from bot.adapters.queue.rq_workers import InProcessWorker, run_worker
 from bot.adapters.store.sql import open_store
 from bot.boundary import guarded
@@ -17,7 +18,7 @@ from bot.domain.errors import Retryable
 from bot.pipeline.correlate import Correlated, Correlation, correlate
 from bot.ports import JobQueue, TopologySource
 from bot.settings import Settings, load
-from bot.wiring.parts import SystemClock, holder_name, new_id, parsers
+from bot.wiring.parts import SystemClock, holder_name, new_id, owed, parsers
 from bot.wiring.sweeper import Sweeper
 
 TOPOLOGY_TIMEOUT_S = 0.8
@@ -55,6 +56,7 @@ def build(settings: Settings) -> Runtime:
         holder=holder_name("correlator"),
         new_id=new_id,
         observe_only=settings.mode == "observe",
+        owed=owed(settings),
     )
     return Runtime(parts, rq_queue.build(settings.redis_url))
 
@@ -139,6 +141,7 @@ def run(settings: Settings) -> None:
         "correlator",
         settings.resolve_after_s,
         settings.max_open_proposals,
+        owed=owed(settings),
     )
     sweeper.start(threading.Event())
     run_worker(rq_queue.connect(settings.redis_url), "correlate", InProcessWorker, lambda: _ready(here))

@@ -1,7 +1,7 @@
 """The sweeper: makes good whatever a crash or a lost poke left undone. Runs in web and correlator, every second."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -11,6 +11,7 @@ from bot.boundary import guarded
 from bot.domain.errors import Retryable
 from bot.domain.gate import WARN_SKEW_S
 from bot.pipeline.approve import expire_plans
+from bot.pipeline.heartbeat import Owed, watch_over
 from bot.pipeline.load import MOST_OPEN, release_queued
 from bot.pipeline.order_desk import expire_orders
 from bot.pipeline.resolve import resolve_quiet
@@ -39,6 +40,7 @@ class Sweeper:
     process: str
     resolve_after_s: float
     most_open: int = MOST_OPEN
+    owed: Mapping[str, Owed] = field(default_factory=dict)
     _again: dict[int, tuple[float, float]] = field(default_factory=dict)
     _tidied_at: float = 0.0
     _compared_at: float = 0.0
@@ -62,6 +64,7 @@ class Sweeper:
         guarded("sweep orders", lambda: expire_orders(self.store, now=now))
         guarded("sweep proposals", partial(self._release, now))
         guarded("sweep incidents", partial(self._resolve, now))
+        guarded("sweep heartbeats", lambda: watch_over(self.store, self.owed, now=now))
         guarded("sweep work", partial(self._poke_late, now))
         guarded("sweep clocks", partial(self._compare_clocks, now))
         guarded("sweep old rows", partial(self._tidy, now))
