@@ -56,7 +56,7 @@ class Doors:
         self._doors: dict[str, list[Door]] = {}
         self._notary = notary
         for name, source in sources.items():
-            if source.kind in parsers:
+            if source.kind in parsers and not _comes_over_slack(source):
                 self._doors.setdefault(source.kind, []).append(_door(name, source, parsers[source.kind]))
 
     def by_token(self, kind: str, shown: Shown) -> Door | None:
@@ -109,6 +109,11 @@ def chosen_scheme(name: str, source: Source, parser: AlertParser) -> Scheme:
         )
         raise Permanent(message)
     return SCHEMES[wanted]
+
+
+def _comes_over_slack(source: Source) -> bool:
+    """A source of Slack messages has rules, and no address of its own."""
+    return source.kind == "slack"
 
 
 def _door(name: str, source: Source, parser: AlertParser) -> Door:

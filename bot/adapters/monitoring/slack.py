@@ -5,17 +5,21 @@ no labels, so its fingerprint is its cleaned title within the source.
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from bot.adapters.monitoring._limits import within_limits
+from bot.adapters.monitoring._mapping import Compiled, read_rules
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
 from bot.domain.delivery import Delivery
 from bot.domain.errors import Permanent
 from bot.domain.source_facts import SourceFacts
 from bot.domain.trust import Trust
 from bot.ports import AlertParser
+from bot.settings import Source
 
 FACTS = SourceFacts(
     kind="slack",
@@ -26,7 +30,15 @@ FACTS = SourceFacts(
     setup="""\
 # 1. /invite @watchkeeper in the channel.
 # 2. Name the apps, by app id, bot id or name, each with the name of its source:
-WATCHKEEPER_SLACK_ALERT_APPS='{{"A0EXAMPLE": "grafana-in-slack"}}'
+WATCHKEEPER_SLACK_ALERT_APPS='{{"A0EXAMPLE": "statuscake"}}'
+# 3. Where the common reading does not fit an app, give its source rules of its own:
+WATCHKEEPER_SOURCES='{{"statuscake": {{"kind": "slack", "mapping": "/etc/watchkeeper/statuscake.toml"}}}}'
+# statuscake.toml: regular expressions over the whole text, without regard to case; a group is what is taken
+name = "Test: (.+)"
+service = "Group: ([a-z0-9-]+)"
+resolved = "is back up"
+critical = "is down"
+ignore = "weekly report"
 """,
     mapping=(
         ("the title without status words, within the source", "fingerprint and name"),
@@ -90,6 +102,9 @@ class SlackMessage:
     name = FACTS.kind
     facts = FACTS
 
+    def __init__(self, rules: Mapping[str, Compiled]) -> None:
+        self._rules = rules
+
     def parse(self, body: bytes, *, source: str, received_at: float) -> Delivery:
         """One alert, or none for a message without words; raises Permanent for what is no message."""
         try:
@@ -101,12 +116,58 @@ class SlackMessage:
         lines = [line for line in (_plain(text) for text in _texts(message)) if line]
         if not lines:
             return Delivery(note="a message without words is no alert")
-        return Delivery(within_limits([_alert(message, lines, source, starts_at, received_at)], body))
+        rules = self._rules.get(source, Compiled())
+        if rules.ignore and rules.ignore.search("\n".join(lines)):
+            return Delivery(note="a message that the rules of its app ignore")
+        found = _ruled(_alert(message, lines, source, starts_at, received_at), lines, rules)
+        return Delivery(within_limits([found], body))
 
 
 def build() -> AlertParser:
     """The parser of this file."""
-    return SlackMessage()
+    return SlackMessage({})
+
+
+def build_for(sources: Mapping[str, Source]) -> AlertParser:
+    """The parser with the rules of its sources; raises Permanent where a file is wrong."""
+    files = {name: source.mapping for name, source in sources.items() if source.mapping}
+    return SlackMessage({name: read_rules(name, path) for name, path in files.items()})
+
+
+def _ruled(alert: Alert, lines: list[str], rules: Compiled) -> Alert:
+    """The alert as the rules of its app see it; what they do not name stays."""
+    if not rules.given:
+        return alert
+    whole = "\n".join(lines)
+    name = _found(rules.name, whole) or alert.name
+    service = _found(rules.service, whole) or alert.service
+    labels = {**alert.labels, "alertname": name, "service": service}
+    over = bool(rules.resolved.search(whole)) if rules.resolved else alert.status is AlertStatus.RESOLVED
+    severity = alert.severity
+    if rules.critical or rules.info:
+        severity = _by_rules(rules, whole)
+    return replace(
+        alert,
+        fingerprint=fingerprint_of(alert.source, {"alertname": name, "service": service}),
+        name=name[:_TITLE],
+        service=service[:_TITLE],
+        labels=labels,
+        severity=severity,
+        status=AlertStatus.RESOLVED if over else AlertStatus.FIRING,
+        ends_at=alert.received_at if over else None,
+    )
+
+
+def _found(rule: re.Pattern[str] | None, whole: str) -> str:
+    """The first group of the rule where it has one, else all that it found."""
+    found = rule.search(whole) if rule else None
+    return (found.group(1) if found.re.groups else found.group(0)).strip() if found else ""
+
+
+def _by_rules(rules: Compiled, whole: str) -> AlertSeverity:
+    if rules.critical and rules.critical.search(whole):
+        return AlertSeverity.CRITICAL
+    return AlertSeverity.INFO if rules.info and rules.info.search(whole) else AlertSeverity.WARNING
 
 
 def _alert(message: _Message, lines: list[str], source: str, starts_at: float, received_at: float) -> Alert:

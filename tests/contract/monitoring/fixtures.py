@@ -11,6 +11,7 @@ from bot.adapters import registry
 from bot.domain.alert import Alert
 from bot.domain.delivery import Delivery
 from bot.ports import AlertParser
+from bot.settings import Source
 
 HERE = Path(__file__).parent / "payloads"
 RECORDED, WRITTEN = "recorded from ", "written from documentation, "
@@ -53,8 +54,15 @@ def kinds() -> list[str]:
 @cache
 def parser(kind: str) -> AlertParser:
     """The parser as the product makes it."""
-    built: AlertParser = registry.module("monitoring", kind).build()
-    return built
+    module = registry.module("monitoring", kind)
+    if kind == "mapped":
+        names = (f"the {kind}", "s", *(f"{kind}-{scheme}" for scheme in module.FACTS.proofs))
+        made: AlertParser = module.build_for(
+            {name: Source(kind=kind, mapping=HERE / "mapped.toml") for name in names}
+        )
+    else:
+        made = module.build()
+    return made
 
 
 def cases() -> Iterator[Case]:
