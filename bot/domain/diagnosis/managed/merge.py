@@ -78,7 +78,8 @@ def with_managed(diagnosis: Diagnosis, telemetry: Telemetry) -> Diagnosis:
 def _judgements(telemetry: Telemetry) -> list[Judgement]:
     claims = tuple(f"{alert.name} {alert.summary}" for alert in telemetry.alerts)
     found = [judge(database, claims) for database in telemetry.databases]
-    if telemetry.cluster is not None:
+    # Where metrics say what is unwell, words in logs and pods that run add nothing to what the cluster itself shows.
+    if telemetry.cluster is not None and not telemetry.series:
         found.append(judge_workloads(telemetry.cluster, telemetry.logs, telemetry.alerts, telemetry.now))
     return found
 
@@ -136,15 +137,32 @@ def _relation(verdict: Verdict, symptom: Verdict) -> str:
 
 
 def _joined(hypotheses: tuple[Hypothesis, ...], found: list[Hypothesis]) -> tuple[Hypothesis, ...]:
+    """The first verdict joins what is known of its service; a second one is a second fault and stands by itself."""
     merged = list(hypotheses)
-    for one in found:
-        place = next((at for at, known in enumerate(merged) if known.service == one.service), None)
-        if place is None or merged[place].rules:
+    for at, one in enumerate(found):
+        place = next((where for where, known in enumerate(merged) if known.service == one.service), None)
+        if at or place is None:
             merged.append(one)
+        elif merged[place].rules:
+            merged[place] = _again(merged[place], one)
         else:
             merged[place] = _both(merged[place], one)
     merged.sort(key=lambda one: -one.confidence)
     return tuple(merged[: tuning.MOST_HYPOTHESES])
+
+
+def _again(known: Hypothesis, rule: Hypothesis) -> Hypothesis:
+    """Two rules on the same readings are one signal: the surer one leads and its confidence stays."""
+    first, second = (rule, known) if rule.confidence > known.confidence else (known, rule)
+    return replace(
+        first,
+        cause=known.cause if known.cause in _STRONGER else first.cause,
+        because=(*first.because, *second.because),
+        evidence=tuple(dict.fromkeys((*first.evidence, *second.evidence))),
+        rules=(*first.rules, *second.rules),
+        look=(*first.look, *second.look),
+        grounds=(*first.grounds, *second.grounds),
+    )
 
 
 def _both(known: Hypothesis, rule: Hypothesis) -> Hypothesis:
