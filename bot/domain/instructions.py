@@ -7,6 +7,7 @@ a parameter, whether it is found here or not. Not a filter: what is missed here 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bot.domain.alert import Alert
 from bot.domain.telemetry import LogLine
@@ -49,7 +50,16 @@ class Finding:
 def traits(text: str) -> tuple[str, ...]:
     """What the text does to its reader, in the order of the table; empty for ordinary text."""
     read = text[:MOST_CHARS]
+    return _short_traits(read) if len(read) <= _SHORT else _traits(read)
+
+
+def _traits(read: str) -> tuple[str, ...]:
     return tuple(name for name, pattern in _PATTERNS if pattern.search(read))
+
+
+# Most labels come again with every alert of a storm.
+_SHORT = 120
+_short_traits = lru_cache(maxsize=8192)(_traits)
 
 
 def findings(logs: Iterable[LogLine], alerts: Iterable[Alert]) -> tuple[Finding, ...]:

@@ -11,6 +11,16 @@ from bot.domain.plan import Plan, PlanState
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived:
+    """A payload on its way into the store."""
+
+    source: str
+    kind: str
+    body: bytes
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class RawBody:
     """One stored payload. `source` is the configured source name, `kind` the parser; `tries` counts failures.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.domain.errors import Retryable, WatchkeeperError
+from bot.domain.records import Arrived
 from bot.ports import Store, Transaction
 
 _GATHER_S = 0.003
@@ -66,11 +67,12 @@ class GroupCommit:
 
 def _insert(tx: Transaction, *, group: list[_Waiting]) -> list[bool]:
     """Store every body whose key is new; a replay in the same group finds the key of the first copy."""
-    stored = []
-    for waiting in group:
-        at = waiting.received_at
-        new = not waiting.once or tx.first_delivery(waiting.source, waiting.once, at=at)
-        if new:
-            tx.add_raw(waiting.source, waiting.kind, waiting.body, received_at=at)
-        stored.append(new)
-    return stored
+    new = [
+        not waiting.once or tx.first_delivery(waiting.source, waiting.once, at=waiting.received_at)
+        for waiting in group
+    ]
+    first = (waiting for waiting, taken in zip(group, new, strict=True) if taken)
+    arrived = [Arrived(one.source, one.kind, one.body, one.received_at) for one in first]
+    if arrived:
+        tx.add_raws(arrived)
+    return new

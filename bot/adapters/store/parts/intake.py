@@ -1,7 +1,6 @@
 """Raw payloads (sealed) and the current state of each alert."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,14 +11,19 @@ from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.errors import Permanent
-from bot.domain.records import RawBody, StoredAlert
+from bot.domain.records import Arrived, RawBody, StoredAlert
 from bot.domain.trust import Trust
 
 _raw, _alerts = schema.raw_bodies, schema.alerts
 _LOOKUP_CHUNK = 500
 _FETCHED_AT_ONCE = 20
 _MOST_BYTES = 64 * 1024 * 1024
+_STATUSES = {one.value: one for one in AlertStatus}
+_SEVERITIES = {one.value: one for one in AlertSeverity}
+_TRUSTS = {one.value: one for one in Trust}
+_RAW_COLUMNS = tuple(column.name for column in _raw.c if column.name != "id")
 _LABELS = msgspec.json.Encoder(order="sorted")
+_STORED_LABELS = msgspec.json.Decoder(dict[str, str])
 
 
 class IntakePart(Part):
@@ -39,6 +43,24 @@ class IntakePart(Part):
         )
         key = self._connection.execute(statement).inserted_primary_key
         return int(key[0]) if key else 0
+
+    def add_raws(self, arrived: Sequence[Arrived]) -> None:
+        """Store many payloads with one statement."""
+        rows = [
+            (
+                self._tenant,
+                one.source,
+                one.kind,
+                one.received_at,
+                hashlib.sha256(one.body).hexdigest(),
+                self._keys.sealer.seal(one.body, label=one.source),
+                "pending",
+                0,
+                "",
+            )
+            for one in arrived
+        ]
+        self._many(insert(_raw), _RAW_COLUMNS, rows)
 
     def pending_raw(self, *, limit: int, most_bytes: int = _MOST_BYTES, after: int = 0) -> Sequence[RawBody]:
         """The oldest pending payloads with ids beyond `after`, until they hold `most_bytes` together; at least one.
@@ -157,16 +179,16 @@ def _alert(row: Row[Any]) -> Alert:
         fingerprint=row.fingerprint,
         source=row.source,
         name=row.name,
-        status=AlertStatus(row.status),
-        severity=AlertSeverity(row.severity),
+        status=_STATUSES[row.status],
+        severity=_SEVERITIES[row.severity],
         service=row.service,
         summary=row.summary,
         starts_at=row.starts_at,
         received_at=row.received_at,
         ends_at=row.ends_at,
-        labels=json.loads(row.labels),
+        labels=_STORED_LABELS.decode(row.labels),
         link=row.link,
-        trust=Trust(row.trust),
+        trust=_TRUSTS[row.trust],
     )
 
 
