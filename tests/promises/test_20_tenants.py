@@ -20,6 +20,7 @@ from bot.domain.gate import sign_grant
 from bot.domain.incident import IncidentState, Severity
 from bot.domain.plan import PlanState
 from bot.domain.records import (
+    Arrived,
     Grant,
     IncidentRow,
     MessageKind,
@@ -32,7 +33,19 @@ from bot.domain.records import (
 from bot.domain.standing_order import OrderSignature, OrderState, StandingOrder, TierRow, sign_order
 from bot.domain.telemetry import Change, ChangeKind, PlannedEvent
 from bot.domain.topology import Topology
-from bot.ports import Control, Gating, Incidents, Intake, Log, Orders, Outbox, Plans, Tasks, Transaction
+from bot.ports import (
+    Control,
+    Gating,
+    Incidents,
+    Intake,
+    Log,
+    Orders,
+    Outbox,
+    Plans,
+    Tasks,
+    Transaction,
+    Watching,
+)
 from bot.settings import Settings
 from tests.promises.conftest import Tally
 from tests.unit.blocks import samples
@@ -158,6 +171,7 @@ class Filled:
         tx.beat(words, at=NOW)
         tx.save_approvers([words], at=NOW)
         tx.save_postmortem(self.incident, words, at=NOW)
+        tx.save_baseline("checkout", words.encode(), at=NOW)
         self.order = standing_order(words)
         tx.add_order(self.order)
         assert tx.add_signature(order_signature(self.order, words))
@@ -218,6 +232,8 @@ class Filled:
             "signatures": lambda tx: tx.signatures(self.order.hash),
             "firings": lambda tx: tx.firings(self.order.hash, since=0.0) and HIT,
             "tiers": lambda tx: tx.tiers(()),
+            "baselines": lambda tx: tx.baselines(["checkout"]),
+            "stalest_baselines": lambda tx: tx.stalest_baselines(["checkout", "zz"], limit=1) == ["zz"] and HIT,
         }
 
     def writes(self) -> dict[str, Call]:
@@ -235,6 +251,7 @@ class Filled:
             "set_tier": lambda tx: tx.set_tier(TierRow("tenant", "observe", "ours", 9)),
             "append": lambda tx: tx.append(self.incident, [NewEvent(EventType.NOTE_ADDED, {})], at_ms=2),
             "add_raw": lambda tx: tx.add_raw("prod", "generic", b"{}", received_at=NOW) == self.raw and HIT,
+            "add_raws": lambda tx: tx.add_raws([Arrived("prod", "generic", b"{}", NOW)]),
             "settle_raw": lambda tx: tx.settle_raw([self.raw]),
             "fail_raw": lambda tx: tx.fail_raw(self.raw, "no", quarantine_after=1) and HIT,
             "save_alerts": lambda tx: tx.save_alerts([stored_alert(self.fingerprint, "inc-ours", "ours")]),
@@ -279,6 +296,7 @@ class Filled:
             "beat": lambda tx: tx.beat("ours", at=1.0),
             "save_approvers": lambda tx: tx.save_approvers(["ours"], at=NOW),
             "save_postmortem": lambda tx: tx.save_postmortem(self.incident, "ours", at=NOW),
+            "save_baseline": lambda tx: tx.save_baseline("checkout", b"ours", at=NOW),
         }  # fmt: skip
 
 
@@ -292,7 +310,7 @@ def rows_of(connection: Connection, tenant: str) -> list[Any]:
 
 
 def port_methods() -> set[str]:
-    groups = (Log, Intake, Incidents, Tasks, Outbox, Plans, Gating, Orders, Control)
+    groups = (Log, Intake, Incidents, Tasks, Outbox, Plans, Gating, Orders, Control, Watching)
     return {name for group in groups for name in vars(group) if not name.startswith("_")}
 
 
