@@ -10,6 +10,7 @@ from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.diagnosis.cluster.podspec import Container, ContainerState, PodSpec
 from bot.domain.diagnosis.cluster.state import ClusterState, Event, Node, NodeCondition, Pod, Workload
 from bot.domain.diagnosis.engine import diagnose
+from bot.domain.diagnosis.managed.workload_judge import judge_workloads
 from bot.domain.evidence import CauseClass, Conclusion
 from bot.domain.telemetry import LogLine, Telemetry
 
@@ -182,11 +183,21 @@ WELL = [
 
 @pytest.mark.parametrize(("rule", "cause", "given"), FAULTS, ids=[f"{one[0]} {one[1]}" for one in FAULTS])
 def test_each_fault_is_classified_by_its_rule(rule: str, cause: CauseClass, given: Scene) -> None:
-    found = diagnose(given.telemetry())
-    top = found.hypotheses[0]
-    assert (top.service, [one.partition("/")[0] for one in top.rules], top.cause) == ("web", [rule], cause)
+    told = given.telemetry()
+    assert told.cluster is not None
+    [verdict] = judge_workloads(told.cluster, told.logs, told.alerts, told.now).verdicts
+    assert (verdict.service, verdict.name, verdict.cause) == ("web", rule, cause)
+    found = diagnose(told)
     wanted = Conclusion.NOT_CONFIDENT if cause is CauseClass.UNKNOWN else Conclusion.CAUSE_FOUND
-    assert found.conclusion is wanted
+    assert (found.conclusion, found.hypotheses[0].service) == (wanted, "web")
+    assert any(one.startswith(rule) for one in found.hypotheses[0].rules)
+
+
+def test_two_rule_books_on_one_workload_make_one_hypothesis() -> None:
+    image = next(given for rule, _cause, given in FAULTS if rule == "k8s.image")
+    found = diagnose(image.telemetry())
+    assert [one.service for one in found.hypotheses] == ["web"]
+    assert found.hypotheses[0].confidence < 0.97
 
 
 @pytest.mark.parametrize(("what", "given"), WELL, ids=[one[0] for one in WELL])

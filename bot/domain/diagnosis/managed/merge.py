@@ -156,7 +156,6 @@ def _again(known: Hypothesis, rule: Hypothesis) -> Hypothesis:
     first, second = (rule, known) if rule.confidence > known.confidence else (known, rule)
     return replace(
         first,
-        cause=known.cause if known.cause in _STRONGER else first.cause,
         because=(*first.because, *second.because),
         evidence=tuple(dict.fromkeys((*first.evidence, *second.evidence))),
         rules=(*first.rules, *second.rules),
