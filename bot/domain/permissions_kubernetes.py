@@ -8,7 +8,7 @@ from bot.domain.permissions import APART, EXECUTOR, HELD, READER, KubePermission
 
 _GROUP = "rbac.authorization.k8s.io"
 _NAME = "watchkeeper-{role}"
-_CLUSTER_WIDE = frozenset({"nodes", "namespaces", "persistentvolumes"})
+_CLUSTER_WIDE = frozenset({"nodes", "namespaces", "persistentvolumes", "storageclasses"})
 
 
 def account_of(role: str) -> str:

@@ -11,7 +11,16 @@ from functools import lru_cache, partial
 import structlog
 
 from bot.adapters import registry
-from bot.adapters.evidence import falco, kubernetes, loki, prometheus, rds_health, service_graph
+from bot.adapters.evidence import (
+    cluster_state,
+    falco,
+    jaeger,
+    kubernetes,
+    loki,
+    prometheus,
+    rds_health,
+    service_graph,
+)
 from bot.adapters.playbooks import yaml_files
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.queue.rq_workers import ForkingWorker, run_worker
@@ -65,13 +74,15 @@ def readers() -> Readers:
 def build(settings: Settings) -> Readers:
     """Wire the readers; raises Permanent when something that one of them needs is missing."""
     clusters = [kubernetes.build(settings)] if settings.kube_reader_config else []
+    states = [cluster_state.build(settings)] if settings.kube_reader_config else []
     aws = accounts(settings)
     databases = [rds_health.build(settings)] if settings.aws_reader_credentials else []
     metrics = [prometheus.build(settings)] if settings.prometheus_url else []
     logs = [loki.build(settings)] if settings.loki_url else []
+    traces = [jaeger.build(settings)] if settings.traces_url else []
     sensors = [falco.build(settings)] if settings.loki_url and settings.runtime_streams else []
     return Readers(
-        sources=[*metrics, *logs, *sensors, *clusters, *aws, *databases],
+        sources=[*metrics, *logs, *traces, *sensors, *clusters, *states, *aws, *databases],
         topology=service_graph.build(settings) if settings.prometheus_url else None,
         inventories=[*clusters, *aws, *looked_up(settings)],
         playbooks=yaml_files.build(settings).all(),

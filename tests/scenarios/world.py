@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from bot.adapters.evidence import ecs, falco, kubernetes, loki, prometheus, service_graph
+from bot.adapters.evidence import cluster_state, ecs, falco, kubernetes, loki, prometheus, service_graph
 from bot.adapters.monitoring.alertmanager import Alertmanager
 from bot.adapters.monitoring.generic import Generic
 from bot.domain.alert import Alert, AlertStatus
@@ -155,7 +155,8 @@ class World:
     def sources(self) -> list[Any]:
         found: list[Any] = [prometheus.build(self.settings), loki.build(self.settings)]
         found.append(falco.build(self.settings))
-        return [*found, kubernetes.build(self.settings), ecs.build(self.settings)]
+        found += [kubernetes.build(self.settings), cluster_state.build(self.settings)]
+        return [*found, ecs.build(self.settings)]
 
 
 def assembled(
@@ -175,6 +176,7 @@ def assembled(
         logs=tuple(line for part in parts for line in part.logs),
         changes=tuple(change for part in parts for change in part.changes),
         behaviours=tuple(behaviour for part in parts for behaviour in part.behaviours),
+        cluster=next((part.cluster for part in parts if part.cluster is not None), None),
         topology=graph,
         planned_events=tuple(planned),
         missing=tuple(gap for part in parts for gap in part.missing),

@@ -78,6 +78,28 @@ ACCESS_REVIEWS = Kind(
     verbs=("create",),
 )
 
+# Kinds that nothing here makes: what the product looks at in a cluster and finds none of.
+BARE = (
+    Kind("", "v1", "Endpoints", "endpoints", namespaced=True, verbs=READ, short=("ep",)),
+    Kind(
+        "",
+        "v1",
+        "PersistentVolumeClaim",
+        "persistentvolumeclaims",
+        namespaced=True,
+        verbs=READ,
+        short=("pvc",),
+    ),
+    Kind("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False, verbs=READ, short=("pv",)),
+    Kind("", "v1", "ResourceQuota", "resourcequotas", namespaced=True, verbs=READ, short=("quota",)),
+    Kind("", "v1", "ServiceAccount", "serviceaccounts", namespaced=True, verbs=READ, short=("sa",)),
+    Kind("apps", "v1", "DaemonSet", "daemonsets", namespaced=True, verbs=READ, short=("ds",)),
+    Kind("apps", "v1", "StatefulSet", "statefulsets", namespaced=True, verbs=READ, short=("sts",)),
+    Kind("networking.k8s.io", "v1", "Ingress", "ingresses", namespaced=True, verbs=READ, short=("ing",)),
+    Kind(
+        "storage.k8s.io", "v1", "StorageClass", "storageclasses", namespaced=False, verbs=READ, short=("sc",)
+    ),
+)
 KINDS = (
     NAMESPACES,
     NODES,
@@ -91,9 +113,10 @@ KINDS = (
     POLICIES,
     BUDGETS,
     ACCESS_REVIEWS,
+    *BARE,
 )
 SUBRESOURCES = {("pods", "log"), ("pods", "eviction"), ("deployments", "scale"), ("deployments", "status")}
-GROUPS = ("apps", "authorization.k8s.io", "autoscaling", "networking.k8s.io", "policy")
+GROUPS = ("apps", "authorization.k8s.io", "autoscaling", "networking.k8s.io", "policy", "storage.k8s.io")
 
 
 def rfc3339(at: float) -> str:

@@ -31,5 +31,12 @@ class Finding:
     quote: str = ""
     hurts: tuple[str, ...] = ()
 
+    @property
+    def hearsay(self) -> bool:
+        """Whether it rests on words that a workload wrote, and outsiders may have put there."""
+        return self.rule in _FROM_LOGS
+
+
+_FROM_LOGS = frozenset({"database/refused", "database/link", "address/name", "crash/files", "crash/port"})
 
 Look = Callable[[ClusterState], Iterator[Finding]]

@@ -43,7 +43,9 @@ def cluster_state(
     known = set(read)
     owners = _owners(kinds)
     endpoints = _endpoints(kinds)
-    slices_read = "Endpoints" in known
+    # Every namespace has a service account and every Service its endpoints: none at all means not readable.
+    slices_read = "Endpoints" in known and bool(endpoints)
+    accounts = _names(kinds, "ServiceAccount") if "ServiceAccount" in known else frozenset()
     return ClusterState(
         namespace=namespace,
         pods=tuple(_pod(one, owners) for one in _sorted(kinds, "Pod")),
@@ -60,7 +62,7 @@ def cluster_state(
         quotas=tuple(_quota(one) for one in _sorted(kinds, "ResourceQuota")),
         events=tuple(_event(one, now) for one in kinds.get("Event", ())),
         secrets=_names(kinds, "Secret") if "Secret" in known else None,
-        service_accounts=_names(kinds, "ServiceAccount") if "ServiceAccount" in known else None,
+        service_accounts=accounts or None,
         routes=tuple(_routes(_sorted(kinds, "Ingress"))),
         policies=tuple(_policies(_sorted(kinds, "NetworkPolicy"))),
     )
