@@ -50,7 +50,7 @@ def test_two_somewhat_rare_things_at_one_place_are_shown_together_and_one_alone_
                 onsets.place(f"{name}@vpn", "vpn", START + day * DAY_S + 4 * day * HOUR_S + at * 1800)
         return onsets
 
-    at = START + 4 * DAY_S + 20 * HOUR_S
+    at = START + 4 * DAY_S + 2 * HOUR_S
     assert shown_of(learned(), [("login failed", "vpn", at)]) == [0]
     together = learned()
     shown_of(together, [("login failed", "vpn", at), ("session opened", "vpn", at + 2)])
