@@ -1,4 +1,4 @@
-"""`watchkeeper sources`: each alert source with its address, how to set it up, and the last payload seen."""
+"""`watchkeeper sources`: each alert source with its address, proof, set-up and last payload; --test sends a test alert."""
 
 import json
 from collections.abc import Mapping
@@ -9,34 +9,21 @@ from typing import Annotated
 
 import typer
 
+from bot.adapters import registry
 from bot.adapters.store.sightings import Sighting, newest
 from bot.cli._opened import existing_store
+from bot.domain.authenticity import Means, Scheme
 from bot.domain.errors import Permanent
+from bot.domain.source_facts import SourceFacts
+from bot.http.doors import chosen_scheme
+from bot.pipeline.try_out import send_test
+from bot.ports import AlertParser
 from bot.settings import Settings, Source, load
-from bot.wiring.parts import parsers
+from bot.wiring.parts import SystemClock, parsers
 
 app = typer.Typer(pretty_exceptions_enable=False)
-
-_ALERTMANAGER = """\
-  alertmanager.yml:
-    route:
-      receiver: watchkeeper
-      group_by: [alertname, service]
-      group_wait: 1s
-      group_interval: 10s
-    receivers:
-      - name: watchkeeper
-        webhook_configs:
-          - url: {url}
-            send_resolved: true
-            http_config:
-              authorization:
-                type: Bearer
-                credentials: {token}"""
-_GENERIC = """\
-  curl -sS {url} -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\
-    -d '{{"alerts": [{{"name": "TestAlert", "service": "checkout", "severity": "warning"}}]}}'"""
-_HINTS = {"alertmanager": _ALERTMANAGER, "generic": _GENERIC}
+_TEST_SENT = "A test alert of {name} is in the intake; its card appears in Slack in seconds. --end ends it."
+_TEST_OVER = "The end of the test alert of {name} is in the intake."
 
 
 @app.command()
@@ -44,20 +31,52 @@ def sources(
     show_token: Annotated[bool, typer.Option(help="Print the tokens too; they are secrets.")] = False,
     base_url: Annotated[str, typer.Option(help="Address at which senders reach the web process.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    kinds: Annotated[bool, typer.Option("--kinds", help="Print every system that can be a source.")] = False,
+    test: Annotated[str, typer.Option(help="Send a test alert as this source.", metavar="NAME")] = "",
+    end: Annotated[bool, typer.Option("--end", help="With --test: end the test alert.")] = False,
 ) -> None:
     """Print every configured source; a token is shown only when asked for."""
+    if kinds:
+        print("\n".join(_kind(facts) for facts in every_kind()))
+        return
     settings = load()
     if not settings.sources:
         message = 'no source is configured: set WATCHKEEPER_SOURCES={"prod": {"kind": "alertmanager", "token": "..."}}'
         raise Permanent(message)
-    parsers(settings)
+    known = parsers(settings)
+    if test:
+        print(_tested(settings, test, over=end))
+        return
     root = base_url.rstrip("/") or f"http://{settings.http_host}:{settings.http_port}"
     seen = _seen(settings)
     if as_json:
-        print(json.dumps({name: _row(root, one, seen.get(name)) for name, one in settings.sources.items()}))
+        rows = {
+            name: _row(root, name, one, known[one.kind], seen.get(name))
+            for name, one in settings.sources.items()
+        }
+        print(json.dumps(rows))
         return
     for name, source in settings.sources.items():
-        print(_text(root, name, source, seen.get(name), show_token=show_token))
+        print(_text(root, name, source, known[source.kind], seen.get(name), show_token=show_token))
+
+
+def every_kind() -> list[SourceFacts]:
+    """The facts of every parser in the folder, by kind."""
+    return [registry.module("monitoring", name).FACTS for name in registry.names("monitoring")]
+
+
+def _kind(facts: SourceFacts) -> str:
+    return f"{facts.kind:18} {facts.title:40} {', '.join(facts.proofs)}"
+
+
+def _tested(settings: Settings, name: str, *, over: bool) -> str:
+    if name not in settings.sources:
+        message = f"there is no source {name!r}; known: {', '.join(sorted(settings.sources))}"
+        raise Permanent(message)
+    now = SystemClock().now()
+    with existing_store() as store:
+        store.transact(lambda tx: send_test(tx, by="the command line", now=now, over=over, source=name))
+    return (_TEST_OVER if over else _TEST_SENT).format(name=name)
 
 
 def _seen(settings: Settings) -> Mapping[str, Sighting]:
@@ -73,15 +92,36 @@ def _url(root: str, source: Source) -> str:
     return f"{root}/alerts/{source.kind}"
 
 
-def _row(root: str, source: Source, seen: Sighting | None) -> dict[str, object]:
-    return {"kind": source.kind, "url": _url(root, source), "last": asdict(seen) if seen else None}
+def _row(
+    root: str, name: str, source: Source, parser: AlertParser, seen: Sighting | None
+) -> dict[str, object]:
+    return {
+        "kind": source.kind,
+        "url": _url(root, source),
+        "proof": chosen_scheme(name, source, parser).name,
+        "last": asdict(seen) if seen else None,
+    }
 
 
-def _text(root: str, name: str, source: Source, seen: Sighting | None, *, show_token: bool) -> str:
+def _text(
+    root: str, name: str, source: Source, parser: AlertParser, seen: Sighting | None, *, show_token: bool
+) -> str:
     token = source.token.get_secret_value() if show_token else "TOKEN-OF-THIS-SOURCE"
-    hint = _HINTS.get(source.kind, "").format(url=_url(root, source), token=token)
-    lines = [f"{name} ({source.kind})", f"  POST {_url(root, source)}", f"  {_last(seen)}", hint]
-    return "\n".join(line for line in lines if line) + "\n"
+    scheme = chosen_scheme(name, source, parser)
+    setup = parser.facts.setup.format(url=_url(root, source), token=token)
+    lines = [
+        f"{name} ({parser.facts.title})",
+        f"  POST {_address(root, source, scheme)}",
+        f"  proof: {scheme.words.replace('`', '')}",
+        f"  {_last(seen)}",
+        *(f"  {line}" for line in setup.splitlines()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _address(root: str, source: Source, scheme: Scheme) -> str:
+    query = f"?{scheme.header}=..." if scheme.means is Means.QUERY else ""
+    return _url(root, source) + query
 
 
 def _last(seen: Sighting | None) -> str:

@@ -29,6 +29,7 @@ class CommandVerb(StrEnum):
     UNFREEZE = "unfreeze"
     TIER = "tier"
     ORDERS = "orders"
+    TEST = "test"
     HELP = "help"
 
 
@@ -49,6 +50,7 @@ HELP_LINES: tuple[tuple[str, str], ...] = (
     ("tier observe|supervised|auto [service NAME]", "lower what runs by itself, or draft a standing order"),
     ("orders [revoke SO-1]", "standing orders: list them, end one"),
     ("freeze [service NAME] [2h] [why]", "forbid changes, until lifted or for a time"),
+    ("test [end]", "send a test alert the whole way, or end it"),
     ("unfreeze", "open the form that allows changes again; approver group only"),
 )
 _ALIASES = {

@@ -14,6 +14,7 @@ from bot.domain.event_words import USAGE, event_from
 from bot.domain.gate import Verb
 from bot.domain.incident import Incident, OptionView, Severity
 from bot.domain.records import IncidentRow
+from bot.pipeline.try_out import send_test
 from bot.ports import Chat, Transaction
 from bot.slack.deciding import changes, freezing, ordering, reviewing
 from bot.slack.deciding.parts import (
@@ -73,6 +74,17 @@ def _new(parts: DecidingParts, tx: Transaction, request: Request, command: Comma
     if not command.rest:
         return Decision("no title", said("Say what is wrong: `@watchkeeper new checkout is down`."))
     return changes.open_incident(parts, tx, command.rest[:150], Severity.SEV3, by=person.user)
+
+
+def _test(parts: DecidingParts, tx: Transaction, request: Request, command: Command) -> Decision:
+    over = command.rest.lower() in ("end", "over", "resolved", "resolve")
+    send_test(tx, by=request.person.user, now=parts.clock.now(), over=over)
+    if over:
+        return Decision("test ended", said("The test alert is over; its incident resolves by itself."))
+    return Decision(
+        "test sent",
+        said("A test alert is on its way; its card appears in seconds. `/incident test end` ends it."),
+    )
 
 
 def _event(parts: DecidingParts, tx: Transaction, request: Request, command: Command) -> Decision:
@@ -188,6 +200,7 @@ def _postmortem(
 _GENERAL: Mapping[CommandVerb, _General] = {
     CommandVerb.HELP: _help,
     CommandVerb.NEW: _new,
+    CommandVerb.TEST: _test,
     CommandVerb.EVENT: _event,
     CommandVerb.FREEZE: freezing.freeze,
     CommandVerb.UNFREEZE: freezing.unfreeze,
