@@ -74,6 +74,7 @@ def measure(made: Storm, folder: Path) -> dict[str, object]:
         "cpu_us_per_alert": round(cpu / made.alerts * 1e6, 2),
         "cpu_s": {name: round(seconds, 2) for name, seconds in meter.cpu.items()},
         "hwm_mb": round(counted, 1),
+        "mb": {name: round(mb) for name, mb in memory.items()},
         "rest_mb": round(sum(memory.values()) - counted, 1),
         "slack_calls": calls,
         "foreign_pct": round(meter.foreign_pct, 1),
