@@ -71,7 +71,15 @@ def ranked(answer: Timed, names: Mapping[str, str] | None = None) -> Row:
         "confidence": found.hypotheses[0].confidence if found.hypotheses else 0.0,
         "seconds": round(answer.seconds, 6),
         "conclusion": found.conclusion.value,
+        "class": class_of(found),
     }
+
+
+def class_of(found: Diagnosis) -> str:
+    """The class that the engine would give: of the best hypothesis, sure or not; `none` where nothing is wrong."""
+    if found.conclusion is Conclusion.NO_INCIDENT:
+        return "none"
+    return found.hypotheses[0].cause.value if found.hypotheses else "unknown"
 
 
 def folders_with(data: Path, *names: str) -> Iterator[Path]:

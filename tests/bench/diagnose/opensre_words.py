@@ -8,7 +8,7 @@ from typing import Any
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.evidence import CauseClass, Conclusion, Diagnosis
 from bot.domain.explain import long_explanation
-from tests.bench.diagnose.case import Row
+from tests.bench.diagnose.case import Row, class_of
 
 _CATEGORY = {
     CauseClass.DEPLOY: "configuration_error",
@@ -32,6 +32,7 @@ def category_of(diagnosis: Diagnosis) -> Row:
         category = _CATEGORY.get(top.cause, "unknown") if top else "unknown"
     return {
         "category": category,
+        "class": class_of(diagnosis),
         "text": "\n".join(long_explanation(diagnosis)),
         "actions": [step for one in diagnosis.hypotheses[:2] for step in one.look],
         "confidence": top.confidence if top else 0.0,

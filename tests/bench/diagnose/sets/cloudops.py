@@ -118,6 +118,7 @@ def _run(folder: Path) -> Row:
         "ranking": [_row(one, state) for one in found if one.cause in WORDS][:5],
         "confidence": found[0].weight if found else 0.0,
         "seconds": round(seconds, 6),
+        "class": found[0].cause.incident_class.value if found else "unknown",
         "rules": [f"{one.rule}/{one.version} {one.weight:.2f} {one.because}" for one in found[:5]],
     }
 
