@@ -95,6 +95,13 @@ class Reader(Generic[T]):
         return found
 
 
+def schema_of(shape: Any, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The JSON Schema of a shape for the OpenAPI file, its parts named after the kind."""
+    template = f"#/components/schemas/{kind}.{{name}}"
+    (body,), parts = msgspec.json.schema_components([shape], ref_template=template)
+    return body, {f"{kind}.{name}": part for name, part in parts.items()}
+
+
 def plain(body: bytes, title: str) -> Any:
     """The body as plain JSON values; raises Permanent."""
     try:

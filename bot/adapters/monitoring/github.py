@@ -1,6 +1,7 @@
 """GitHub's webhooks: deployments and the workflows that deploy, as changes that an investigation weighs."""
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -52,7 +53,7 @@ class _Deployment(msgspec.Struct):
     sha: str
     ref: str = ""
     environment: str = ""
-    payload: dict[str, object] | str | None = None
+    payload: dict[str, Any] | str | None = None
 
 
 class _Status(msgspec.Struct):
