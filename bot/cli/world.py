@@ -32,6 +32,7 @@ def world(
     sensor_token: Annotated[
         str, typer.Option(envvar="WORLD_SENSOR_TOKEN", help="Bearer token of the sensor.")
     ],
+    early: Annotated[float, typer.Option(help="Seconds a quiet beginning lasts, where one is drawn.")] = 0.0,
 ) -> None:
     """Run the simulated cluster, AWS, telemetry and scenarios on loopback."""
     configure("world")
@@ -52,5 +53,6 @@ def world(
             sensor_url=sensor_url,
             sensor_token=sensor_token,
             data_dir=data_dir,
+            early_s=early,
         )
     )

@@ -144,4 +144,8 @@ def run(settings: Settings) -> None:
         owed=owed(settings),
     )
     sweeper.start(threading.Event())
+    if settings.watch_every_s:
+        timetable = Timetable(rq_queue.connect(settings.redis_url))
+        timetable.every(settings.watch_every_s, "bot.jobs.watch")
+        timetable.start(threading.Event())
     run_worker(rq_queue.connect(settings.redis_url), "correlate", InProcessWorker, lambda: _ready(here))

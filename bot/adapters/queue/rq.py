@@ -14,6 +14,7 @@ MOST_WAITING = 50
 QUEUES = {
     "bot.jobs.correlate": "correlate",
     "bot.jobs.work": "investigate",
+    "bot.jobs.watch": "investigate",
 }
 
 

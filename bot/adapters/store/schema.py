@@ -371,3 +371,12 @@ changes = Table(
     Column("link", Text, nullable=False),
     Index(None, "tenant", "at"),
 )
+
+baselines = Table(
+    "baselines",
+    metadata,
+    _tenant(),
+    Column("service", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", Float, nullable=False),
+)

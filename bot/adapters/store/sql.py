@@ -23,6 +23,7 @@ from bot.adapters.store.parts.outbox import OutboxPart
 from bot.adapters.store.parts.plans import PlansPart
 from bot.adapters.store.parts.retention import RetentionPart
 from bot.adapters.store.parts.tasks import TasksPart
+from bot.adapters.store.parts.watching import WatchingPart
 from bot.adapters.store.sealing import Sealer
 from bot.domain.errors import Conflict, Permanent, Retryable
 from bot.domain.incident import Incident
@@ -49,6 +50,7 @@ class SqlTransaction(
     GatingPart,
     OrdersPart,
     ControlPart,
+    WatchingPart,
     RetentionPart,
 ):
     """One transaction with every group of methods. Folds start from what this process folded before."""

@@ -46,6 +46,7 @@ class Played:
     card: Card | None = None
     seconds_to_card: float | None = None
     seconds_to_cause: float | None = None
+    seconds_before_first_alert: float | None = None
     proposal: str | None = None
     approved_by: str | None = None
     refused: list[str] = field(default_factory=list)
@@ -126,10 +127,26 @@ class Drive:
     def _watch_card(self, first_byte: float) -> None:
         played = self.played
         first: Card = self._until(self._main_card, "the card")
-        played.seconds_to_card = round(first.posted_at - first_byte, 3)
+        if first.posted_at < first_byte:
+            played.seconds_before_first_alert = round(first_byte - first.posted_at, 3)
+            first = self._until(lambda: self._told_of_storm(first_byte), "the storm on the early card")
+            played.seconds_to_card = round(first.edited_at - first_byte, 3)
+            self._until(self._outside.settled, "the look at the storm")
+        else:
+            played.seconds_to_card = round(first.posted_at - first_byte, 3)
         card: Card = self._until(self._answered_card, "the cause on the card")
         played.seconds_to_cause = round(card.edited_at - first_byte, 3)
         played.card = card
+
+    def _told_of_storm(self, first_byte: float) -> Card | None:
+        """The card of an incident that was opened early, once it counts more than the early warnings."""
+        card = self._main_card()
+        told = (
+            card is not None
+            and card.edited_at > first_byte
+            and card.alerts > self._outside.early_warnings()[0]
+        )
+        return card if told else None
 
     def _answered_card(self) -> Card | None:
         card = self._main_card()
@@ -308,6 +325,7 @@ class Drive:
             "edits": state["counts"]["edits"] - self._before.edits,
             "seconds_to_card": self.played.seconds_to_card,
             "seconds_to_cause": self.played.seconds_to_cause,
+            "seconds_before_first_alert": self.played.seconds_before_first_alert,
             "root_cause": self.played.card.cause or None if self.played.card else None,
             "true_root_cause": truth["root_cause"],
             "confidence": self.played.card.confidence if self.played.card else 0.0,

@@ -31,6 +31,7 @@ _MODEL = ("WATCHKEEPER_MODEL_BASE_URL", "WATCHKEEPER_MODEL_NAME", "WATCHKEEPER_M
 SOURCE = "demo-alertmanager"
 SENSOR = "demo-runtime-sensor"
 DEFAULT_PAGE_PORT = 8065
+_EARLY_S = 46  # In which a scenario that begins quietly shows itself to the watcher alone.
 _FIRST_PORT, _PORTS = 20_000, 12_000
 
 
@@ -168,6 +169,7 @@ def _common(layout: Layout) -> dict[str, str]:
         "WATCHKEEPER_LOKI_URL": telemetry,
         "WATCHKEEPER_RUNTIME_STREAMS": 'source="syscall"',
         "WATCHKEEPER_RESOLVE_AFTER_S": "2",
+        "WATCHKEEPER_WATCH_EVERY_S": "4",
         "WATCHKEEPER_VERIFY_INTERVAL_S": "0.5",
         "WATCHKEEPER_VERIFY_CAP_S": "15",
     }
@@ -250,7 +252,7 @@ def _argv(name: str, layout: Layout) -> tuple[str, ...]:
             "--cluster-port", str(ports.cluster), "--aws-port", str(ports.aws),
             "--management-port", str(ports.management), "--database-port", str(ports.database),
             "--alert-url", f"{layout.web_url}/alerts/alertmanager",
-            "--sensor-url", f"{layout.web_url}/alerts/generic", "--data-dir", str(layout.data_dir),
+            "--sensor-url", f"{layout.web_url}/alerts/generic", "--early", str(_EARLY_S), "--data-dir", str(layout.data_dir),
         )  # fmt: skip
     return (*start, "serve" if name == "web" else name)
 

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy.engine import make_url
 from bot.domain.errors import Permanent
 from bot.local.demo.layout import Layout, environment
 
+_OWN = "watchkeeper:watch"  # Its early warnings are no alerts that anybody sent.
 _VERIFIER = Path(__file__).resolve().parents[1] / "verify_log.py"
 
 
@@ -120,9 +122,25 @@ class Outside:
 
     def stored_alerts(self, *, since: float) -> int:
         """Alerts received since then (unix seconds), counted over a connection of our own."""
-        counted = text("SELECT count(*) FROM alerts WHERE received_at >= :since")
+        counted = text("SELECT count(*) FROM alerts WHERE received_at >= :since AND source <> :own")
         with self._database() as connection:
-            return int(connection.execute(counted, {"since": since}).scalar_one())
+            return int(connection.execute(counted, {"since": since, "own": _OWN}).scalar_one())
+
+    def early_warnings(self) -> tuple[int, int]:
+        """Early warnings of the product itself: how many there are, and how many still hold."""
+        counted = text("SELECT status FROM alerts WHERE source = :own")
+        with self._database() as connection:
+            states = [row.status for row in connection.execute(counted, {"own": _OWN})]
+        return len(states), states.count("firing")
+
+    def settled(self) -> bool:
+        """Whether alerts have taken over from the early warnings and nobody investigates just now."""
+        busy = text(
+            "SELECT count(*) FROM tasks WHERE state = 'claimed' OR (state = 'due' AND due_at <= :soon)"
+        )
+        with self._database() as connection:
+            waiting = int(connection.execute(busy, {"soon": time.time() + 1.0}).scalar_one())
+        return self.early_warnings()[1] == 0 and waiting == 0
 
     def verify_log(self) -> tuple[int, bool]:
         """Export the log and have the stand-alone verifier check it in a process of its own."""

@@ -17,6 +17,7 @@ class Scenario:
     text: str
     draw: Callable[[int, float], Scene]
     says_first: str = ""
+    early: bool = False
 
     def first_words(self, now: float) -> str:
         """What a person of the demo says in Slack before it begins, or nothing; `now` in unix seconds."""
@@ -40,6 +41,7 @@ SCENARIOS = (
         "The cascading database",
         "A service was scaled up and floods its database with an unusual query pattern; all other callers suffer.",
         db_cascade.draw,
+        early=True,
     ),
     Scenario(
         "planned-event",

@@ -9,6 +9,7 @@ class WorldOptions:
     """Start parameters; every port is on 127.0.0.1. `time_scale` 2.0 makes rollouts and recoveries twice as fast.
 
     `sql_reader` and `sql_executor` are the passwords of the product's two roles in the shared database.
+    Scenarios that have one begin `early_s` before their storm's alerts are sent, while no threshold is crossed yet.
     Without `management_port` no service has a management door; without `sensor_url` the runtime sensor tells nobody.
     """
 
@@ -28,6 +29,7 @@ class WorldOptions:
     time_scale: float = 1.0
     alert_connections: int = 8
     alerts_per_post: int = 50
+    early_s: float = 0.0
 
     @property
     def cluster_url(self) -> str:

@@ -97,7 +97,8 @@ class Production:
             if self.run is not None:
                 await self.run.end()
             chosen = secrets.randbelow(1_000_000) if seed is None else seed
-            scene = scenario.draw(chosen, time.time())
+            early_s = self._options.early_s if scenario.early else 0.0
+            scene = scenario.draw(chosen, time.time() + early_s)
             self._fill_cluster(scene)
             await asyncio.to_thread(self.account.set_scene, scene.ecs)
             self.cluster.records.clear()

@@ -40,11 +40,12 @@ class Run:
     database: SharedDatabase
     contained: dict[str, float] = field(default_factory=dict)
     least_ready: float = 1.0
+    averted: bool = False
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def begin(self, watcher: Watcher) -> None:
         """Start sending and watching."""
-        self.tasks.append(asyncio.create_task(self.sender.send(self.alerts)))
+        self.tasks.append(asyncio.create_task(self._send()))
         if self.scene.reactions or self.scene.strike:
             self.tasks.append(asyncio.create_task(self._follow(watcher)))
 
@@ -79,6 +80,8 @@ class Run:
     @property
     def over(self) -> bool:
         """Whether nothing more will happen by itself: every alert was sent, and ended where something was fixed."""
+        if self.averted:
+            return True
         if self.sender.started_at is None or self.sender.sent < len(self.alerts):
             return False
         return self.scene.ends != "fixed" or self.sender.resolved >= len(self.alerts)
@@ -127,6 +130,15 @@ class Run:
             ],
         }
 
+    async def _send(self) -> None:
+        """Send the storm when its time has come, unless somebody has averted it by then."""
+        early_s = self.scene.now - time.time()
+        if early_s > 0:
+            await asyncio.sleep(early_s)
+            self.averted = self.scene.ends == "fixed" and self.healthy(time.time())
+        if not self.averted:
+            await self.sender.send(self.alerts)
+
     async def _follow(self, watcher: Watcher) -> None:
         calm_since: float | None = None
         told = False
@@ -143,6 +155,8 @@ class Run:
                 calm_since = now
             elif not told and now - calm_since >= _CALM_SECONDS / self.options.time_scale:
                 told = True
+                if self.averted or self.sender.started_at is None:
+                    continue
                 self.tasks.append(asyncio.create_task(self.sender.send(self.alerts, resolved_at=now)))
 
     async def _look(self, watcher: Watcher) -> None:

@@ -20,7 +20,7 @@ def draw(seed: int, now: float) -> Scene:
     database = next(
         e.server for e in topology.edges if e.client == culprit and _is_database(topology, e.server)
     )
-    changed_at, storm_at = now - random.uniform(180, 480), now - random.uniform(52, 64)
+    changed_at, storm_at = now - random.uniform(180, 480), now - random.uniform(28, 34)
     before = topology.node(culprit).replicas
     after = before * random.choice((5, 6))
     fresh = {culprit: ScaleRecord(changed_at, after, "release-automation")}
@@ -86,7 +86,7 @@ def _shifts(
 
 def _tales(random: Random, topology: Topology, culprit: str, database: str) -> tuple[LogTale, ...]:
     table = random.choice(words("tables"))
-    shape = f"full scan of {table} where payload like '%%%08x%%' order by created_at"
+    shape = f"SELECT * FROM {table} WHERE payload LIKE '%%%08x%%' ORDER BY created_at"  # noqa: S608 - a line of a log; nobody runs it
     tales = [
         LogTale(
             database, "warning", f"slow query client={culprit} rows_scanned=4180233: {shape}", "flood", 3.0
