@@ -4,15 +4,16 @@ Works on services, not on single alerts, so that its cost is O(alerts + services
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.domain.alert import Alert
+from bot.domain.landscape import Landscape, landscape_of
 from bot.domain.records import IncidentRow
 from bot.domain.topology import Topology
 
 JOIN_WINDOW_S = 600.0
-JOIN_HOPS = 2
+_NEW = "~"  # Marks a service that no open incident has yet; it sorts after ids, which stay the roots.
 _SHARED_LABELS = ("cluster", "namespace", "region", "zone")
 
 
@@ -24,147 +25,197 @@ class JoinReason(StrEnum):
     DEPENDENCY = "dependency"
     SHARED_LABELS = "shared_labels"
     KNOWN_ALERT = "known_alert"
+    TAUGHT = "taught"
+    MERGED = "merged"
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Alerts that belong to one incident: an open one (`incident` is its id) or a new one (empty)."""
+    """Alerts that belong to one incident: an open one (`incident` is its id) or a new one (empty).
+
+    `absorbs` are open incidents that these alerts show to be the same one.
+    """
 
     incident: str
     alerts: tuple[Alert, ...]
     reasons: Mapping[str, JoinReason]
+    absorbs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What people said of pairs of services: which belong together, and which are to be kept apart."""
+
+    together: frozenset[tuple[str, str]] = frozenset()
+    apart: frozenset[tuple[str, str]] = frozenset()
+
+    def parted(self, some: Iterable[str], others: Iterable[str]) -> bool:
+        """Whether anybody said that one of `some` and one of `others` are different things."""
+        left, right = set(some), set(others)
+        return any((a in left and b in right) or (b in left and a in right) for a, b in self.apart)
+
+
+UNTAUGHT = Taught()
 
 
 def group_alerts(
-    alerts: Sequence[Alert], open_incidents: Sequence[IncidentRow], topology: Topology, *, now: float
+    alerts: Sequence[Alert],
+    open_incidents: Sequence[IncidentRow],
+    topology: Topology,
+    *,
+    now: float,
+    taught: Taught = UNTAUGHT,
 ) -> list[Group]:
     """Group new firing alerts; `reasons` maps each service to why it is where it is.
 
-    Ties go to the open incident with the lowest number, so that the order of arrival does not matter.
+    What is connected belongs together whichever came first: where new alerts connect open incidents, the one with the
+    lowest number absorbs the others, so that the order of arrival does not matter. What people parted stays apart.
     """
     by_service: dict[str, list[Alert]] = {}
     for alert in sorted(alerts, key=lambda one: (one.starts_at, one.fingerprint)):
         by_service.setdefault(alert.service, []).append(alert)
-    recent = [row for row in open_incidents if now - row.last_alert_at <= JOIN_WINDOW_S]
-    near = _Near(topology)
-    homes, reasons = _join_open(by_service, recent, near)
-    clusters = _connect([name for name in by_service if name not in homes], by_service, near)
-    _adopt(clusters, homes, reasons, recent, near.known)
-    return _as_groups(by_service, homes, reasons, clusters)
+    recent = sorted(
+        (row for row in open_incidents if now - row.last_alert_at <= JOIN_WINDOW_S),
+        key=lambda row: row.number,
+    )
+    scene = _Scene(by_service, recent, landscape_of(topology), taught)
+    for service in sorted(by_service):
+        scene.connect(service)
+    return scene.groups()
 
 
-class _Near:
-    """Neighbourhoods in the undirected graph, built once per pass."""
+class _Scene:
+    """Alerting services, old and new, and which of them are connected."""
 
-    def __init__(self, topology: Topology) -> None:
-        self.known = topology.nodes()
-        self._adjacent: dict[str, set[str]] = {}
-        for caller, callees in topology.calls.items():
-            for callee in callees:
-                self._adjacent.setdefault(caller, set()).add(callee)
-                self._adjacent.setdefault(callee, set()).add(caller)
+    def __init__(
+        self,
+        by_service: Mapping[str, Sequence[Alert]],
+        recent: Sequence[IncidentRow],
+        land: Landscape,
+        taught: Taught,
+    ) -> None:
+        self._by_service = by_service
+        self._recent = {row.id: row for row in recent}
+        self._land = land
+        self._taught = taught
+        self._home: dict[str, str] = {}
+        for row in recent:
+            for service in row.services:
+                self._home.setdefault(service, row.id)
+        self._union = _Union([*self._recent, *(_NEW + name for name in by_service if name not in self._home)])
+        self._why: dict[str, JoinReason] = {}
+        self._places: dict[tuple[str, ...], str] = {}
+        self._orphaned = next((row.id for row in recent if not land.level.keys() >= set(row.services)), "")
+        self._pairs: dict[str, set[str]] = {}
+        for one, other in taught.together:
+            self._pairs.setdefault(one, set()).add(other)
+            self._pairs.setdefault(other, set()).add(one)
 
-    def around(self, service: str) -> set[str]:
-        """Everything at most JOIN_HOPS edges away, the service itself included."""
-        seen = {service}
-        edge = {service}
-        for _ in range(JOIN_HOPS):
-            edge = {far for near in edge for far in self._adjacent.get(near, ())} - seen
-            seen |= edge
-        return seen
+    def connect(self, service: str) -> None:
+        """Join a service that has new alerts with all that it is connected to."""
+        if service in self._home:
+            self._why[service] = JoinReason.SAME_SERVICE
+            return
+        for other in self._pairs.get(service, ()):
+            self._join(service, other, JoinReason.TAUGHT)
+        if service not in self._land.level:
+            self._join_unknown(service)
+            return
+        for other in sorted(self._near(service)):
+            self._join(service, other, JoinReason.DEPENDENCY)
+
+    def _alerting(self, service: str) -> bool:
+        return service in self._home or service in self._by_service
+
+    def _near(self, service: str) -> set[str]:
+        """Alerting services above or below, over at most one silent one, and those that share a silent cause."""
+        callers, callees = self._land.callers, self._land.callees
+        found: set[str] = set()
+        for below in callees.get(service, ()):
+            if self._alerting(below):
+                found.add(below)
+                continue
+            found.update(filter(self._alerting, callees.get(below, ())))
+            siblings = callers.get(below, ())
+            hit = [one for one in siblings if self._alerting(one)]
+            if 2 * len(hit) > len(siblings):
+                found.update(hit)
+        for above in callers.get(service, ()):
+            found.update([above] if self._alerting(above) else filter(self._alerting, callers.get(above, ())))
+        return found - {service}
+
+    def _join_unknown(self, service: str) -> None:
+        """Services that the graph does not know share an incident by place, and the open one that has such too."""
+        twin = self._places.setdefault(_place(self._by_service[service]), service)
+        if twin != service:
+            self._join(service, twin, JoinReason.SHARED_LABELS)
+        elif self._orphaned:
+            self._join_keys(_NEW + service, self._orphaned)
+            self._why.setdefault(service, JoinReason.SHARED_LABELS)
+
+    def _key(self, service: str) -> str:
+        return self._home.get(service) or _NEW + service
+
+    def _join(self, service: str, other: str, reason: JoinReason) -> None:
+        if not self._alerting(other) or self._taught.parted([service], [other]):
+            return
+        if self._join_keys(self._key(service), self._key(other)):
+            for one in (service, other):
+                if one in self._by_service:
+                    self._why.setdefault(one, reason)
+
+    def _join_keys(self, one: str, other: str) -> bool:
+        if self._taught.apart and self._taught.parted(self._members(one), self._members(other)):
+            return False
+        self._union.join(one, other)
+        return True
+
+    def _members(self, key: str) -> set[str]:
+        root = self._union.root(key)
+        found: set[str] = set()
+        for one in self._union.parent:
+            if self._union.root(one) == root:
+                found.update(self._recent[one].services if one in self._recent else [one.removeprefix(_NEW)])
+        return found
+
+    def groups(self) -> list[Group]:
+        """One group for each part that has new alerts, open incidents first and by number."""
+        parts: dict[str, list[str]] = {}
+        for service in self._by_service:
+            parts.setdefault(self._union.root(self._key(service)), []).append(service)
+        rows: dict[str, list[IncidentRow]] = {}
+        for row in self._recent.values():
+            rows.setdefault(self._union.root(row.id), []).append(row)
+        found = []
+        for root, services in parts.items():
+            homes = [row.id for row in rows.get(root, ())]
+            reasons = {name: self._why.get(name, JoinReason.FIRST) for name in services}
+            group = Group("", _alerts_of(services, self._by_service), reasons, tuple(homes[1:]))
+            found.append(replace(group, incident=homes[0]) if homes else group)
+        number = {row.id: row.number for row in self._recent.values()}
+        return sorted(found, key=lambda one: (not one.incident, number.get(one.incident, 0)))
 
 
 class _Union:
-    """Disjoint sets of services; the smallest name is the root, so that order does not matter."""
+    """Disjoint sets of keys; the smallest is the root, so that order does not matter."""
 
-    def __init__(self, services: Iterable[str]) -> None:
-        self.parent = {service: service for service in services}
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.parent = {key: key for key in keys}
 
-    def root(self, service: str) -> str:
-        while self.parent[service] != service:
-            self.parent[service] = self.parent[self.parent[service]]
-            service = self.parent[service]
-        return service
+    def root(self, key: str) -> str:
+        while self.parent[key] != key:
+            self.parent[key] = self.parent[self.parent[key]]
+            key = self.parent[key]
+        return key
 
-    def join(self, one: str, other: str) -> bool:
+    def join(self, one: str, other: str) -> None:
         low, high = sorted((self.root(one), self.root(other)))
         self.parent[high] = low
-        return low != high
-
-
-def _join_open(
-    by_service: Mapping[str, Sequence[Alert]], recent: Sequence[IncidentRow], near: _Near
-) -> tuple[dict[str, str], dict[str, JoinReason]]:
-    homes: dict[str, str] = {}
-    reasons: dict[str, JoinReason] = {}
-    oldest_first = sorted(recent, key=lambda row: row.number)
-    for service in by_service:
-        same = next((row.id for row in oldest_first if service in row.services), "")
-        around = near.around(service) if service and not same else set()
-        close = next((row.id for row in oldest_first if around.intersection(row.services)), "")
-        if same or close:
-            homes[service] = same or close
-            reasons[service] = JoinReason.SAME_SERVICE if same else JoinReason.DEPENDENCY
-    return homes, reasons
-
-
-def _connect(
-    services: Sequence[str], by_service: Mapping[str, Sequence[Alert]], near: _Near
-) -> list[dict[str, JoinReason]]:
-    """Union services that are near each other in the graph, or share a place where the graph knows neither."""
-    union = _Union(services)
-    why: dict[str, JoinReason] = {}
-    places: dict[tuple[str, ...], str] = {}
-    for service in services:
-        if service not in near.known:
-            twin = places.setdefault(_place(by_service[service]), service)
-            if union.join(service, twin):
-                why[service] = JoinReason.SHARED_LABELS
-            continue
-        for neighbour in near.around(service):
-            if neighbour in union.parent and union.join(service, neighbour):
-                why[neighbour] = why[service] = JoinReason.DEPENDENCY
-    clusters: dict[str, dict[str, JoinReason]] = {}
-    for service in services:
-        clusters.setdefault(union.root(service), {})[service] = why.get(service, JoinReason.FIRST)
-    return list(clusters.values())
 
 
 def _place(alerts: Iterable[Alert]) -> tuple[str, ...]:
     labels = next(iter(alerts)).labels
     return tuple(labels.get(name, "") for name in _SHARED_LABELS)
-
-
-def _adopt(
-    clusters: list[dict[str, JoinReason]],
-    homes: dict[str, str],
-    reasons: dict[str, JoinReason],
-    recent: Sequence[IncidentRow],
-    known: frozenset[str],
-) -> None:
-    """Give a cluster of unknown services the open incident that has unknown services too, if there is one."""
-    orphaned = [row for row in recent if any(service not in known for service in row.services)]
-    for cluster in list(clusters):
-        if not orphaned or any(service in known for service in cluster):
-            continue
-        home = min(orphaned, key=lambda row: row.number)
-        for service in cluster:
-            homes[service], reasons[service] = home.id, JoinReason.SHARED_LABELS
-        clusters.remove(cluster)
-
-
-def _as_groups(
-    by_service: Mapping[str, Sequence[Alert]],
-    homes: Mapping[str, str],
-    reasons: Mapping[str, JoinReason],
-    clusters: Sequence[Mapping[str, JoinReason]],
-) -> list[Group]:
-    groups: list[Group] = []
-    for home in sorted(set(homes.values())):
-        members = {service: reasons[service] for service in by_service if homes.get(service) == home}
-        groups.append(Group(home, _alerts_of(members, by_service), members))
-    groups.extend(Group("", _alerts_of(cluster, by_service), cluster) for cluster in clusters)
-    return groups
 
 
 def _alerts_of(services: Iterable[str], by_service: Mapping[str, Sequence[Alert]]) -> tuple[Alert, ...]:
