@@ -33,7 +33,6 @@ READS: Mapping[str, tuple[str, ...]] = {
         "k8s::persistentvolumeclaims:list",
         "k8s::pods:list",
         "k8s::resourcequotas:list",
-        "k8s::serviceaccounts:list",
         "k8s::services:list",
         "k8s:networking.k8s.io:ingresses:list",
         "k8s:networking.k8s.io:networkpolicies:list",

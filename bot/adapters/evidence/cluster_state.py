@@ -1,7 +1,8 @@
 """The state of the namespace as evidence: what the API server says now of pods, storage, quotas, services and nodes.
 
 A few `kubectl get` at the same time, each for several kinds. Kinds that this cluster lacks or that the reader may not
-see stay unknown to the rules; only without the pods themselves is there nothing to judge. Secrets are never read.
+see stay unknown to the rules; only without the pods themselves is there nothing to judge. Neither secrets nor service
+accounts are read: events name those that are missing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,13 +20,13 @@ _Obj = Mapping[str, Any]
 _WORKLOADS = "pods,services,events,deployments.apps,replicasets.apps"
 _FURTHER = (
     "statefulsets.apps,daemonsets.apps,endpoints,networkpolicies.networking.k8s.io,ingresses.networking.k8s.io",
-    "persistentvolumeclaims,resourcequotas,serviceaccounts",
-    "nodes,persistentvolumes,storageclasses.storage.k8s.io",
+    "persistentvolumeclaims,resourcequotas",
+    "persistentvolumes,storageclasses.storage.k8s.io",
+    "nodes",
 )
 _KINDS = {
     "endpoints": "Endpoints",
     "persistentvolumeclaims": "PersistentVolumeClaim",
-    "serviceaccounts": "ServiceAccount",
     "storageclasses": "StorageClass",
 }
 MOST_OBJECTS = 5000

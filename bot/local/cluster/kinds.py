@@ -92,7 +92,6 @@ BARE = (
     ),
     Kind("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False, verbs=READ, short=("pv",)),
     Kind("", "v1", "ResourceQuota", "resourcequotas", namespaced=True, verbs=READ, short=("quota",)),
-    Kind("", "v1", "ServiceAccount", "serviceaccounts", namespaced=True, verbs=READ, short=("sa",)),
     Kind("apps", "v1", "DaemonSet", "daemonsets", namespaced=True, verbs=READ, short=("ds",)),
     Kind("apps", "v1", "StatefulSet", "statefulsets", namespaced=True, verbs=READ, short=("sts",)),
     Kind("networking.k8s.io", "v1", "Ingress", "ingresses", namespaced=True, verbs=READ, short=("ing",)),

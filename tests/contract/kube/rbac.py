@@ -8,7 +8,7 @@ from bot.domain.permissions import EXECUTOR, HELD, READER, KubePermission, kube_
 
 NODES = ("node-1", "node-2")
 _GROUP = "rbac.authorization.k8s.io"
-_WIDE = {"nodes", "namespaces"}
+_WIDE = {"nodes", "namespaces", "persistentvolumes", "storageclasses"}
 
 
 def manifests(namespace: str) -> str:
