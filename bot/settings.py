@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     aws_region: str = ""
     aws_endpoint_url: str = ""
     aws_reader_credentials: Path | None = None
+    aws_intake_credentials: Path | None = None
     aws_executor_credentials: Path | None = None
     aws_executor_role: str = ""
     ecs_cluster: str = ""

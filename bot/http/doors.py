@@ -56,7 +56,7 @@ class Doors:
         self._doors: dict[str, list[Door]] = {}
         self._notary = notary
         for name, source in sources.items():
-            if source.kind in parsers and not _comes_over_slack(source):
+            if source.kind in parsers and not _comes_elsewise(source):
                 self._doors.setdefault(source.kind, []).append(_door(name, source, parsers[source.kind]))
 
     def by_token(self, kind: str, shown: Shown) -> Door | None:
@@ -111,9 +111,10 @@ def chosen_scheme(name: str, source: Source, parser: AlertParser) -> Scheme:
     return SCHEMES[wanted]
 
 
-def _comes_over_slack(source: Source) -> bool:
-    """A source of Slack messages has rules, and no address of its own."""
-    return source.kind == "slack"
+def _comes_elsewise(source: Source) -> bool:
+    """A source of Slack messages has no address of its own, nor has one that is only pulled from a queue."""
+    pulled = bool(source.queue_url) and not source.token.get_secret_value() and not source.topics
+    return source.kind == "slack" or pulled
 
 
 def _door(name: str, source: Source, parser: AlertParser) -> Door:

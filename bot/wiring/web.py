@@ -49,6 +49,7 @@ from bot.slack.pace import Pace
 from bot.slack.recording import Recorder
 from bot.slack.socket import Socket, stay_connected
 from bot.wiring.parts import SystemClock, holder_name, new_id, parsers
+from bot.wiring.pulling import pulled
 from bot.wiring.sweeper import Sweeper
 
 NEEDED = ("sources", "audit_key", "storage_key", "grant_key", "slack_bot_token")
@@ -223,6 +224,7 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
             lambda: _wait_for_inbox(web),
             partial(counted, INBOX_DECIDED, partial(decide_inbox, deciding)),
         ),
+        *_pulls(web, asyncio.get_running_loop()),
         _loop("approvers", web, lambda: web.stopping.wait(APPROVERS_S), partial(_keep_approvers, web)),
     ]
     loops = {"commits": web.commits.run(), "poker": web.poker.run()}
@@ -247,6 +249,19 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
 def _outbox_pause(web: Web) -> float:
     """The loop's own clock is the monotonic one."""
     return OUTBOX_BUSY_S if time.monotonic() - web.poker.newest_s < BUSY_FOR_S else OUTBOX_S
+
+
+def _pulls(web: Web, loop: asyncio.AbstractEventLoop) -> list[threading.Thread]:
+    """A thread for each queue; they end with the process, since one may wait for a message for seconds."""
+    known = parsers(web.settings)
+    committed = partial(loop.call_soon_threadsafe, web.poker.committed)
+    threads = [
+        threading.Thread(target=one.run, args=(web.stopping,), name=f"pull-{one.name}", daemon=True)
+        for one in pulled(web.settings, known, web.store, web.clock, committed)
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
 
 
 def _keep_approvers(web: Web) -> None:

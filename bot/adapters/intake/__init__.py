@@ -1,0 +1,1 @@
+"""Ways in besides HTTP, loaded only where a source uses one."""
