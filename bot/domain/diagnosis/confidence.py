@@ -4,11 +4,13 @@ Monotone in each of them. Signals that anybody could have written (public text) 
 answer over the line.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from math import prod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import log
 
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.blame import Suspect
+from bot.domain.diagnosis.calibration import probability
 
 
 def signals_of(suspect: Suspect) -> dict[str, float]:
@@ -42,7 +44,7 @@ def solid_confidences(
 ) -> tuple[float, ...]:
     """The same from the signals alone that no outsider can write: what may act without being asked."""
     figures = _figures(suspects, coverage, public_alerts=public_alerts)
-    return _falling([min(tuning.CEILING, solid) for _everything, _carried, solid in figures])
+    return _falling([solid for _everything, _carried, solid in figures])
 
 
 def _falling(values: Sequence[float]) -> tuple[float, ...]:
@@ -52,44 +54,64 @@ def _falling(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _figures(
-    suspects: Sequence[Suspect], coverage: float, *, public_alerts: bool
-) -> Iterator[tuple[float, float, float]]:
-    """For each suspect how sure all signals make, how sure the trusted ones, and these without the score's public part."""
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the calibration reads of one suspect: weights of all its signals, of the trusted ones, and its margins.
+
+    `solid_margin` is the margin without what public text added to the score; `share` takes off for what could not be
+    read, and for the score of the first suspect where this is another.
+    """
+
+    weight: float
+    trusted: float
+    margin: float
+    solid_margin: float
+    share: float
+
+
+def features(suspects: Sequence[Suspect], coverage: float, *, public_alerts: bool) -> Iterator[Features]:
+    """Features of each suspect, in their order."""
     public = {"log", "alert"} if public_alerts else {"log"}
     covered = _covered(coverage)
     for place, suspect in enumerate(suspects):
         rival = suspects[1 if place == 0 else 0].score if len(suspects) > 1 else 0.0
         signals = signals_of(suspect)
-        trusted = _agreement({name: strength for name, strength in signals.items() if name not in public})
         lift = 1.0 + (tuning.NOVELTY_LIFT * suspect.novelty.strength if suspect.novelty else 0.0)
         lift *= suspect.hearsay
-        discount = _margin(suspect.score, rival) * covered
+        yield Features(
+            _weight(signals.items()),
+            _weight((name, strength) for name, strength in signals.items() if name not in public),
+            _margin(suspect.score, rival),
+            _margin(suspect.score / lift, rival),
+            covered * (min(1.0, suspect.score / rival) if rival > 0 else float(suspect.score > 0)),
+        )
+
+
+def _figures(
+    suspects: Sequence[Suspect], coverage: float, *, public_alerts: bool
+) -> Iterator[tuple[float, float, float]]:
+    """For each suspect how sure all signals make, how sure the trusted ones, and these without the score's public part."""
+    for one in features(suspects, coverage, public_alerts=public_alerts):
         yield (
-            _agreement(signals) * discount,
-            trusted * discount,
-            trusted * _margin(suspect.score / lift, rival) * covered,
+            probability(one.weight, one.margin) * one.share,
+            probability(one.trusted, one.margin) * one.share,
+            probability(one.trusted, one.solid_margin) * one.share,
         )
 
 
 def _confidence(everything: float, carried: float) -> float:
     if carried < tuning.CAUSE_FOUND_AT <= everything:
         return tuning.CAUSE_FOUND_AT - 0.01
-    return min(tuning.CEILING, everything)
+    return everything
 
 
-def _agreement(signals: Mapping[str, float]) -> float:
-    return 1.0 - prod(1.0 - tuning.SIGNAL_TRUST[name] * strength for name, strength in signals.items())
+def _weight(signals: Iterable[tuple[str, float]]) -> float:
+    """Evidence that adds up: what a chance of being misled by every independent signal at once is worth."""
+    return sum(-log(1.0 - tuning.SIGNAL_TRUST[name] * strength) for name, strength in signals)
 
 
 def _margin(score: float, rival: float) -> float:
-    if score <= 0:
-        return 0.0
-    if rival > score:
-        return tuning.MARGIN_NONE * score / rival
-    return tuning.MARGIN_NONE + (1.0 - tuning.MARGIN_NONE) * min(
-        1.0, (1.0 - rival / score) / tuning.MARGIN_FULL
-    )
+    return max(0.0, 1.0 - rival / score) if score > 0 else 0.0
 
 
 def _covered(coverage: float) -> float:

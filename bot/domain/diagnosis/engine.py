@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.domain.diagnosis import tuning
+from bot.domain.diagnosis import calibration, tuning
 from bot.domain.diagnosis.argument import hypothesis
 from bot.domain.diagnosis.blame import Scene, Suspect, alert_weights, rank
 from bot.domain.diagnosis.classify import classified
@@ -40,6 +40,7 @@ def diagnose(telemetry: Telemetry) -> Diagnosis:
         evidence=tuple(docket.evidence),
         missing=_missing(telemetry, scene),
         engine=tuning.ENGINE,
+        calibration=calibration.VERSION,
     )
     judged = with_managed(with_cluster(found, telemetry), telemetry)
     return classified(judged, scene.states, scene.entries, scene.alerts)
