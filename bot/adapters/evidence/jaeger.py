@@ -22,7 +22,7 @@ PARTS = 3  # Requests for what came before, and as many for the last part.
 MOST_TRACES = 60  # For each request.
 MOST_SPANS = 60_000
 PARALLEL = 8
-STEP_S = 30.0
+STEP_S = 15.0
 _FAILED = {("error", "true"), ("otel.status_code", "error")}
 
 

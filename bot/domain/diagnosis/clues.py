@@ -110,11 +110,18 @@ def exceeded(values: Sequence[float], weights: Sequence[float], places: range, l
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A duration before and after, in seconds, and by how many robust sigmas it grew."""
+    """A duration before and after, in seconds, and by how many robust sigmas it grew.
+
+    `since` is the place of the first step that is nearer to after than to before, `lasting` the share of the steps
+    from there on that are: a fault lasts, a pause does not. `calls` are those in such steps.
+    """
 
     before: float
     after: float
     z: float
+    since: int
+    lasting: float
+    calls: float
 
 
 REACHED = 0.6  # What the slower two fifths of the calls reach counts: a fault may begin late in the window.
@@ -133,4 +140,10 @@ def moved(values: Sequence[float], calls: Sequence[float], halves: Split, floor:
     high = quantile(values, calls, halves.before, 0.75) or usual
     low = quantile(values, calls, halves.before, 0.25) or usual
     scale = max(mad * MAD_TO_SIGMA, (high - low) * IQR_TO_SIGMA, floor, 1e-6)
-    return Move(usual, level, (level - usual) / scale)
+    middle = (usual + level) / 2
+    known = [place for place in halves.after if calls[place] > 0 and not math.isnan(values[place])]
+    high_ones = [place for place in known if values[place] >= middle] or known[:1]
+    since = high_ones[0]
+    later = sum(place >= since for place in known)
+    carried = math.fsum(calls[place] for place in high_ones)
+    return Move(usual, level, (level - usual) / scale, since, len(high_ones) / later, carried)

@@ -29,6 +29,7 @@ class Widened:
     move: Move | None
     at: float
     link: str = ""
+    calls: float = 0.0
 
 
 def network_clues(parts: Iterable[Calls], window: Window) -> list[Clue]:
@@ -36,6 +37,7 @@ def network_clues(parts: Iterable[Calls], window: Window) -> list[Clue]:
     found = _strongest(_gap(edge, splits) for edge, splits in _each(parts, window))
     clues = []
     for service, share, own in _common(found):
+        seen = sum(one.calls for one in own)
         worst = max(own, key=lambda one: (one.strength, one.edge))
         if worst.move is None:
             continue
@@ -50,7 +52,16 @@ def network_clues(parts: Iterable[Calls], window: Window) -> list[Clue]:
             "edges": len(own),
         }
         clues.append(
-            Clue(service, ClueKind.NETWORK, share, worst.at, text, f"{caller} {callee}", value, worst.link)
+            Clue(
+                service,
+                ClueKind.NETWORK,
+                share * seen / (seen + tuning.HALF_RUNS),
+                worst.at,
+                text,
+                f"{caller} {callee}",
+                value,
+                worst.link,
+            )
         )
     return clues
 
@@ -128,12 +139,13 @@ def _gap(edge: EdgeSeries, splits: Splits) -> Widened | None:
     if move is None:
         return None
     longer = move.after - move.before
-    name, at = (edge.caller, edge.callee), _first(edge, halves)
+    name, at = (edge.caller, edge.callee), edge.times[move.since]
     if move.z < tuning.ALARM_Z:
         return Widened(name, 0.0, 0.0, move, at)
     strength = longer / (longer + max(0.0, move.before) + tuning.HALF_GAP_S)
+    strength *= move.lasting
     strength *= 1.0 - min(1.0, exceeded(gaps, edge.calls, halves.before, move.after) / tuning.RARE)
-    return Widened(name, strength, longer * strength, move, at, edge.link)
+    return Widened(name, strength, longer * strength, move, at, edge.link, move.calls)
 
 
 def _stopped(edge: EdgeSeries, splits: Splits) -> Widened | None:

@@ -70,13 +70,14 @@ def _slower(one: OperationSeries, splits: Splits, waits_s: float) -> tuple[Clue,
     longer = move.after - move.before
     left = max(0.0, longer - waits_s)
     strength = left / (longer + move.before + tuning.HALF_GAP_S)
+    strength *= move.lasting * move.calls / (move.calls + tuning.HALF_RUNS)
     strength *= 1.0 - min(1.0, exceeded(one.own_s, one.calls, halves.before, move.after) / tuning.RARE)
     text = (
         f"{one.operation} of {one.service} works {move.after * 1000:.0f} ms by itself, "
         f"usually {move.before * 1000:.0f} ms"
     )
     value = {"before_s": round(move.before, 6), "after_s": round(move.after, 6)}
-    at = one.times[halves.after[0]]
+    at = one.times[move.since]
     return Clue(
         one.service, ClueKind.OWN_TIME, strength, at, text, one.operation, value, one.link
     ), left * calls

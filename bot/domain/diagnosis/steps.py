@@ -86,5 +86,6 @@ def _unusual(patterns: Sequence[PatternSeries], splits: Splits) -> tuple[Clue, f
     )
     value: dict[str, Json] = {"runs": round(after), "new": round(excess, 2)}
     at = worst.pattern.times[halves.after[0]]
-    strength = excess / (excess + tuning.HALF_CALLS) * (0.5 + 0.5 * _replaced(counts, seen, before, after))
+    strength = excess / (excess + tuning.HALF_RUNS)
+    strength *= tuning.PASSING + (1.0 - tuning.PASSING) * _replaced(counts, seen, before, after)
     return Clue(service, ClueKind.STEPS, strength, at, text, operation, value), excess

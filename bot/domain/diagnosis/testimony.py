@@ -4,7 +4,7 @@ A service whose calls were seen from both sides is judged by its clues: what it 
 there, so it need not be guessed from the shape of the graph. Where nobody saw calls, nothing changes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -20,7 +20,8 @@ from bot.domain.diagnosis.window import Window
 from bot.domain.log_patterns import LogPatterns
 from bot.domain.topology import Topology
 
-LOADED = (ClueKind.NETWORK, ClueKind.OWN_TIME)  # What more demand explains.
+LOADED = (ClueKind.NETWORK, ClueKind.OWN_TIME)  # Slowness: what more demand explains.
+BROKEN_OFF = (ClueKind.STEPS, ClueKind.LOG, ClueKind.SILENCE)  # What a slow callee explains in its callers.
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,37 @@ def testimony_of(parts: Iterable[Calls], logs: Iterable[LogPatterns], window: Wi
         found.setdefault(clue.service, []).append(clue)
     heard = {end for part in parts for edge in part.edges for end in (edge.caller, edge.callee)}
     heard.update(one.service for part in parts for one in part.operations)
+    graph = graph_of(parts)
     ordered = {
-        service: tuple(sorted(found[service], key=lambda clue: (-clue.strength, clue.kind.value, clue.about)))
+        service: tuple(
+            sorted(
+                _less_broken_off(service, found, graph),
+                key=lambda clue: (-clue.strength, clue.kind.value, clue.about),
+            )
+        )
         for service in sorted(found)
     }
     return Testimony(ordered, frozenset(heard))
+
+
+def _less_broken_off(
+    service: str, found: Mapping[str, list[Clue]], graph: Mapping[str, Sequence[str]]
+) -> list[Clue]:
+    """A service's clues, those of broken-off runs less what a slow callee explains: slowness brings errors."""
+    slow = max(
+        (
+            clue.strength
+            for callee in graph.get(service, ())
+            for clue in found.get(callee, ())
+            if clue.kind in LOADED
+        ),
+        default=0.0,
+    )
+    left = 1.0 - tuning.CROSS_ROUTE * slow
+    return [
+        replace(clue, strength=clue.strength * left) if clue.kind in BROKEN_OFF else clue
+        for clue in found[service]
+    ]
 
 
 def seen_calls(topology: Topology, parts: Iterable[Calls]) -> Topology:

@@ -119,6 +119,8 @@ HALF_CALLS = (
 LEAST_CALLS = 3.0  # (j) Fewer than three calls are an accident.
 LEAST_BASE_CALLS = 20.0  # (j) Steps need a baseline of so many runs.
 NEW_STEPS = 5.0  # (j) Steps are new when they are five times as common as before.
+HALF_RUNS = 2.0  # (j) Runs with new steps at which the strength is one half, when they took the place of all others...
+PASSING = 0.3  # (j) ...and what is left of it when most runs are as they were.
 RARE = 0.2  # (j) A duration that a fifth of the usual calls reach is not unusual.
 CHANGED_ARGUMENTS = 0.7  # (j) A caller that misbehaves more often also calls differently.
 GONE_SHARE = 0.1  # (j) Lines are gone when less than a tenth of what was to be expected is left.
@@ -133,7 +135,7 @@ CLUE_TRUST = {  # (j) order as measured, weights by judgement
     "saturation": 0.9,
     "failures": 0.9,
     "own_time": 0.8,
-    "steps": 0.6,
+    "steps": 0.85,
     "silence": 0.6,
     "log": 0.4,
 }

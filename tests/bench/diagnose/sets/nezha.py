@@ -25,7 +25,7 @@ from tests.bench.diagnose.case import Case, Row, folders_with, id_of, ranked, ti
 
 HISTORY_S = 7200.0
 WINDOW_S = 190.0  # What a responder waits for: three points of a minute each.
-STEP_S = 30.0
+STEP_S = 15.0
 SIGNALS = {
     "CpuUsageRate(%)": (Signal.CPU, 0.01),
     "MemoryUsageRate(%)": (Signal.MEMORY, 0.01),
