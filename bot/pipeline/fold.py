@@ -23,7 +23,7 @@ from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
 from bot.ports import Transaction
 
 # A card that nobody has seen waits so long for the rest of its storm.
-HOLD_S = 1.5
+HOLD_S = 2.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ TOPOLOGY_TIMEOUT_S = 0.8
 FIRST_S, GAP_S, MOST_S = 0.25, 0.05, 0.6
 _LOOK_S = 0.02
 # An investigation may begin after so long, even while more of the storm is pending.
-_INVESTIGATE_S = 1.5
+_INVESTIGATE_S = 2.5
 
 _log = structlog.get_logger()
 
