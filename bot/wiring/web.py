@@ -49,7 +49,7 @@ from bot.slack.pace import Pace
 from bot.slack.recording import Recorder
 from bot.slack.socket import Socket, stay_connected
 from bot.wiring.parts import SystemClock, holder_name, new_id, parsers
-from bot.wiring.pulling import pulled
+from bot.wiring.pulling import Pulled, pulled
 from bot.wiring.sweeper import Sweeper
 
 NEEDED = ("sources", "audit_key", "storage_key", "grant_key", "slack_bot_token")
@@ -79,6 +79,7 @@ class Web:
     slack: SlackPorts
     inbox_poke: threading.Event
     stopping: threading.Event
+    pulls: Sequence[Pulled] = ()
 
 
 def run(settings: Settings) -> None:
@@ -129,6 +130,7 @@ def build(settings: Settings) -> Web:
         slack=_slack_ports(settings, store, clock, poker, inbox_poke, team=team, bot_user=bot_user),
         inbox_poke=inbox_poke,
         stopping=threading.Event(),
+        pulls=pulled(settings, parsers(settings), store, clock, partial(queue.poke, "bot.jobs.correlate", 0)),
     )
 
 
@@ -224,7 +226,7 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
             lambda: _wait_for_inbox(web),
             partial(counted, INBOX_DECIDED, partial(decide_inbox, deciding)),
         ),
-        *_pulls(web, asyncio.get_running_loop()),
+        *_pulls(web),
         _loop("approvers", web, lambda: web.stopping.wait(APPROVERS_S), partial(_keep_approvers, web)),
     ]
     loops = {"commits": web.commits.run(), "poker": web.poker.run()}
@@ -251,13 +253,11 @@ def _outbox_pause(web: Web) -> float:
     return OUTBOX_BUSY_S if time.monotonic() - web.poker.newest_s < BUSY_FOR_S else OUTBOX_S
 
 
-def _pulls(web: Web, loop: asyncio.AbstractEventLoop) -> list[threading.Thread]:
+def _pulls(web: Web) -> list[threading.Thread]:
     """A thread for each queue; they end with the process, since one may wait for a message for seconds."""
-    known = parsers(web.settings)
-    committed = partial(loop.call_soon_threadsafe, web.poker.committed)
     threads = [
         threading.Thread(target=one.run, args=(web.stopping,), name=f"pull-{one.name}", daemon=True)
-        for one in pulled(web.settings, known, web.store, web.clock, committed)
+        for one in web.pulls
     ]
     for thread in threads:
         thread.start()

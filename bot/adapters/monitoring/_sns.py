@@ -28,6 +28,8 @@ from bot.domain.errors import Permanent, Retryable
 WINDOW_S = 3600.0
 TIMEOUT_S = 3.0
 MOST_KNOWN = 50
+MOST_ASKED = 10
+_MINUTE_S = 60.0
 MOST_BYTES = 20_000
 CERTIFICATE_NAME = "sns.amazonaws.com"
 _ARN = re.compile(
@@ -64,6 +66,7 @@ class SnsNotary:
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._known: dict[str, x509.Certificate | None] = {}
+        self._asked_at: list[float] = []
         self._lock = threading.Lock()
 
     def topic(self, body: bytes, topics: Iterable[str], *, now: float) -> str | None:
@@ -75,7 +78,7 @@ class SnsNotary:
         if sent_at is None or abs(now - sent_at) > WINDOW_S:
             return None
         path = _certificate_path(envelope)
-        certificate = self._certificate(_host(_region(envelope.TopicArn)), path) if path else None
+        certificate = self._certificate(_host(_region(envelope.TopicArn)), path, now) if path else None
         if certificate is None or not _valid_at(certificate, now) or not _signed_by(certificate, envelope):
             return None
         return envelope.TopicArn
@@ -97,15 +100,18 @@ class SnsNotary:
             raise Retryable(message)
         return f"the subscription to {envelope.TopicArn} was confirmed"
 
-    def _certificate(self, host: str, path: str) -> x509.Certificate | None:
+    def _certificate(self, host: str, path: str, now: float) -> x509.Certificate | None:
         """The certificate at an address of ours; a wrong one is remembered too, so that it is asked for once."""
         url = f"{host}{path}"
         with self._lock:
             if url not in self._known:
                 if len(self._known) >= MOST_KNOWN:
                     self._known = {key: known for key, known in self._known.items() if known is not None}
-                if len(self._known) >= MOST_KNOWN:
-                    return None
+                self._asked_at = [at for at in self._asked_at if abs(now - at) < _MINUTE_S]
+                if len(self._asked_at) >= MOST_ASKED or len(self._known) >= MOST_KNOWN:
+                    message = "too many certificates of Amazon SNS were asked for within a minute"
+                    raise Retryable(message)
+                self._asked_at.append(now)
                 self._known[url] = _loaded(self._fetch(host, path))
             return self._known[url]
 
