@@ -5,11 +5,13 @@ own; here is what they share: the clue, and how a series is split into before an
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.domain.canonical import Json
+from bot.domain.diagnosis.tuning import ALARM_Z
 from bot.domain.diagnosis.window import Window
 
 
@@ -57,23 +59,18 @@ class Split:
     after: range
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Splits:
-    """Splits of one source's steps at the first symptom; series mostly share their times, so each is made once."""
+    """Splits of one source's steps at the first symptom."""
 
     step_s: float
     window: Window
-    known: dict[int, Split] = field(default_factory=dict)
 
     def of(self, times: Sequence[float]) -> Split:
         """Where the two sides are; the step that holds the first symptom belongs to neither."""
-        if id(times) not in self.known:
-            since, now = self.window.since, self.window.now
-            count = sum(at <= since for at in times)
-            begin = sum(at - self.step_s < since for at in times)
-            end = sum(at <= now for at in times)
-            self.known[id(times)] = Split(range(count), range(begin, max(begin, end)))
-        return self.known[id(times)]
+        begin = bisect_left(times, self.window.since + self.step_s)
+        end = bisect_right(times, self.window.now)
+        return Split(range(bisect_right(times, self.window.since)), range(begin, max(begin, end)))
 
 
 def total(values: Sequence[float], places: range) -> float:
@@ -83,10 +80,11 @@ def total(values: Sequence[float], places: range) -> float:
 
 def quantile(values: Sequence[float], weights: Sequence[float], places: range, share: float) -> float | None:
     """Weighted quantile of the measured values; None where nothing was measured."""
+    start, stop = places.start, places.stop
     known = sorted(
-        (values[place], weights[place])
-        for place in places
-        if weights[place] > 0 and not math.isnan(values[place])
+        (value, weight)
+        for value, weight in zip(values[start:stop], weights[start:stop], strict=True)
+        if weight > 0 and not math.isnan(value)
     )
     goal, seen = share * math.fsum(weight for _, weight in known), 0.0
     for value, weight in known:
@@ -130,12 +128,14 @@ IQR_TO_SIGMA = 0.7413
 
 
 def moved(values: Sequence[float], calls: Sequence[float], halves: Split, floor: float) -> Move | None:
-    """How a duration moved; `floor` is the least scale in seconds. None without both sides."""
+    """How a duration moved; `floor` is the least scale in seconds. None without both sides, z 0 for a small move."""
     usual = quantile(values, calls, halves.before, 0.5)
     level = quantile(values, calls, halves.after, REACHED)
     if usual is None or level is None:
         return None
-    away = [abs(value - usual) if not math.isnan(value) else math.nan for value in values]
+    if level - usual < ALARM_Z * floor:
+        return Move(usual, level, 0.0, halves.after.start, 0.0, 0.0)
+    away = [abs(value - usual) for value in values]
     mad = quantile(away, calls, halves.before, 0.5) or 0.0
     high = quantile(values, calls, halves.before, 0.75) or usual
     low = quantile(values, calls, halves.before, 0.25) or usual
