@@ -85,7 +85,13 @@ def _class_without_change(service: str, scene: Scene) -> CauseClass:
         return CauseClass.DATABASE_LOAD if loaded or state.saturated else CauseClass.DEPENDENCY
     if service in scene.graph.observed:
         return CauseClass.DEPENDENCY
-    return CauseClass.CAPACITY if state.saturated and loaded else CauseClass.UNKNOWN
+    return CauseClass.CAPACITY if state.saturated or _starved(state) else CauseClass.UNKNOWN
+
+
+def _starved(state: ServiceState) -> bool:
+    """Whether a resource that ran up says the most of all that is wrong with it, more demand aside."""
+    own = [found for found in state.anomalies if found.route is not Route.LOAD]
+    return bool(own) and own[0].route is Route.SATURATION and own[0].rising
 
 
 def path_of(suspect: Suspect, scene: Scene) -> tuple[str, ...]:
