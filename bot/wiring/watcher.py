@@ -14,8 +14,6 @@ from bot.ports import EvidenceSource, TopologySource
 from bot.settings import Settings, load
 from bot.wiring.parts import SystemClock, holder_name
 
-FUNCTION = "bot.jobs.watch"
-
 _log = structlog.get_logger()
 
 
@@ -26,6 +24,7 @@ class Eyes:
     metrics: tuple[EvidenceSource, ...]
     words: tuple[EvidenceSource, ...]
     topology: TopologySource | None
+    holder: str
     settings: Settings
 
 
@@ -43,6 +42,7 @@ def build(settings: Settings) -> Eyes:
         metrics=(prometheus.build(settings),) if settings.prometheus_url else (),
         words=(*logs, *sensors),
         topology=service_graph.build(settings) if settings.prometheus_url else None,
+        holder=holder_name("watcher"),
         settings=settings,
     )
 
@@ -55,7 +55,7 @@ def look() -> None:
     store = open_store(here.settings, migrate=False)
     if store.read(lambda tx: tx.due_tasks(now=clock.now())):
         return  # Whoever waits for an investigation comes first.
-    outcome = watch(Watch(store, here.metrics, here.words, here.topology, clock, holder_name("watcher")))
+    outcome = watch(Watch(store, here.metrics, here.words, here.topology, clock, here.holder))
     _poke(here.settings, outcome)
     if outcome.reason is Watched.WARNED:
         _log.info("watch_warned", services=list(outcome.warned), findings=outcome.findings)

@@ -38,6 +38,7 @@ from bot.pipeline.prove import History, nothing_recorded
 from bot.pipeline.review import review
 from bot.ports import EvidenceSource, Inventory, Reasoner, Store, TopologySource
 from bot.settings import Settings, load
+from bot.wiring import watcher
 from bot.wiring.inventories import accounts, looked_up
 from bot.wiring.parts import SystemClock, new_id
 
@@ -181,6 +182,7 @@ def run(settings: Settings) -> None:
     """Serve the queue until told to stop."""
     settings.require("worker", ["audit_key", "storage_key"])
     readers()  # Whatever is missing stops the start.
+    watcher.eyes()
     stopping = threading.Event()
     store = open_store(settings)
     clock = SystemClock()
