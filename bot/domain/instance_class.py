@@ -34,10 +34,10 @@ def size_of(instance_class: str) -> Size | None:
 
 
 def usual_ceiling(engine: str, instance_class: str) -> int | None:
-    """How many sessions the engine's default setting admits on that class; None where that is not known."""
-    size = size_of(instance_class)
+    """How many sessions the engine's default setting admits on that class, at most; None for an unknown engine."""
     known = next((figures for name, figures in _SESSION_BYTES.items() if name in engine.lower()), None)
-    if size is None or known is None:
+    if known is None:
         return None
     bytes_each, most = known
-    return min(most, int(size.memory_bytes / bytes_each))
+    size = size_of(instance_class)
+    return most if size is None else min(most, int(size.memory_bytes / bytes_each))

@@ -12,6 +12,7 @@ from tests.bench.diagnose.opensre_rds import when
 from tests.bench.diagnose.opensre_words import alert_of, read_json
 
 Body = Mapping[str, Any]
+_LEVELS = ("error", "critical", "emergency")
 _FIRING = ("alert", "alerting", "triggered")
 _CONDITIONS = (
     ("ready", "Ready"),

@@ -33,7 +33,7 @@ def database_of(facts: Mapping[str, Any], alert: Mapping[str, Any], files: Files
     return Database(
         service=instance,
         instance=instance,
-        engine=str(facts.get("engine", "")),
+        engine=str(facts.get("engine") or alert.get("commonLabels", {}).get("engine", "")),
         instance_class=str(facts.get("instance_class", "")),
         storage_bytes=float(storage) * 2**30 if storage else None,
         max_connections=int(facts["max_connections"]) if facts.get("max_connections") else None,

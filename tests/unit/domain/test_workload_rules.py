@@ -166,8 +166,16 @@ FAULTS = [
     ("k8s.unexplained", CauseClass.UNKNOWN, Scene(monitors={"error rate": True})),
 ]  # fmt: skip
 
+UNTOLD = event("pod/web-77-xx", "BackOff", "Back-off restarting failed container (last exit_code=1)")
+FAULTS += [
+    ("k8s.crash", CauseClass.DEPLOY, Scene([OLD], 1, events=[UNTOLD])),
+    ("k8s.image", CauseClass.CONFIGURATION, Scene([OLD], 1, events=[event("pod/web-77-xx", "Failed", 'Failed to pull image "web:9": manifest unknown')])),
+]  # fmt: skip
+
 WELL = [
     ("calm", Scene()),
+    ("a pod that is gone and that nobody misses", Scene(events=[UNTOLD])),
+    ("a node that went and that nobody misses", Scene(nodes=[node("node-a"), node("node-b", Ready="Unknown")])),
     ("old warnings about pods that are ready", Scene(events=[event("pod/web-5d-aa", "BackOff", "Back-off restarting", age_s=7200)])),
     ("one restart long ago", Scene([pod("web-5d-aa", restarts=4), pod("web-5d-bb")])),
     ("a pod that starts", Scene([OLD, pod("web-5d-xx", phase="Pending", kind="waiting", reason="ContainerCreating", ready=False)], 1)),

@@ -2,6 +2,7 @@
 
 import re
 
+from bot.domain.alert import Alert
 from bot.domain.diagnosis.cluster.state import Event, Pod
 from bot.domain.diagnosis.managed.verdict import Fact, Verdict
 from bot.domain.diagnosis.managed.workload_view import (
@@ -170,11 +171,9 @@ def node(space: Namespace) -> Verdict | None:
         return None
     names = {one.name for one in ill}
     pods = [pod for pod in space.broken if pod.node in names or pod.reason == "Evicted"]
-    hurt = bool(
-        pods or space.short or any(one.name in alert.summary for one in ill for alert in space.alerts)
-    )
+    hurt = bool(pods or space.short) or any(_speaks_of(alert, names) for alert in space.alerts)
     away = [one for one in ill if "Ready" in node_trouble(one)]
-    if not hurt and not away:
+    if not hurt:
         return None
     facts = [
         Fact(
@@ -249,6 +248,12 @@ def rollout(space: Namespace) -> Verdict | None:
         ("a new revision does not become ready", "the rollout stops", "the old ReplicaSet serves alone"),
         ("roll back to the revision before",),
     )  # fmt: skip
+
+
+def _speaks_of(alert: Alert, nodes: set[str]) -> bool:
+    """Whether an alert is about nodes: by name, or in its own name."""
+    words = (alert.summary, *alert.labels.values())
+    return "node" in alert.name.lower() or any(name in text for name in nodes for text in words)
 
 
 def _scope(pods: list[Pod], space: Namespace) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bot.domain.alert import Alert, AlertStatus
-from bot.domain.diagnosis.cluster.podspec import ContainerState
+from bot.domain.diagnosis.cluster.podspec import Container, ContainerState, PodSpec
 from bot.domain.diagnosis.cluster.state import ClusterState, Event, Node, Pod, Workload
 from bot.domain.diagnosis.managed.verdict import Fact
 from bot.domain.evidence import EvidenceKind, EvidenceRole
@@ -27,6 +27,11 @@ _HARMLESS = re.compile(
     r"\btransient|retried|retry succeeded|recovered|reconnected|succeeded|gracefully|cleanly|back to normal|resolved\b|\bno errors?\b|\b0 (?:errors|failures|failed)\b",
     re.IGNORECASE,
 )
+_REASONS = (
+    (r"pulling image|pull image", "ImagePullBackOff"),
+    (r"oomkilled", "OOMKilled"),
+    (r"restarting failed container", "CrashLoopBackOff"),
+)
 _HARM = re.compile(r"error|5xx|latency|availab|p9\d|failure|success|apdex|timeout", re.IGNORECASE)
 
 
@@ -41,8 +46,35 @@ class Namespace:
 
     @cached_property
     def broken(self) -> tuple[Pod, ...]:
-        """Pods that should run and do not, or that keep being restarted."""
-        return tuple(pod for pod in self.state.pods if _broken(pod, self.state.events_of("pod", pod.name)))
+        """Pods that should run and do not, or that keep being restarted; also those that only events tell of."""
+        seen = (pod for pod in self.state.pods if _broken(pod, self.state.events_of("pod", pod.name)))
+        return (*seen, *self._untold)
+
+    @cached_property
+    def _untold(self) -> tuple[Pod, ...]:
+        """Pods that were not read and that keep having trouble, while a workload lacks some or an alert names them."""
+        known = {pod.name for pod in self.state.pods}
+        told: dict[str, Event] = {}
+        for event in self.state.events:
+            fresh = event.warning and event.age_s <= RECENT_S and event.count >= OFTEN
+            if event.kind == "pod" and fresh and event.name not in known:
+                told.setdefault(event.name, event)
+        wanted = bool(self.short or not known)
+        return tuple(
+            _pod_of(event, self._owner(name))
+            for name, event in sorted(told.items())
+            if wanted or self._named(name)
+        )
+
+    def _owner(self, pod: str) -> str:
+        owners = [one.name for one in self.state.workloads if pod.startswith(f"{one.name}-")]
+        return max(owners, key=len, default="")
+
+    def _named(self, name: str) -> bool:
+        return any(
+            alert.status is AlertStatus.FIRING and (name in alert.summary or name in alert.labels.values())
+            for alert in self.alerts
+        )
 
     @cached_property
     def short(self) -> tuple[Workload, ...]:
@@ -178,3 +210,23 @@ def _broken(pod: Pod, events: Sequence[Event]) -> bool:
         return looping
     starting = state.state != "terminated" and state.reason in _STARTING and not state.restarts
     return not starting or bool(fresh) or pod.phase in ("Failed", "Unknown")
+
+
+def _pod_of(event: Event, owner: str) -> Pod:
+    """The pod as its event tells of it."""
+    reason = next(
+        (reason for pattern, reason in _REASONS if re.search(pattern, event.message, re.IGNORECASE)), ""
+    )
+    code = re.search(r"exit[ _]?code[ =:]*(\d+)", event.message, re.IGNORECASE)
+    phase = "Pending" if event.reason == "FailedScheduling" else "Running"
+    state = ContainerState(
+        "waiting", reason or event.reason, event.message, int(code[1]) if code else None, event.count
+    )
+    return Pod(
+        event.name,
+        owner,
+        {},
+        PodSpec(containers=(Container("", state=state),)),
+        phase=phase,
+        conditions={"Ready": "False"},
+    )

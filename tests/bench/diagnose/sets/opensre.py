@@ -25,11 +25,11 @@ def cases(data: Path) -> Iterator[Case]:
     root = next((path for path in (data / "rca" / _SET, data / _SET) if path.is_dir()), data)
     for path in sorted(root.rglob("alert.json")):
         if (path.parent / _MARK).is_file():
-            yield Case(path.parent.relative_to(root).as_posix(), partial(_run, path.parent))
+            yield Case(path.parent.relative_to(root).as_posix(), partial(_run, root, path.parent))
 
 
-def _run(folder: Path) -> Row:
-    facts, files = _facts(folder), _files(folder)
+def _run(root: Path, folder: Path) -> Row:
+    facts, files = _facts(root, folder), _files(root, folder)
     alert = read_json(folder / "alert.json")
     telemetry = _telemetry(facts, alert, files)
     answer = timed(telemetry)
@@ -51,32 +51,46 @@ def _telemetry(facts: Mapping[str, Any], alert: Mapping[str, Any], files: Mappin
     )
 
 
-def _facts(folder: Path) -> dict[str, Any]:
+def _facts(root: Path, folder: Path) -> dict[str, Any]:
     """The case's own facts over those of the case that it leans on."""
-    own = yaml.safe_load((folder / _MARK).read_text(encoding="utf-8")) or {}
-    base = _base(folder)
-    return {**(_facts(base) if base else {}), **own}
+    base = _base(root, folder)
+    return {**(_facts(root, base) if base else {}), **_own(folder)}
 
 
-def _base(folder: Path) -> Path | None:
-    own = yaml.safe_load((folder / _MARK).read_text(encoding="utf-8")) or {}
-    base = folder.parent / str(own.get("base", ""))
-    return base if own.get("base") and base != folder and (base / _MARK).is_file() else None
+def _own(folder: Path) -> dict[str, Any]:
+    body = yaml.safe_load((folder / _MARK).read_text(encoding="utf-8"))
+    return body if isinstance(body, dict) else {}
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def _base(root: Path, folder: Path) -> Path | None:
+    """The case that this one leans on: by name beside it, else the one of its kind that leans on none."""
+    name = _own(folder).get("base")
+    if not name:
+        return None
+    beside = folder.parent / str(name)
+    if beside != folder and (beside / _MARK).is_file():
+        return beside
+    whole = [path.parent for path in sorted(root.rglob(_MARK)) if not _own(path.parent).get("base")]
+    return next((path for path in whole if path != folder and _kind(path) == _kind(folder)), None)
+
+
+def _kind(folder: Path) -> str:
+    return "eks" if any(folder.glob("eks_*.json")) or any(folder.glob("datadog_*.json")) else "rds"
+
+
+def _files(root: Path, folder: Path) -> dict[str, Path]:
     """Recorded answers by the name of their source; what is missing comes from the case that it leans on."""
     own = {path.stem: path for path in sorted(folder.glob("*.json")) if path.stem != "alert"}
-    base = _base(folder)
+    base = _base(root, folder)
     if base is None:
         return own
     measured = any(name.startswith("aws_cloudwatch_metrics") for name in own)
     lent = {
         name: path
-        for name, path in _files(base).items()
+        for name, path in _files(root, base).items()
         if name not in own and not (measured and name.startswith("aws_cloudwatch_metrics"))
     }
-    named = set(_facts(folder).get("available_evidence", ()))
+    named = set(_facts(root, folder).get("available_evidence", ()))
     return {**{name: path for name, path in lent.items() if _source(name) in named or name in named}, **own}
 
 
