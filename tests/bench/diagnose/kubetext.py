@@ -278,20 +278,13 @@ def _requested(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def quota(text: str) -> Obj:
     """A ResourceQuota."""
-    root = blocks(text)
-    rows = [line.split() for line in root.get("Resource").lines or _all_lines(root)]
+    rows = [line.split() for line in text.splitlines()]
     full = [row for row in rows if len(row) == 3 and row[1][:1].isdigit()]
     return {
         "kind": "ResourceQuota",
-        "metadata": _meta(root),
+        "metadata": _meta(blocks(text)),
         "status": {"used": {r[0]: r[1] for r in full}, "hard": {r[0]: r[2] for r in full}},
     }
-
-
-def _all_lines(root: Block) -> Iterator[str]:
-    yield from root.lines
-    for one in root.below:
-        yield from _all_lines(one)
 
 
 def _spec(root: Block) -> Obj:

@@ -59,13 +59,15 @@ def absent(state: ClusterState) -> Iterator[Finding]:
 
 
 def _refusals(state: ClusterState, one: Workload) -> list[Event]:
-    named = re.compile(rf"{re.escape(one.name)}(-[a-z0-9]{{5,10}})?$")
+    made = re.compile(rf"{re.escape(one.name)}-[a-z0-9]+")
     found = [
         event
         for event in state.events
         if event.reason in _REFUSED
-        and event.kind in ("replicaset", "statefulset", "daemonset", "deployment")
-        and named.match(event.name)
+        and (
+            (event.kind == "replicaset" and made.fullmatch(event.name))
+            or (event.kind == one.kind.lower() and event.name == one.name)
+        )
     ]
     return sorted(found, key=lambda event: (event.age_s, event.message))
 

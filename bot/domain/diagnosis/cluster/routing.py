@@ -41,7 +41,12 @@ def edges(state: ClusterState) -> Iterator[Finding]:
     for service in state.services:
         picked = selected(state, service)
         wrong = [one for one in picked if one.name in called]
-        missed = [one for one in entries if one not in picked and looks_like(one.name, service.name)]
+        missed = [
+            one
+            for one in entries
+            if one not in picked
+            and (service.name.startswith(f"{one.name}-") or looks_like(one.name, service.name))
+        ]
         if service.open_to_users and wrong and missed:
             because = f"{service.name} sends users to {wrong[0].name}, past {missed[0].name}"
             yield Finding("route/edge", 1, "workload", missed[0].name, Cause.GATEWAY_ROUTE, SAID, because)
