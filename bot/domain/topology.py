@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Topology:
     """`calls` maps a caller to its callees; `kinds` maps a node to service, database, cache, queue or external.
 
@@ -18,13 +19,22 @@ class Topology:
 
     def nodes(self) -> frozenset[str]:
         """Every node that appears as caller, callee or in `kinds`."""
+        return self._nodes
+
+    def callers(self) -> Mapping[str, tuple[str, ...]]:
+        """The reverse graph: callee to its callers, in sorted order."""
+        return self._callers
+
+    # Asked for once per incident of a storm, over a graph that may have thousands of nodes.
+    @cached_property
+    def _nodes(self) -> frozenset[str]:
         named = set(self.calls) | set(self.kinds)
         for callees in self.calls.values():
             named.update(callees)
         return frozenset(named)
 
-    def callers(self) -> dict[str, tuple[str, ...]]:
-        """The reverse graph: callee to its callers, in sorted order."""
+    @cached_property
+    def _callers(self) -> Mapping[str, tuple[str, ...]]:
         reverse: dict[str, list[str]] = {}
         for caller in sorted(self.calls):
             for callee in self.calls[caller]:
