@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 from bot.http.doors import Doors
 from bot.http.health import HealthPorts, healthz, metrics, readyz
 from bot.http.intake import IntakePorts, take_in
+from bot.http.notices import Notices
 
 
 class Lifespan(Protocol):
@@ -32,5 +33,6 @@ def build_http(
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.intake = intake
     app.state.doors = Doors(intake.sources, intake.parsers, intake.notary)
+    app.state.notices = Notices()
     app.state.health = health
     return app

@@ -4,6 +4,7 @@ A shared token is checked before the body is read, a signature after SMALL_BYTES
 never show whether a source exists, and never log a body.
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from bot.domain.source_facts import SMALL_BYTES
 from bot.http.counters import ALERTS_REFUSED, PAYLOADS
 from bot.http.doors import Door, Doors, Notary, shown_by
 from bot.http.group_commit import GroupCommit
+from bot.http.notices import OWN_KIND, Notices
 from bot.ports import AlertParser, Clock
 from bot.settings import Source
 
@@ -78,11 +80,11 @@ async def _proved(request: Request, ports: IntakePorts) -> "_Call | Response":
         return _refusal(401, _UNKNOWN)
     most = SMALL_BYTES if door is None else door.most_bytes
     body = await _body(request, most)
+    received_at = ports.clock.now()
     if body is None:
         if door is not None:
-            _log.warning("payload_too_large", source=door.name, most_mib=most // SMALL_BYTES)
+            await _tell(request.app.state.notices, ports, door, received_at)
         return _refusal(413, f"the body is larger than {most // SMALL_BYTES} MiB; send smaller groups")
-    received_at = ports.clock.now()
     if door is None:
         try:
             door = await run_in_threadpool(doors.by_body, kind, shown, body, now=received_at)
@@ -90,6 +92,15 @@ async def _proved(request: Request, ports: IntakePorts) -> "_Call | Response":
             _log.warning("proof_unreadable", kind=kind, reason=str(error))
             return _refusal(503, "the proof cannot be checked now; send it again", _again())
     return _refusal(401, _UNKNOWN) if door is None else _Call(door, shown, body, received_at)
+
+
+async def _tell(notices: Notices, ports: IntakePorts, door: Door, now: float) -> None:
+    """Tell operators that a source of theirs loses alerts; where that cannot be stored, the log has it."""
+    _log.warning("payload_too_large", source=door.name, most_mib=door.most_bytes // SMALL_BYTES)
+    notice = notices.too_large(door.name, door.most_bytes, now=now)
+    if notice is not None:
+        with contextlib.suppress(Retryable):
+            await ports.commits.add(door.name, OWN_KIND, notice, received_at=now)
 
 
 async def _stored(request: Request, ports: IntakePorts, call: _Call, delivery: Delivery) -> Response:
@@ -127,6 +138,7 @@ def _outside(delivery: Delivery, now: float, window_s: float) -> bool:
 
 
 async def _body(request: Request, most: int) -> bytes | None:
+    """The body, None where it is larger than `most`; of a sender who went away nothing is left to read."""
     parts: list[bytes] = []
     size = 0
     try:
@@ -136,7 +148,7 @@ async def _body(request: Request, most: int) -> bytes | None:
                 return None
             parts.append(part)
     except ClientDisconnect:
-        return None
+        return b""
     return b"".join(parts)
 
 

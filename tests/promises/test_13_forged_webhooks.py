@@ -231,7 +231,9 @@ def test_the_intake_takes_no_forgery(
     with caplog.at_level(logging.DEBUG), capture_logs() as entries, served(store) as port:
         asyncio.run(attack(port, tally), debug=False)
     taken = store.engine.raw_connection()
-    stored = taken.cursor().execute("SELECT count(*) FROM raw_bodies").fetchone()[0]
+    # The intake's own notice of a body that was too large is the one row that no sender wrote.
+    counted = "SELECT count(*) FROM raw_bodies WHERE NOT (source = 'prod' AND kind = 'generic')"
+    stored = taken.cursor().execute(counted).fetchone()[0]
     taken.close()
     tally.check(stored == GENUINE, f"{stored} bodies are stored, {GENUINE} were genuine")
     out, errors = capfd.readouterr()

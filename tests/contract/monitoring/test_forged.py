@@ -156,5 +156,11 @@ def test_what_must_be_read_before_its_proof_is_small(intake: Intake) -> None:
     headers, query = proof("url", secret_of("splunk", "url"), body, AT)
     assert intake.plain(f"/alerts/splunk{query}", body, dict(headers))[0] == 413
     intake.connection.close()
+    told = [
+        raw
+        for raw in intake.store.read(lambda tx: tx.pending_raw(limit=5000))
+        if b"PayloadTooLarge" in raw.body
+    ]
+    assert [raw.source for raw in told] == ["splunk-url"], "operators are told of a proved source alone, once"
     doubled = f"?token={secret_of('splunk', 'url')}&token={secret_of('splunk', 'url')}"
     assert intake.plain(f"/alerts/splunk{doubled}", b"{}", {})[0] == 401
