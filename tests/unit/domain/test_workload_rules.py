@@ -175,7 +175,6 @@ FAULTS += [
 WELL = [
     ("calm", Scene()),
     ("a pod that is gone and that nobody misses", Scene(events=[UNTOLD])),
-    ("a node that went and that nobody misses", Scene(nodes=[node("node-a"), node("node-b", Ready="Unknown")])),
     ("old warnings about pods that are ready", Scene(events=[event("pod/web-5d-aa", "BackOff", "Back-off restarting", age_s=7200)])),
     ("one restart long ago", Scene([pod("web-5d-aa", restarts=4), pod("web-5d-bb")])),
     ("a pod that starts", Scene([OLD, pod("web-5d-xx", phase="Pending", kind="waiting", reason="ContainerCreating", ready=False)], 1)),
@@ -212,3 +211,9 @@ def test_two_rule_books_on_one_workload_make_one_hypothesis() -> None:
 def test_what_is_well_now_is_no_incident(what: str, given: Scene) -> None:
     found = diagnose(given.telemetry())
     assert (what, found.conclusion, found.hypotheses) == (what, Conclusion.NO_INCIDENT, ())
+
+
+def test_a_node_that_nobody_misses_is_no_fault_of_the_workload() -> None:
+    told = Scene(nodes=[node("node-a"), node("node-b", Ready="Unknown")]).telemetry()
+    assert told.cluster is not None
+    assert judge_workloads(told.cluster, told.logs, told.alerts, told.now).verdicts == ()

@@ -41,7 +41,7 @@ def _run(root: Path, folder: Path) -> Row:
 
 
 def _telemetry(facts: Mapping[str, Any], alert: Mapping[str, Any], files: Mapping[str, Path]) -> Telemetry:
-    if "eks" in str(facts.get("engine", "")) or any(name.startswith("eks_") for name in files):
+    if "eks" in str(facts.get("engine", "")) or any(name.startswith(("eks_", "datadog_")) for name in files):
         return cluster_parts(facts, alert, files)
     database = database_of(facts, alert, files)
     times = [at for one in database.series for at in one.times] + [one.at for one in database.events]
