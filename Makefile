@@ -53,6 +53,13 @@ scenarios: env
 bench: env
 	$(BIN)/python -m tests.bench $(ARGS)
 
+# How generated storms are grouped and their cause named, real alert streams and simulated cascades; JSON lines.
+DATA ?= ../shared/data
+bench-storm: env
+	$(BIN)/python -m tests.bench.storm_scorecard --most-services 10000 --seeds 1-3 $(ARGS)
+	$(BIN)/python -m tests.bench.cascade --seeds 10000-10099
+	$(BIN)/python -m tests.bench.storm --data $(DATA)
+
 # The full published counts; one line a promise.
 promises: env
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/promises --promise-scale 1.0 $(ARGS)

@@ -24,6 +24,7 @@ class EventType(StrEnum):
 
     INCIDENT_DECLARED = "incident_declared"
     ALERTS_FOLDED = "alerts_folded"
+    ALERTS_MOVED = "alerts_moved"
     STATUS_CHANGED = "status_changed"
     SEVERITY_CHANGED = "severity_changed"
     PLANNED_EVENT_MATCHED = "planned_event_matched"

@@ -37,6 +37,12 @@ def _folded(body: _Body) -> str:
     return f"{joined}{resolved} ({total} in all, {firing} firing)."
 
 
+def _moved(body: _Body) -> str:
+    some = f"{body['count']} {'alert' if body['count'] == 1 else 'alerts'}"
+    way = "came from" if body["way"] == "in" else "went to"
+    return f"{some} {way} INC-{body['other']} ({body['reason']})."
+
+
 def _ranked(body: _Body) -> str:
     if not body["hypotheses"]:
         return f"Investigation ended: {body['conclusion'].replace('_', ' ')}."
@@ -80,6 +86,7 @@ def _step(word: str) -> Callable[[_Body], str]:
 _TELLERS: Mapping[EventType, Callable[[_Body], str]] = {
     EventType.INCIDENT_DECLARED: lambda body: f"Incident declared: {body['title']} ({body['reason']}).",
     EventType.ALERTS_FOLDED: _folded,
+    EventType.ALERTS_MOVED: _moved,
     EventType.STATUS_CHANGED: lambda body: f"Status is now {body['to']} ({body['reason']}).",
     EventType.SEVERITY_CHANGED: lambda body: f"Severity is now SEV{body['to']} ({body['reason']}).",
     EventType.PLANNED_EVENT_MATCHED: lambda body: f"Falls inside the planned event: {body['title']}.",

@@ -2,7 +2,8 @@
 
 Bodies (JSON): incident_declared {number, title, severity, reason, key, own_channel, observe_only, by} ·
 alerts_folded {count, firing, resolved, total, still_firing, services{name: n}, joins{reason: n}, candidate,
-candidate_why, raw_ids[], digest} · status_changed {to, reason, by} · severity_changed {to, reason, by} ·
+candidate_why, raw_ids[], digest} · alerts_moved {way, other, count, firing,
+services{name: n}, reason, by} · status_changed {to, reason, by} · severity_changed {to, reason, by} ·
 planned_event_matched {id, title} · investigation_requested {by, reason} ·
 investigation_started {reason} · evidence_collected {evidence[], missing[]} ·
 hypotheses_ranked {conclusion, hypotheses[], engine} · explained {author, status, sentences[], dropped,
@@ -107,6 +108,25 @@ def _alerts_folded(incident: Incident, event: Event) -> Incident:
         joins=joins,
         candidate=body.get("candidate") or incident.candidate,
         candidate_why=body.get("candidate_why") or incident.candidate_why,
+    )
+
+
+def _alerts_moved(incident: Incident, event: Event) -> Incident:
+    """The alerts came from another incident, or went to one."""
+    body = event.body
+    sign = 1 if body["way"] == "in" else -1
+    services = dict(incident.services or {})
+    joins = dict(incident.joins or {})
+    for service, count in body["services"].items():
+        services[service] = services.get(service, 0) + sign * count
+    if sign > 0:
+        joins["merged"] = joins.get("merged", 0) + body["count"]
+    return replace(
+        incident,
+        alerts_total=max(0, incident.alerts_total + sign * body["count"]),
+        alerts_firing=max(0, incident.alerts_firing + sign * body["firing"]),
+        services={service: count for service, count in services.items() if count > 0},
+        joins=joins,
     )
 
 
@@ -280,6 +300,7 @@ def _same(incident: Incident, _event: Event) -> Incident:
 
 _READERS: Mapping[EventType, Callable[[Incident, Event], Incident]] = {
     EventType.ALERTS_FOLDED: _alerts_folded,
+    EventType.ALERTS_MOVED: _alerts_moved,
     EventType.STATUS_CHANGED: _status_changed,
     EventType.SEVERITY_CHANGED: _severity_changed,
     EventType.PLANNED_EVENT_MATCHED: _planned_event,

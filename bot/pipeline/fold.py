@@ -20,6 +20,7 @@ from bot.domain.telemetry import Change
 from bot.domain.topology import Topology
 from bot.pipeline.declare import declare, judge_alerts
 from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
+from bot.pipeline.regroup import merge
 from bot.ports import Transaction
 
 # A card that nobody has seen waits so long for the rest of its storm.
@@ -46,6 +47,7 @@ class Placement:
     rests_on: frozenset[str]
     topology: Topology
     candidates: Mapping[str, Candidate]
+    absorbed: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +71,22 @@ def place(
     homes: dict[str, tuple[str, JoinReason]] = {}
     opened: dict[str, Group] = {}
     candidates: dict[str, Candidate] = {}
-    for group in group_alerts(new, list(rows.values()), topology, now=now):
+    absorbed: dict[str, str] = {}
+    for group in group_alerts(new, list(rows.values()), topology, now=now, taught=tx.taught()):
         incident = group.incident
         if not incident:
             incident = new_id()
             opened[incident] = group
+        absorbed.update(dict.fromkeys(group.absorbs, incident))
         candidates[incident] = first_candidate(_summaries(group.alerts), topology)
         for alert in group.alerts:
             homes[alert.fingerprint] = (incident, group.reasons[alert.service])
     known = {one.stored.incident for one in outcomes if one.stored is not None}
-    rests_on = (known | set(candidates)) & set(rows)
+    rests_on = ((known | set(candidates)) & set(rows)) - absorbed.keys()
     by_fingerprint = {outcome.alert.fingerprint: outcome for outcome in outcomes}
-    return Placement(by_fingerprint, homes, opened, raw_of, frozenset(rests_on), topology, candidates)
+    return Placement(
+        by_fingerprint, homes, opened, raw_of, frozenset(rests_on), topology, candidates, absorbed
+    )
 
 
 def parts_of(placement: Placement, batches: Sequence[Sequence[Item]]) -> list[Part]:
@@ -108,6 +114,8 @@ def write(
         if not placement.rests_on <= still_open:
             return None
     tasks = []
+    for other, into in placement.absorbed.items():
+        _absorb(tx, into, other, now)
     for incident in dict.fromkeys(row.incident for row in part.rows):
         group = placement.opened.get(incident)
         if group is not None and tx.incident_row(incident) is None:
@@ -125,12 +133,22 @@ def write(
     return tasks
 
 
+def _absorb(tx: Transaction, into: str, other: str, now: float) -> None:
+    """Merge two incidents that turned out to be one; where the second acts already, both stay."""
+    rows = tx.incident_row(into), tx.incident_row(other)
+    if rows[0] is not None and rows[1] is not None:
+        merge(tx, rows[0], rows[1], reason="newer alerts connect the two", by="", now=now)
+
+
 def _placed(placement: Placement) -> list[StoredAlert]:
     rows: list[StoredAlert] = []
     for fingerprint, outcome in placement.outcomes.items():
         home = placement.homes.get(fingerprint)
         if outcome.stored is not None:
-            rows.append(replace(outcome.stored, alert=outcome.alert, times_seen=outcome.times_seen))
+            at = placement.absorbed.get(outcome.stored.incident, outcome.stored.incident)
+            rows.append(
+                replace(outcome.stored, incident=at, alert=outcome.alert, times_seen=outcome.times_seen)
+            )
         elif home is not None:
             raw_id = placement.raw_of[fingerprint]
             rows.append(StoredAlert(outcome.alert, home[0], home[1].value, outcome.times_seen, raw_id))

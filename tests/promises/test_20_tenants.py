@@ -13,6 +13,7 @@ from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
 from bot.adapters.store.sql import SqlStore, open_store
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
+from bot.domain.correlation import Taught
 from bot.domain.errors import WatchkeeperError
 from bot.domain.event import TENANT_CHAIN, EventType, NewEvent
 from bot.domain.freeze import FreezeWindow
@@ -168,6 +169,7 @@ class Filled:
         tx.record_inbox("click:1", "click", {"text": words}, at=NOW)
         self.inbox = tx.pending_inbox(limit=1)[0].id
         tx.save_topology(Topology({words: ("checkout",)}, {}, NOW))
+        tx.save_taught(Taught(frozenset({(words, "checkout")})), at=NOW)
         tx.beat(words, at=NOW)
         tx.save_approvers([words], at=NOW)
         tx.save_postmortem(self.incident, words, at=NOW)
@@ -224,6 +226,7 @@ class Filled:
             "planned_events": lambda tx: tx.planned_events(start=0, end=2 * NOW),
             "pending_inbox": lambda tx: tx.pending_inbox(limit=99),
             "topology": lambda tx: tx.topology(),
+            "taught": lambda tx: tx.taught(),
             "beats": lambda tx: tx.beats(),
             "postmortem": lambda tx: tx.postmortem(self.incident),
             "order": lambda tx: (tx.order(self.order.hash), tx.order("SO-1")),
@@ -233,7 +236,9 @@ class Filled:
             "firings": lambda tx: tx.firings(self.order.hash, since=0.0) and HIT,
             "tiers": lambda tx: tx.tiers(()),
             "baselines": lambda tx: tx.baselines(["checkout"]),
-            "stalest_baselines": lambda tx: tx.stalest_baselines(["checkout", "zz"], limit=1) == ["zz"] and HIT,
+            "stalest_baselines": lambda tx: (
+                tx.stalest_baselines(["checkout", "zz"], limit=1) == ["zz"] and HIT
+            ),
         }
 
     def writes(self) -> dict[str, Call]:
@@ -254,6 +259,7 @@ class Filled:
             "add_raws": lambda tx: tx.add_raws([Arrived("prod", "generic", b"{}", NOW)]),
             "settle_raw": lambda tx: tx.settle_raw([self.raw]),
             "fail_raw": lambda tx: tx.fail_raw(self.raw, "no", quarantine_after=1) and HIT,
+            "move_alerts": lambda tx: tx.move_alerts(self.incident, "inc-ours", services=None),
             "save_alerts": lambda tx: tx.save_alerts([stored_alert(self.fingerprint, "inc-ours", "ours")]),
             "first_delivery": lambda tx: not tx.first_delivery("prod", "id:1", at=NOW + 1) and HIT,
             "save_changes": lambda tx: tx.save_changes("prod", [change("ours")]),
@@ -292,6 +298,7 @@ class Filled:
             "record_inbox": lambda tx: tx.record_inbox(f"click:{random.random()}", "click", {}, at=NOW) or HIT,
             "settle_inbox": lambda tx: tx.settle_inbox(self.inbox, note="x"),
             "retry_inbox": lambda tx: tx.retry_inbox(self.inbox, quarantine_after=1),
+            "save_taught": lambda tx: tx.save_taught(Taught(frozenset({("a", "b")})), at=NOW),
             "save_topology": lambda tx: tx.save_topology(Topology({"ours": ()}, {}, NOW)),
             "beat": lambda tx: tx.beat("ours", at=1.0),
             "save_approvers": lambda tx: tx.save_approvers(["ours"], at=NOW),

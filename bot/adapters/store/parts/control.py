@@ -9,6 +9,7 @@ from sqlalchemy import case, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
+from bot.domain.correlation import Taught
 from bot.domain.plan import PlanState
 from bot.domain.records import InboxRow
 from bot.domain.redaction import redact_tree
@@ -16,6 +17,7 @@ from bot.domain.telemetry import PlannedEvent
 from bot.domain.topology import Topology
 
 _TOPOLOGY = "topology"
+_TAUGHT = "taught"
 _APPROVERS = "approvers"
 # Slack's and our own handles, which must come back as they went out.
 _OPAQUE = frozenset({"trigger_id", "value", "metadata"})
@@ -147,6 +149,19 @@ class ControlPart(Part):
             return Topology()
         content = json.loads(row[0])
         return Topology({k: tuple(v) for k, v in content["calls"].items()}, content["kinds"], row[1])
+
+    def save_taught(self, taught: Taught, *, at: float) -> None:
+        """Keep what people said of services that belong together or do not."""
+        content = {"together": sorted(taught.together), "apart": sorted(taught.apart)}
+        self._save(_TAUGHT, json.dumps(content), at=at)
+
+    def taught(self) -> Taught:
+        row = self._load(_TAUGHT)
+        if row is None:
+            return Taught()
+        content = json.loads(row[0])
+        together, apart = ({(one, other) for one, other in content[name]} for name in ("together", "apart"))
+        return Taught(frozenset(together), frozenset(apart))
 
     def beat(self, process: str, *, at: float) -> None:
         table, keys = schema.beats, ["tenant", "process"]

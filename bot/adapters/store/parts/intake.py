@@ -60,7 +60,7 @@ class IntakePart(Part):
             )
             for one in arrived
         ]
-        self._many(insert(_raw), _RAW_COLUMNS, rows)
+        self._many("raw bodies", lambda: insert(_raw), _RAW_COLUMNS, rows)
 
     def pending_raw(self, *, limit: int, most_bytes: int = _MOST_BYTES, after: int = 0) -> Sequence[RawBody]:
         """The oldest pending payloads with ids beyond `after`, until they hold `most_bytes` together; at least one.
@@ -132,11 +132,13 @@ class IntakePart(Part):
     def save_alerts(self, rows: Sequence[StoredAlert]) -> None:
         if not rows:
             return
+        self._many("alerts", self._replace_alerts, _COLUMNS, [_values(self._tenant, row) for row in rows])
+
+    def _replace_alerts(self) -> Any:
         statement = self._upsert(_alerts)
         kept = ("tenant", "fingerprint")
         changes = {c.name: statement.excluded[c.name] for c in _alerts.c if c.name not in kept}
-        statement = statement.on_conflict_do_update(index_elements=kept, set_=changes)
-        self._many(statement, _COLUMNS, [_values(self._tenant, row) for row in rows])
+        return statement.on_conflict_do_update(index_elements=kept, set_=changes)
 
     def incident_alerts(self, incident: str, *, limit: int) -> Sequence[Alert]:
         query = (
@@ -146,6 +148,19 @@ class IntakePart(Part):
             .limit(limit)
         )
         return [_alert(row) for row in self._connection.execute(query)]
+
+    def move_alerts(
+        self, incident: str, to: str, *, services: Sequence[str] | None
+    ) -> dict[str, tuple[int, int]]:
+        """Give alerts another home; (all, firing) of each service that was moved. None moves every service."""
+        here = (_alerts.c.tenant == self._tenant) & (_alerts.c.incident == incident)
+        if services is not None:
+            here &= _alerts.c.service.in_(list(services))
+        firing = case((_alerts.c.status == AlertStatus.FIRING.value, 1), else_=0)
+        query = select(_alerts.c.service, func.count(literal_column("1")), func.sum(firing)).where(here)
+        rows = self._connection.execute(query.group_by(_alerts.c.service)).all()
+        self._connection.execute(update(_alerts).where(here).values(incident=to))
+        return {name: (int(count), int(some)) for name, count, some in rows}
 
     def firing_by_service(self, incident: str) -> Mapping[str, tuple[int, int]]:
         """(all, critical) firing alerts of each service that has some."""

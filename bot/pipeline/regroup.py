@@ -1,0 +1,141 @@
+"""regroup: alerts move between incidents, by the bot with its reason or by a person, whose word is kept.
+
+Moving is one event in both logs and one update of the alerts' home. What acts already is never merged away.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.domain.correlation import Taught
+from bot.domain.event import EventType, NewEvent
+from bot.domain.incident import IncidentState
+from bot.domain.plan import PlanState
+from bot.domain.records import IncidentRow, MessageKind
+from bot.domain.severity import judge
+from bot.pipeline.declare import Declared, declare
+from bot.ports import Transaction
+
+_BUSY = (PlanState.GRANTED, PlanState.RUNNING)
+_MOST_ALERTS = 5000
+_MOST_TAUGHT = 400
+
+
+def merge(
+    tx: Transaction, into: IncidentRow, other: IncidentRow, *, reason: str, by: str, now: float
+) -> bool:
+    """Move everything of `other` to `into` and close it; False where one is closed, or `other` is acting."""
+    busy = any(plan.state in _BUSY for plan in tx.plans_of(other.id))
+    if into.id == other.id or not into.state.open or not other.state.open or busy:
+        return False
+    if by:
+        _teach(tx, _leads(tx, into), _leads(tx, other), together=True, now=now)
+    moved = tx.move_alerts(other.id, into.id, services=None)
+    _moved(tx, other, into, moved, reason=reason, by=by, now=now)
+    closed = {
+        "to": IncidentState.CANCELLED.value,
+        "reason": f"merged into INC-{into.number}: {reason}",
+        "by": by,
+    }
+    tx.append(other.id, [NewEvent(EventType.STATUS_CHANGED, closed)], at_ms=round(now * 1000))
+    tx.set_state(other.id, IncidentState.CANCELLED)
+    services = sorted({*into.services, *other.services})
+    tx.touch_incident(into.id, last_alert_at=max(into.last_alert_at, other.last_alert_at), services=services)
+    _raise(tx, replace(into, severity=min(into.severity, other.severity)), into, now)
+    for row in (into, other):
+        _show(tx, row, now)
+    return True
+
+
+def split(
+    tx: Transaction,
+    row: IncidentRow,
+    services: Sequence[str],
+    *,
+    incident: str,
+    reason: str,
+    by: str,
+    now: float,
+    observe_only: bool,
+) -> Declared | None:
+    """Give the alerts of `services` an incident of their own; None where there are none, or nothing would be left."""
+    wanted = set(services) & set(row.services)
+    rest = set(row.services) - wanted
+    alerts = [one for one in tx.incident_alerts(row.id, limit=_MOST_ALERTS) if one.service in wanted]
+    if not row.state.open or not alerts or not rest:
+        return None
+    declared = declare(tx, alerts, incident=incident, now=now, show_at=now, observe_only=observe_only)
+    new = tx.incident_row(incident)
+    if new is None:
+        return None
+    moved = tx.move_alerts(row.id, incident, services=sorted(wanted))
+    _moved(tx, row, new, moved, reason=reason, by=by, now=now)
+    tx.touch_incident(row.id, last_alert_at=row.last_alert_at, services=sorted(rest))
+    if by:
+        remaining = replace(row, services=tuple(sorted(rest)))
+        _teach(tx, sorted(wanted), _leads(tx, remaining), together=False, now=now)
+    _show(tx, row, now)
+    _show(tx, new, now)
+    return declared
+
+
+def _moved(
+    tx: Transaction,
+    source: IncidentRow,
+    target: IncidentRow,
+    moved: dict[str, tuple[int, int]],
+    *,
+    reason: str,
+    by: str,
+    now: float,
+) -> None:
+    body = {
+        "services": {name: count for name, (count, _) in sorted(moved.items())},
+        "count": sum(count for count, _ in moved.values()),
+        "firing": sum(firing for _, firing in moved.values()),
+        "reason": reason,
+        "by": by,
+    }
+    for chain, way, other in ((source.id, "out", target.number), (target.id, "in", source.number)):
+        event = NewEvent(EventType.ALERTS_MOVED, {**body, "way": way, "other": other})
+        tx.append(chain, [event], at_ms=round(now * 1000))
+
+
+def _raise(tx: Transaction, worst: IncidentRow, row: IncidentRow, now: float) -> None:
+    firing = tx.firing_by_service(row.id)
+    critical = {name: bad for name, (_, bad) in firing.items()}
+    judged = judge(critical, len(firing), sum(count for count, _ in firing.values()))
+    severity = min(judged.severity, worst.severity)
+    if severity < row.severity:
+        body = {"to": int(severity), "reason": judged.reason, "by": ""}
+        tx.append(row.id, [NewEvent(EventType.SEVERITY_CHANGED, body)], at_ms=round(now * 1000))
+        tx.set_severity(row.id, severity)
+
+
+def _leads(tx: Transaction, row: IncidentRow) -> list[str]:
+    """The service that an incident is known by: its first candidate where it has one, else its loudest."""
+    folded = tx.incident(row.id)
+    if folded is not None and folded.candidate in row.services:
+        return [folded.candidate]
+    count = dict((folded.services or {}) if folded is not None else {})
+    loudest = sorted((name for name in row.services if name), key=lambda name: (-count.get(name, 0), name))
+    return loudest[:1]
+
+
+def _teach(
+    tx: Transaction, some: Sequence[str], others: Sequence[str], *, together: bool, now: float
+) -> None:
+    """Keep what a person said of these services; the newest word counts."""
+    known = tx.taught()
+    pairs = {(min(a, b), max(a, b)) for a in some for b in others if a != b}
+    joined, parted = known.together - pairs, known.apart - pairs
+    newest = Taught(joined | pairs, parted) if together else Taught(joined, parted | pairs)
+    if len(newest.together) + len(newest.apart) <= _MOST_TAUGHT:
+        tx.save_taught(newest, at=now)
+
+
+def _show(tx: Transaction, row: IncidentRow, now: float) -> None:
+    tx.want_message(row.id, MessageKind.CARD, now=now)
+    if tx.message(row.id, MessageKind.PROPOSAL) is not None:
+        tx.want_message(row.id, MessageKind.PROPOSAL, now=now)
+    if tx.message(row.id, MessageKind.ANNOUNCEMENT) is not None:
+        tx.want_message(row.id, MessageKind.ANNOUNCEMENT, now=now)
