@@ -16,11 +16,11 @@ def anomaly(data: Path, out: Path | None) -> dict[str, Any]:
     sets = {}
     for path in sorted((data / "logs" / "anomaly").rglob("train.txt")):
         folder = path.parent
-        model = learn_sessions(_sessions(path))
+        model = learn_sessions(read_sessions(path))
         rows = [
             {"file": name, "anomalous": verdict}
             for name in _TESTED
-            for verdict in verdicts(model, _sessions(folder / f"{name}.txt"))
+            for verdict in verdicts(model, read_sessions(folder / f"{name}.txt"))
         ]
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,8 @@ def anomaly(data: Path, out: Path | None) -> dict[str, Any]:
     return {"bench": "logs anomaly", "sets": sets}
 
 
-def _sessions(path: Path) -> list[list[str]]:
+def read_sessions(path: Path) -> list[list[str]]:
+    """The sessions of a file as lists of event ids; none where there is no file."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8") as lines:
