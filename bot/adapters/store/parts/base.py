@@ -1,6 +1,6 @@
 """What every part shares: the connection, the tenant, the keys, and the insert that tolerates a twin."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,8 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.adapters.store.sealing import Sealer
+
+_COMPILED: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +38,28 @@ class Part:
         """Run an UPDATE or INSERT and say whether it touched exactly one row."""
         return self._connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
 
-    def _many(self, statement: Any, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-        """Run an INSERT for many rows, each a tuple in the order of `columns`, as the driver takes it.
+    def _many(
+        self,
+        what: str,
+        make: Callable[[], Any],
+        columns: Sequence[str],
+        rows: Sequence[tuple[object, ...]],
+    ) -> None:
+        """Run an INSERT, made once and known by `what`, for many rows; each is a tuple in the order of `columns`.
 
         Only for columns that need no conversion; a storm's rows would else be converted one value at a time.
         """
-        compiled = statement.compile(dialect=self._connection.dialect, column_keys=list(columns))
-        order = compiled.positiontup
-        if order is None:
+        dialect = self._connection.dialect
+        key = (dialect.name, what)
+        if key not in _COMPILED:
+            compiled = make().compile(dialect=dialect, column_keys=list(columns))
+            _COMPILED[key] = str(compiled), tuple(compiled.positiontup or ())
+        text, order = _COMPILED[key]
+        if not order:
             named: Any = [dict(zip(columns, row, strict=True)) for row in rows]
+        elif order == tuple(columns):
+            named = list(rows)
         else:
             places = [columns.index(name) for name in order]
-            straight = places == list(range(len(columns)))
-            named = list(rows) if straight else [tuple(row[at] for at in places) for row in rows]
-        self._connection.exec_driver_sql(str(compiled), named)
+            named = [tuple(row[at] for at in places) for row in rows]
+        self._connection.exec_driver_sql(text, named)
