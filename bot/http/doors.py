@@ -89,11 +89,12 @@ class Doors:
 
 def shown_by(request: Request) -> Shown:
     """Headers and query of a request, each name with all its values."""
-    headers = {name: request.headers.getlist(name) for name in request.headers}
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers.raw:
+        headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    asked = request.url.query if request.scope.get("query_string") else ""
     try:
-        query: Mapping[str, Sequence[str]] = parse_qs(
-            request.url.query, keep_blank_values=True, max_num_fields=20
-        )
+        query: Mapping[str, Sequence[str]] = parse_qs(asked, keep_blank_values=True, max_num_fields=20)
     except ValueError:
         query = {}
     return Shown(headers, query)

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import func, select
 from starlette.applications import Starlette
 
 from bot.adapters.monitoring._sns import SnsNotary
+from bot.adapters.store import schema
 from bot.adapters.store.sql import SqlStore, open_store
 from bot.http.app import build_http
 from bot.http.group_commit import GroupCommit
@@ -63,7 +65,8 @@ class Intake:
 
     def stored(self) -> int:
         """How many bodies wait for the correlator."""
-        return len(self.store.read(lambda tx: tx.pending_raw(limit=5000)))
+        with self.store.engine.connect() as connection:
+            return int(connection.execute(select(func.count(schema.raw_bodies.c.id))).scalar_one())
 
 
 def sources() -> dict[str, Source]:
