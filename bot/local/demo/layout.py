@@ -31,7 +31,7 @@ _MODEL = ("WATCHKEEPER_MODEL_BASE_URL", "WATCHKEEPER_MODEL_NAME", "WATCHKEEPER_M
 SOURCE = "demo-alertmanager"
 SENSOR = "demo-runtime-sensor"
 DEFAULT_PAGE_PORT = 8065
-_EARLY_S = 42  # In which a scenario that begins quietly shows itself to the watcher alone.
+_EARLY_S = 24  # In which a scenario that begins quietly shows itself to the watcher alone.
 _FIRST_PORT, _PORTS = 20_000, 12_000
 
 
