@@ -1,7 +1,6 @@
 """What `kubectl describe` and `kubectl get` print, back into the shape of the API's own objects.
 
-Recordings hold text, the product reads JSON; with this both go through the product's one reader. Only what describe
-prints is filled in; manifests add what it hides (affinity, claims' selectors).
+Recordings hold text, the product reads JSON; so both go through its one reader. Manifests add what describe hides.
 """
 
 import re
@@ -297,8 +296,7 @@ def _spec(root: Block) -> Obj:
         "containers": [_container(one) for one in root.get("Containers").below],
         "volumes": [one for one in volumes if one],
     }
-    pulls = root.value("Image Pull Secrets")
-    return spec | ({"imagePullSecrets": [{"name": pulls}]} if pulls else {})
+    return spec
 
 
 def _volume(block: Block) -> Obj:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bot.domain.diagnosis.cluster.cause import Cause
-from bot.domain.diagnosis.cluster.finding import LATENT, SAID, SEEN, SHOWN, Finding
+from bot.domain.diagnosis.cluster.finding import HINTED, LATENT, SAID, SEEN, SHOWN, Finding
 from bot.domain.diagnosis.cluster.names import asked_names, callers_of, in_cluster, looks_like, meant
 from bot.domain.diagnosis.cluster.state import ClusterState, LogSample, Workload
 
@@ -34,8 +34,10 @@ def configured(state: ClusterState) -> Iterator[Finding]:
         crossed = _crossed(state, key, host)
         if crossed:
             because = f"{key} of {workload.name} is {host}, not {crossed}"
+            cut = crossed in state.calls.get(workload.name, ()) and crossed not in _reached(state, workload)
             cause = Cause.GATEWAY_ROUTE if _entry(state, workload) and _edge(workload) else Cause.ADDRESS
-            yield Finding("address/crossed", 1, "workload", workload.name, cause, SHOWN, because)
+            weight = SHOWN if cut else HINTED
+            yield Finding("address/crossed", 1, "workload", workload.name, cause, weight, because)
         offered = {one.number for one in service.ports}
         if (
             port
@@ -131,7 +133,7 @@ def _nowhere(state: ClusterState, workload: Workload, key: str, host: str) -> It
     meant_for = meant_for or _by_key(state, key)
     reached = _reached(state, workload)
     cut = {name for name in state.calls.get(workload.name, ()) if state.service(name)} - reached
-    needed = (meant_for and meant_for not in reached) or bool(cut)
+    needed = (meant_for and meant_for not in reached) or any(_kin(name, f"{key} {host}") for name in cut)
     lines = [one for one in state.logs if host in one.text and one.workload == workload.name]
     if lines:
         weight = SAID if meant_for else SHOWN
@@ -154,6 +156,11 @@ def _moved(state: ClusterState, host: str, port: int) -> bool:
         return False
     listens = {one.number for one in target.spec.ports()}
     return port in listens and not {one.number for one in service.ports} & listens
+
+
+def _kin(name: str, text: str) -> bool:
+    """Whether a part of a name, long enough to mean something, stands in a text."""
+    return any(len(part) >= 4 and part in text.lower() for part in name.lower().split("-"))
 
 
 def _reached(state: ClusterState, workload: Workload) -> set[str]:

@@ -40,7 +40,7 @@ def zero(state: ClusterState) -> Iterator[Finding]:
         served = any(
             service.selector and service.selector.items() <= one.labels.items() for service in state.services
         )
-        weight = SAID if served or one.name in called else HINTED
+        weight = SAID if one.name in called else (SHOWN if served else HINTED)
         because = f"{one.name} is asked to run with no replica"
         yield Finding("admission/zero", 1, "workload", one.name, Cause.SCALED_TO_ZERO, weight, because)
 

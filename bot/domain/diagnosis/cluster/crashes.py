@@ -13,6 +13,7 @@ _TAKEN = re.compile(
     re.IGNORECASE,
 )
 _LISTEN = re.compile(r"(SERVER_|LISTEN_|HTTP_|APP_|GRPC_)?PORT")
+SHARED = 0.3
 _MEMORY = re.compile(r"oom-?killed|memory limit too low|out of memory", re.IGNORECASE)
 _FILES = re.compile(
     r"permission denied|eacces|operation not permitted|read-only file system|erofs", re.IGNORECASE
@@ -79,6 +80,11 @@ def failing(state: ClusterState) -> Iterator[Finding]:
         lines = [one.text for one in state.logs if one.workload == pod.workload]
         texts = [*lines, *(one.state.last_message or one.state.message for one in ended)]
         yield _crash(pod, ended[0], texts)
+        if len(pod.spec.served) > 1 and not texts:
+            because = f"{ended[0].name} ends without a word, and shares the ports of {pod.name} with other containers"
+            yield Finding(
+                "crash/shared-ports", 1, "workload", pod.workload, Cause.SIDECAR_PORT, SHARED, because
+            )
 
 
 def _clash(containers: Sequence[Container]) -> tuple[int, tuple[str, str], bool] | None:

@@ -74,7 +74,7 @@ def ports(state: ClusterState) -> Iterator[Finding]:
                     if one.workload == workload.name and (LINK.search(one.text) or value in one.text)
                 ]  # fmt: skip
                 because = f"{key} of {workload.name} is {value}, the databases offer {_numbers(offered)}"
-                weight = SAID if lines else SHOWN
+                weight = SAID if lines else SEEN
                 quote = lines[0].text if lines else ""
                 yield Finding(
                     "database/port", 1, "workload", workload.name, Cause.DATABASE_PORT, weight, because, quote
@@ -145,7 +145,7 @@ def _refused(
     blamed = store if by_store and store else client
     because = f"{client} is refused by {store or 'its database'}: {cause.words}"
     own = _serves_data(state, client) and not store
-    weight = SAID if by_store or own else SHOWN
+    weight = SAID if (by_store and store) or own else SHOWN
     if cause is Cause.DATABASE_CREDENTIALS and "access denied for user" not in lines[0].text.lower():
         weight = SEEN
     return Finding("database/refused", 1, "workload", blamed, cause, weight, because, lines[0].text)

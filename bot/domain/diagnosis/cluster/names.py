@@ -87,16 +87,17 @@ def meant(state: ClusterState, service: ServiceEntry) -> Workload | None:
     same = state.workload(service.name)
     if same is not None:
         return same
+    like = [one for one in state.workloads if looks_like(one.name, service.name)]
+    if len(like) == 1:
+        return like[0]
     shared = {
         one.name: len(set(service.selector.values()) & set(one.labels.values()))
         for one in state.workloads
         if one.desired
     }
-    best = max(sorted(shared), key=lambda name: shared[name], default="")
-    if best and shared[best]:
-        return state.workload(best)
-    like = [one for one in state.workloads if looks_like(one.name, service.name)]
-    return like[0] if len(like) == 1 else None
+    most = max(shared.values(), default=0)
+    best = [name for name, count in shared.items() if count == most and count]
+    return state.workload(best[0]) if len(best) == 1 else None
 
 
 def callers_of(state: ClusterState, name: str) -> tuple[str, ...]:

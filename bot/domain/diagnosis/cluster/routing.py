@@ -1,12 +1,15 @@
 """Services that lead nowhere: selector, port or protocol do not fit the pods that they were meant for."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
 from bot.domain.diagnosis.cluster.cause import Cause
-from bot.domain.diagnosis.cluster.finding import HINTED, LATENT, SAID, SHOWN, Finding
-from bot.domain.diagnosis.cluster.names import asked_names, looks_like, meant, selected
+from bot.domain.diagnosis.cluster.finding import HINTED, LATENT, SAID, SEEN, SHOWN, Finding
+from bot.domain.diagnosis.cluster.names import asked_names, callers_of, looks_like, meant, selected
 from bot.domain.diagnosis.cluster.state import ClusterState, ServiceEntry, ServicePort, Workload
+
+_SHUT = re.compile(r"refused|timed? ?out|unreachable|deadline exceeded|reset by peer", re.IGNORECASE)
 
 
 def selectors(state: ClusterState) -> Iterator[Finding]:
@@ -19,7 +22,8 @@ def selectors(state: ClusterState) -> Iterator[Finding]:
             continue
         asked = ", ".join(f"{key}={value}" for key, value in sorted(service.selector.items()))
         because = f"the Service {service.name} selects {asked}, which no pod of {target.name} carries"
-        weight = SAID if target.ready else HINTED
+        used = bool(callers_of(state, service.name)) or service.open_to_users or _closed(state, service)
+        weight = (SAID if used else SEEN) if target.ready else HINTED
         yield Finding("route/selector", 1, "workload", target.name, Cause.SERVICE_SELECTOR, weight, because)
 
 
@@ -118,22 +122,33 @@ def _target(
     state: ClusterState, service: ServiceEntry, port: ServicePort, target: Workload
 ) -> Finding | None:
     declared = target.spec.ports()
-    if not declared:
+    tried = [one.open for one in state.reaches if (one.service, one.port) == (service.name, port.number)]
+    if not declared or any(tried):
         return None
     fitting = [one for one in declared if port.target in (str(one.number), one.name)]
-    shut = _closed(state, service)
+    felt = bool(tried) or _refused(state, service, port)
     if not fitting:
-        weight = SAID if shut or not port.target.isdigit() else (SHOWN if service.endpoints != () else HINTED)
+        # What a container declares is only a word, so that a port beside it is a fault when somebody is refused.
+        weight = SAID if felt else (SHOWN if not port.target.isdigit() else HINTED)
         numbers = ", ".join(str(one.number) for one in declared)
         because = (
             f"port {port.number} of {service.name} leads to {port.target}, its containers listen on {numbers}"
         )
         return Finding("route/target", 1, "workload", target.name, Cause.SERVICE_PORT, weight, because)
     if port.protocol not in {one.protocol for one in fitting}:
-        weight = SAID if shut or target.ready else SHOWN
         because = f"port {port.number} of {service.name} is {port.protocol}, its container listens on {fitting[0].protocol}"
+        weight = SAID if felt else SHOWN
         return Finding("route/protocol", 1, "workload", target.name, Cause.SERVICE_PROTOCOL, weight, because)
     return None
+
+
+def _refused(state: ClusterState, service: ServiceEntry, port: ServicePort) -> bool:
+    """Whether clients write that they are refused at the Service's name or address and port."""
+    places = (
+        f"{service.name}:{port.number}",
+        f"{service.address}:{port.number}" if service.address else "\0",
+    )
+    return any(_SHUT.search(one.text) and any(place in one.text for place in places) for one in state.logs)
 
 
 def _closed(state: ClusterState, service: ServiceEntry) -> bool:

@@ -18,9 +18,10 @@ _BUSY = 1.5
 def processors(state: ClusterState) -> Iterator[Finding]:
     """Workloads held back at their CPU limit, the one that is furthest above its usual use first."""
     busy = _by_name(state, "workload", Measure.CPU)
+    most = max((one.ratio for one in busy.values()), default=1.0)
     for name, held in sorted(_by_name(state, "workload", Measure.THROTTLED).items()):
-        above = busy.get(name)
-        weight = SAID if above is not None and above.ratio >= _BUSY else SHOWN
+        above = busy[name].ratio if name in busy else 1.0
+        weight = SAID if above >= _BUSY and above == most else SHOWN
         because = f"{name} is held back at its CPU limit"
         yield Finding("speed/throttled", 1, "workload", name, Cause.CPU_OVERLOAD, weight, because, held.text)
     for name, used in sorted(busy.items()):
