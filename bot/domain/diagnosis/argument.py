@@ -6,7 +6,7 @@ from bot.domain.canonical import Json
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.blame import Scene, Suspect
 from bot.domain.diagnosis.changes import CLASS_OF
-from bot.domain.diagnosis.clues import SAYS, ClueKind
+from bot.domain.diagnosis.clues import SAYS, ClueKind, filed_as
 from bot.domain.diagnosis.docket import Docket, cite, clock
 from bot.domain.diagnosis.intrusion import Intrusion
 from bot.domain.diagnosis.symptoms import FELT, Anomaly, Route, ServiceState
@@ -212,11 +212,10 @@ def _argue_clues(suspect: Suspect, docket: Docket, argument: Argument, *, most: 
     """What its calls say of it; weak clues only where there is nothing else."""
     told = [clue for clue in suspect.clues if clue.strength >= tuning.TOLD_FROM] or list(suspect.clues[:1])
     for clue in told[:most]:
+        kind, source, trust = filed_as(clue.kind)
         number = docket.file(
-            f"clue {clue.kind.value} {clue.service} {clue.about}",
-            EvidenceKind.LOG if clue.kind is ClueKind.LOG else EvidenceKind.TRACE, EvidenceRole.MECHANISM,
-            clue.service, clue.at, clue.text, source="logs" if clue.kind is ClueKind.LOG else "traces",
-            trust=Trust.PUBLIC if clue.kind is ClueKind.LOG else Trust.WORKLOAD, quote=clue.quote, link=clue.link,
+            f"clue {clue.kind.value} {clue.service} {clue.about}", kind, EvidenceRole.MECHANISM,
+            clue.service, clue.at, clue.text, source=source, trust=trust, quote=clue.quote, link=clue.link,
             value={"strength": round(clue.strength, 3), **clue.value},
         )  # fmt: skip
         argument.say(SAYS[clue.kind].format(clue.service), number)

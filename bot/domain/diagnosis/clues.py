@@ -13,6 +13,8 @@ from enum import StrEnum
 from bot.domain.canonical import Json
 from bot.domain.diagnosis.tuning import ALARM_Z
 from bot.domain.diagnosis.window import Window
+from bot.domain.evidence import EvidenceKind
+from bot.domain.trust import Trust
 
 
 class ClueKind(StrEnum):
@@ -24,6 +26,7 @@ class ClueKind(StrEnum):
     STEPS = "steps"
     SILENCE = "silence"
     LOG = "log"
+    RESOURCE = "resource"
 
 
 SAYS = {
@@ -33,6 +36,7 @@ SAYS = {
     ClueKind.STEPS: "{} takes other steps than usual, and no callee explains it",
     ClueKind.SILENCE: "{} stopped making calls that it always made",
     ClueKind.LOG: "{} writes other log lines than usual",
+    ClueKind.RESOURCE: "{} uses more than it ever does, if little",
 }
 
 
@@ -49,6 +53,15 @@ class Clue:
     value: Mapping[str, Json] = field(default_factory=dict)
     link: str = ""
     quote: str = ""
+
+
+def filed_as(kind: ClueKind) -> tuple[EvidenceKind, str, Trust]:
+    """Kind, source and trust of the evidence that a clue of this kind is."""
+    if kind is ClueKind.LOG:
+        return EvidenceKind.LOG, "logs", Trust.PUBLIC
+    if kind is ClueKind.RESOURCE:
+        return EvidenceKind.METRIC, "metrics", Trust.WORKLOAD
+    return EvidenceKind.TRACE, "traces", Trust.WORKLOAD
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def _scene(telemetry: Telemetry, window: Window) -> Scene:
     if not alerts and (not graph.calls if witnesses else telemetry.alerts):
         # Nobody said which service, or nobody knows who depends on whom: whoever is unwell may be meant.
         witnesses = frozenset(name for name, state in states.items() if state.symptom > 0)
-    testimony = testimony_of(telemetry.calls, telemetry.log_patterns, window)
+    testimony = testimony_of(telemetry.calls, telemetry.log_patterns, telemetry.series, window)
     if telemetry.alerts and not alerts:
         witnesses |= frozenset(testimony.clues)
     changes = sorted(telemetry.changes, key=lambda c: (c.at, c.service, c.kind.value, c.title))

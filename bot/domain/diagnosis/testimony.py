@@ -14,10 +14,12 @@ from bot.domain.diagnosis.clues import Clue, ClueKind
 from bot.domain.diagnosis.edges import network_clues, silence_clues
 from bot.domain.diagnosis.log_clues import log_clues
 from bot.domain.diagnosis.operations import failure_clues, own_time_clues
+from bot.domain.diagnosis.resources import resource_clues
 from bot.domain.diagnosis.steps import step_clues
 from bot.domain.diagnosis.symptoms import Route, ServiceState
 from bot.domain.diagnosis.window import Window
 from bot.domain.log_patterns import LogPatterns
+from bot.domain.telemetry import MetricSeries
 from bot.domain.topology import Topology
 
 LOADED = (ClueKind.NETWORK, ClueKind.OWN_TIME)  # Slowness: what more demand explains.
@@ -60,7 +62,9 @@ class Testimony:
         return max((self.weight(service, None) for service in self.clues), default=0.0)
 
 
-def testimony_of(parts: Iterable[Calls], logs: Iterable[LogPatterns], window: Window) -> Testimony:
+def testimony_of(
+    parts: Iterable[Calls], logs: Iterable[LogPatterns], series: Iterable[MetricSeries], window: Window
+) -> Testimony:
     """Everything that the calls say, and the logs of services whose calls are seen."""
     parts = tuple(parts)
     found: dict[str, list[Clue]] = {}
@@ -69,6 +73,9 @@ def testimony_of(parts: Iterable[Calls], logs: Iterable[LogPatterns], window: Wi
             found.setdefault(clue.service, []).append(clue)
     for clue in log_clues(logs, window, graph_of(parts)):
         found.setdefault(clue.service, []).append(clue)
+    if parts:
+        for clue in resource_clues(series, window):
+            found.setdefault(clue.service, []).append(clue)
     heard = {end for part in parts for edge in part.edges for end in (edge.caller, edge.callee)}
     heard.update(one.service for part in parts for one in part.operations)
     graph = graph_of(parts)

@@ -94,6 +94,7 @@ SIGNAL_TRUST = {  # (m) order of metric and topology, (j) the rest
     "failures": 0.75,
     "steps": 0.60,
     "silence": 0.50,
+    "resource": 0.05,
 }
 MARGIN_FULL = 0.5  # (j) A runner-up at half the score or less takes nothing away.
 MARGIN_NONE = 0.6  # (j) An equal runner-up leaves this much of the confidence.
@@ -121,6 +122,8 @@ LEAST_BASE_CALLS = 20.0  # (j) Steps need a baseline of so many runs.
 NEW_STEPS = 5.0  # (j) Steps are new when they are five times as common as before.
 HALF_RUNS = 2.0  # (j) Runs with new steps at which the strength is one half, when they took the place of all others...
 PASSING = 0.3  # (j) ...and what is left of it when most runs are as they were.
+FAINT_POINTS = 0.002  # (j) A fifth of a point is the least spread of a utilisation.
+HALF_FAINT_Z = 6.0  # (j) A rise of six times the usual spread has strength one half, as a faint clue.
 RARE = 0.2  # (j) A duration that a fifth of the usual calls reach is not unusual.
 CHANGED_ARGUMENTS = 0.7  # (j) A caller that misbehaves more often also calls differently.
 GONE_SHARE = 0.1  # (j) Lines are gone when less than a tenth of what was to be expected is left.
@@ -138,4 +141,5 @@ CLUE_TRUST = {  # (j) order as measured, weights by judgement
     "steps": 0.85,
     "silence": 0.6,
     "log": 0.4,
+    "resource": 0.15,
 }

@@ -1,0 +1,43 @@
+"""Small moves of utilisation that are no saturation: where a pod never moves, even a point is something.
+
+A faint clue. It decides only where nothing else speaks.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from bot.domain.canonical import Json
+from bot.domain.diagnosis import tuning
+from bot.domain.diagnosis.clues import Clue, ClueKind, Splits, exceeded, moved
+from bot.domain.diagnosis.window import Window
+from bot.domain.telemetry import MetricSeries, Signal
+
+_WORDS = {Signal.CPU: "CPU", Signal.MEMORY: "memory"}
+
+
+def resource_clues(series: Iterable[MetricSeries], window: Window) -> list[Clue]:
+    """Services whose CPU or memory use rose out of its own narrow band, the clearest of each."""
+    best: dict[str, Clue] = {}
+    for one in series:
+        clue = _risen(one, window) if one.signal in _WORDS and len(one.times) > 1 else None
+        if clue is not None and (one.service not in best or clue.strength > best[one.service].strength):
+            best[one.service] = clue
+    return [best[service] for service in sorted(best)]
+
+
+def _risen(one: MetricSeries, window: Window) -> Clue | None:
+    halves = Splits(0.0, window).of(one.times)
+    if len(halves.before) < tuning.MEASURED_LEAST or not halves.after:
+        return None
+    alike: Sequence[float] = [1.0] * len(one.times)
+    move = moved(one.values, alike, halves, tuning.FAINT_POINTS)
+    if move is None or move.z < tuning.ALARM_Z:
+        return None
+    rare = 1.0 - min(1.0, exceeded(one.values, alike, halves.before, move.after) / tuning.RARE)
+    strength = rare * move.lasting * move.z / (move.z + tuning.HALF_FAINT_Z)
+    text = (
+        f"{_WORDS[one.signal]} use of {one.service} rose from {move.before * 100:.1f} % "
+        f"to {move.after * 100:.1f} %, {move.z:.0f} times its usual spread"
+    )
+    value: dict[str, Json] = {"before": round(move.before, 6), "after": round(move.after, 6)}
+    at = one.times[move.since]
+    return Clue(one.service, ClueKind.RESOURCE, strength, at, text, one.signal.value, value, one.link)
