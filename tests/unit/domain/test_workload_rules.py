@@ -168,6 +168,8 @@ FAULTS = [
 
 UNTOLD = event("pod/web-77-xx", "BackOff", "Back-off restarting failed container (last exit_code=1)")
 FAULTS += [
+    ("k8s.unexplained", CauseClass.UNKNOWN, Scene(ready=2, desired=4)),
+    ("k8s.quota", CauseClass.CAPACITY, Scene(ready=2, desired=4, lines=["controller: Error creating: pods is forbidden: exceeded quota: team"])),
     ("k8s.crash", CauseClass.DEPLOY, Scene([OLD], 1, events=[UNTOLD])),
     ("k8s.image", CauseClass.CONFIGURATION, Scene([OLD], 1, events=[event("pod/web-77-xx", "Failed", 'Failed to pull image "web:9": manifest unknown')])),
 ]  # fmt: skip

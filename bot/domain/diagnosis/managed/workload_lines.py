@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 
+from bot.domain.diagnosis.cluster.state import Workload
 from bot.domain.diagnosis.managed.verdict import Fact, Verdict
-from bot.domain.diagnosis.managed.workload_view import Namespace, line_fact
+from bot.domain.diagnosis.managed.workload_view import Namespace, line_fact, workload_fact
 from bot.domain.diagnosis.managed.workload_words import KINDS
 from bot.domain.evidence import CauseClass, EvidenceKind, EvidenceRole
 
@@ -65,16 +66,29 @@ def fine(space: Namespace) -> tuple[Fact, ...]:
 
 
 def unknown(space: Namespace) -> Verdict | None:
-    """Users feel something and nothing that was read says why."""
-    if not space.felt:
+    """Users feel something, or pods are missing that nothing is on its way to replace, and nothing read says why."""
+    lacking = [one for one in space.short if _absent(one, space)]
+    if not space.felt and not lacking:
         return None
-    service = next((one.name for one in space.state.workloads), "")
-    named = [alert for alert in space.alerts if alert.service]
+    service = next((one.name for one in lacking or space.state.workloads), "")
+    named = [alert.service for alert in space.alerts if alert.service]
+    what = "users are affected" if space.felt else f"{service} lacks replicas"
     return Verdict(
-        "k8s.unexplained/1", named[0].service if named else service, service, CauseClass.UNKNOWN,
-        "users are affected and nothing that was read of the cluster says why", 0.3, (),
-        look=("what the service calls", "traces of failing requests"),
-    )  # fmt: skip
+        "k8s.unexplained/1",
+        service if lacking else (named or [service])[0],
+        service,
+        CauseClass.UNKNOWN,
+        f"{what} and nothing that was read of the cluster says why",
+        0.3,
+        tuple(workload_fact(one) for one in lacking),
+        look=("what the service calls", "traces of failing requests", "events of the workload"),
+    )
+
+
+def _absent(workload: Workload, space: Namespace) -> bool:
+    """Whether fewer pods exist than are asked for: one that starts is on its way and no fault."""
+    there = [pod for pod in space.state.pods if pod.workload == workload.name and not pod.deleted]
+    return bool(space.state.pods) and len(there) < workload.desired
 
 
 def _fact(key: str, text: str) -> Fact:

@@ -20,6 +20,7 @@ from bot.domain.evidence import CauseClass, EvidenceKind, EvidenceRole
 
 _IMAGE = r"ImagePullBackOff|ErrImage|InvalidImageName|Failed to pull image|Back-off pulling image"
 _CONFIG_WAIT = r"CreateContainerConfigError|CreateContainerError|RunContainerError|couldn't find key|(?:configmap|secret) .{0,80}not found"
+_QUOTA = r"exceeded quota|quota.{0,40}(?:exceeded|exhausted)|QuotaExceeded"
 _KILL = 137
 _SYMPTOMS = ("k8s.rollout", "k8s.crash", "k8s.unready", "k8s.lines")
 
@@ -97,16 +98,17 @@ def probe(space: Namespace) -> Verdict | None:
 
 
 def quota(space: Namespace) -> Verdict | None:
-    """Pods are refused before they exist."""
-    events = space.warnings(r"exceeded quota|quota.{0,40}(?:exceeded|exhausted)|QuotaExceeded")
-    if not events or not _wanting(space):
+    """Pods are refused before they exist; where events were not read, the controllers' own lines say so."""
+    events, lines = space.warnings(_QUOTA), space.lines(_QUOTA)
+    if not (events or lines) or not _wanting(space):
         return None
-    return _verdict(
+    found = _verdict(
         space, "k8s.quota/1", [], events, CauseClass.CAPACITY,
         "the namespace's quota is used up, so that admission refuses new pods; existing pods are Ready", 0.92,
         ("more pods are asked for", "the namespace's ResourceQuota has no room for them", "they are never created"),
         ("the namespace's quota and what uses it", "requests and limits of the workload"),
     )  # fmt: skip
+    return found if events else _with(found, [line_fact(line, EvidenceRole.CAUSE) for line in lines[:2]])
 
 
 def refused(space: Namespace) -> Verdict | None:
