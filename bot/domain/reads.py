@@ -51,6 +51,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "iam:pi:DescribeDimensionKeys",
         "iam:pi:GetResourceMetrics",
         "iam:rds:DescribeDBInstances",
+        "iam:rds:DescribeDBParameters",
         "iam:rds:DescribeEvents",
     ),
     "ssm": (

@@ -58,9 +58,10 @@ class RdsHealth:
         missing: list[Missing] = []
         series: tuple[DatabaseSeries, ...] = ()
         events: tuple[DatabaseEvent, ...] = ()
-        sessions = Sessions()
+        sessions, ceiling = Sessions(), None
         try:
             with reading():
+                ceiling = self._ceiling(instance)
                 series = tuple(self._metrics(name, replicas, start, end))
                 events = tuple(self._events([name, *replicas], start, end))
             if instance.get("PerformanceInsightsEnabled"):
@@ -76,6 +77,7 @@ class RdsHealth:
             engine=str(instance.get("Engine", "")),
             instance_class=str(instance.get("DBInstanceClass", "")),
             storage_bytes=float(storage) * _GIB if storage else None,
+            max_connections=ceiling,
             replicas=replicas,
             series=(*series, *sessions.series),
             events=events,
@@ -83,6 +85,18 @@ class RdsHealth:
             waits=sessions.waits,
         )
         return read, missing
+
+    def _ceiling(self, instance: Instance) -> int | None:
+        """The session ceiling that people set; None where the engine's default formula holds."""
+        for group in instance.get("DBParameterGroups", ())[:1]:
+            pages = self._rds.get_paginator("describe_db_parameters").paginate(
+                DBParameterGroupName=group["DBParameterGroupName"], Source="user"
+            )
+            for one in (one for page in pages for one in page["Parameters"]):
+                value = str(one.get("ParameterValue", ""))
+                if one.get("ParameterName") == "max_connections" and value.isdigit():
+                    return int(value)
+        return None
 
     def _metrics(
         self, name: str, replicas: Sequence[str], start: float, end: float

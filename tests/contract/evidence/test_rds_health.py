@@ -137,6 +137,25 @@ def test_events_are_read_with_their_categories(tmp_path: Path) -> None:
     assert (found.instance, found.at, found.categories) == ("orders-db", END - 60, ("failover",))
 
 
+def test_the_ceiling_is_the_one_that_people_set() -> None:
+    rds, cloudwatch = client("rds", "http://127.0.0.1:9"), client("cloudwatch", "http://127.0.0.1:9")
+    with Stubber(rds) as stubbed, Stubber(cloudwatch) as silent:
+        instance = {
+            "DBInstanceIdentifier": "orders-db",
+            "TagList": [{"Key": "service", "Value": "orders"}],
+            "DBParameterGroups": [{"DBParameterGroupName": "ours"}],
+        }
+        stubbed.add_response("describe_db_instances", {"DBInstances": [instance]})
+        own = [{"ParameterName": "max_connections", "ParameterValue": "500"}]
+        stubbed.add_response(
+            "describe_db_parameters", {"Parameters": own}, {"DBParameterGroupName": "ours", "Source": "user"}
+        )
+        silent.add_response("get_metric_data", {"MetricDataResults": []})
+        stubbed.add_response("describe_events", {"Events": []})
+        [database] = RdsHealth(rds, cloudwatch, None).collect(["orders"], start=START, end=END).databases
+    assert database.max_connections == 500
+
+
 def test_sessions_are_statements_with_their_waits() -> None:
     insights = client("pi", "http://127.0.0.1:9")
     at = datetime.fromtimestamp(START, UTC)
