@@ -4,10 +4,10 @@ A container's other probe and the port that it declares are the witnesses of wha
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bot.domain.diagnosis.cluster.cause import Cause
-from bot.domain.diagnosis.cluster.finding import HINTED, SAID, SEEN, SHOWN, Finding
+from bot.domain.diagnosis.cluster.finding import HINTED, LATENT, SAID, SEEN, SHOWN, Finding
 from bot.domain.diagnosis.cluster.podspec import Container, Probe
 from bot.domain.diagnosis.cluster.state import ClusterState, Event, Pod, ServiceEntry
 
@@ -19,6 +19,8 @@ _FOREIGN = re.compile(
 )
 _KILLED = re.compile(r"failed liveness probe", re.IGNORECASE)
 _REFUSED = re.compile(r"connection refused|failed to connect service|no route to host", re.IGNORECASE)
+_BINARY = ("grpc", "tcp", "redis", "mysql", "mongo")
+_TEXTUAL = ("http", "https", "web")
 
 
 def failing(state: ClusterState) -> Iterator[Finding]:
@@ -42,13 +44,15 @@ def _liveness(
         if probe is None or not restarted or not (failed or killed) or _excused(container):
             continue
         said = failed[0].message if failed else killed[0].message
-        wrong = _wrong(state, pod, container, probe, said)
+        wrong = _wrong(state, pod, container, probe, [one.message for one in failed])
         if wrong == "port":
             cause, weight = Cause.LIVENESS_PORT, SAID
         elif wrong == "protocol":
             cause, weight = Cause.LIVENESS_PROTOCOL, SAID
         else:
-            cause, weight = Cause.LIVENESS_TIMING, SHOWN if _hasty(probe, container) else SEEN
+            ended = bool(killed) or container.state.last_exit in (137, 143)
+            weight = (SHOWN if _hasty(probe, container) else SEEN) if ended else LATENT
+            cause = Cause.LIVENESS_TIMING
         because = f"the liveness probe of {container.name} ({_shown(probe)}) restarts {pod.name}"
         yield Finding("probe/liveness", 1, "workload", pod.workload, cause, weight, because, said)
 
@@ -62,7 +66,7 @@ def _readiness(
         return
     if not failed:
         return
-    wrong = _wrong(state, pod, container, probe, failed[0].message)
+    wrong = _wrong(state, pod, container, probe, [one.message for one in failed])
     cause, weight = {
         "port": (Cause.READINESS_PORT, SAID),
         "protocol": (Cause.READINESS_PROTOCOL, SAID),
@@ -80,7 +84,7 @@ def _excused(container: Container) -> bool:
     return "OOMKilled" in (container.state.reason, container.state.last_reason)
 
 
-def _wrong(state: ClusterState, pod: Pod, container: Container, probe: Probe, said: str) -> str:
+def _wrong(state: ClusterState, pod: Pod, container: Container, probe: Probe, texts: Sequence[str]) -> str:
     """`port`, `protocol` or nothing."""
     other = _other(container, probe)
     peer = _same_but(state, pod, container, probe)
@@ -89,28 +93,26 @@ def _wrong(state: ClusterState, pod: Pod, container: Container, probe: Probe, sa
     if probe.how == "exec":
         return ""
     spoken = {one.how for one in (other, peer) if one is not None and one.port == probe.port}
-    if other is not None and other.port == probe.port and other.how != probe.how and not _silent(other, said):
-        return "protocol"
-    if spoken and probe.how not in spoken and _FOREIGN.search(said):
-        return "protocol"
-    if _FOREIGN.search(said) and not _slow(said) and not _REFUSED.search(said):
-        return "protocol"
-    if probe.how in ("http", "https") and _named(state, pod, probe) in (
-        "grpc",
-        "tcp",
-        "redis",
-        "mysql",
-        "mongo",
+    if (
+        other is not None
+        and other.port == probe.port
+        and other.how != probe.how
+        and not _silent(other, texts)
     ):
         return "protocol"
-    if probe.how == "grpc" and _named(state, pod, probe) in ("http", "web", "https"):
+    if spoken and probe.how not in spoken and any(_FOREIGN.search(text) for text in texts):
         return "protocol"
-    return ""
+    if any(_FOREIGN.search(text) and not _slow(text) and not _REFUSED.search(text) for text in texts):
+        return "protocol"
+    named = _named(state, pod, probe)
+    foreign = (_BINARY if probe.how in ("http", "https") else _TEXTUAL) if probe.how != "tcp" else ()
+    return "protocol" if named in foreign else ""
 
 
-def _silent(other: Probe, said: str) -> bool:
+def _silent(other: Probe, texts: Sequence[str]) -> bool:
     """A TCP probe beside an HTTP one proves nothing: both are fair on an HTTP port that is not open yet."""
-    return other.how == "tcp" and bool(_REFUSED.search(said)) and "failed to connect service" not in said
+    refused = [_REFUSED.search(text) and "failed to connect service" not in text for text in texts]
+    return other.how == "tcp" and all(refused)
 
 
 def _slow(said: str) -> bool:

@@ -292,7 +292,7 @@ def _daemons(cache: Cache) -> Iterator[Daemon]:
         if tool == "CheckNodeServiceStatus" and isinstance(answer, str):
             status = re.search(r"Active:\s+(.*)", answer)
             if status:
-                active = status[1].startswith(("active (running)", "activating"))
+                active = status[1].startswith("active")
                 yield Daemon(
                     str(asked.get("node_name")), str(asked.get("service_name")), active, status[1].strip()
                 )
