@@ -140,7 +140,8 @@ def _conclusion(
 
 def _missing(telemetry: Telemetry, scene: Scene) -> tuple[str, ...]:
     said = [f"{missing.source}: {missing.reason}" for missing in telemetry.missing]
-    blind = sorted(service for service in scene.alerts if service not in scene.states)
+    read = {one.service for one in telemetry.databases if one.series}
+    blind = sorted(service for service in scene.alerts if service not in scene.states and service not in read)
     if blind:
         named = ", ".join(blind[:5]) + (" and others" if len(blind) > 5 else "")
         said.append(f"metrics: no usable series for {named}")
