@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
+from rq.job import Job
+from rq.serializers import JSONSerializer
 
 from bot.adapters.queue import rq
+from bot.adapters.queue.rq_cron import Timetable
 from bot.domain.errors import Retryable
 from tests.e2e.command import end, free_port, spawned
 
@@ -58,3 +61,15 @@ def test_pokes_wait_in_their_queue_up_to_a_bound(url: str) -> None:
 def test_a_server_that_is_away_is_retryable() -> None:
     with pytest.raises(Retryable):
         rq.build(f"redis://127.0.0.1:{free_port()}/0").poke("bot.jobs.work", 1)
+
+
+def test_the_timetable_enqueues_as_we_do(url: str) -> None:
+    """What RQ's own scheduler enqueued would be pickled, and refused by our workers."""
+    table = Timetable(rq.connect(url))
+    table.every(60, "bot.jobs.watch")
+    assert (table.tick(), table.tick()) == (1, 0)
+    with Redis.from_url(url) as server:
+        [job_id] = server.lrange("rq:queue:investigate", 0, -1)
+        job = Job.fetch(job_id.decode(), connection=server, serializer=JSONSerializer)
+    assert (job.func_name, list(job.args), job.ttl) == ("bot.jobs.watch", [0], 60)
+    assert Timetable(rq.connect(f"redis://127.0.0.1:{free_port()}/0")).tick() == 0

@@ -258,3 +258,18 @@ def test_what_is_settled_and_old_is_forgotten_and_nothing_else(opened: SqlStore)
     assert len(opened.read(lambda tx: tx.events("i0"))) == 1
     assert opened.transact(lambda tx: tx.forget(before=9999.0, limit=50)) == 3
     assert opened.transact(lambda tx: tx.add_raw("s", "generic", b"x", received_at=young)) == 7
+
+
+def test_baselines_are_sealed_replaced_and_given_by_age(opened: SqlStore) -> None:
+    for at, service in enumerate(("a", "b", "c"), start=1):
+        opened.transact(
+            lambda tx, s=service, t=at: tx.save_baseline(s, f"words of {s}".encode(), at=float(t))
+        )
+    opened.transact(lambda tx: tx.save_baseline("a", b"newer words", at=9.0))
+    found = opened.read(lambda tx: tx.baselines(["a", "b", "z"]))
+    assert found == {"a": b"newer words", "b": b"words of b"}
+    stalest = opened.read(lambda tx: tx.stalest_baselines(["a", "b", "c", "z"], limit=3))
+    assert list(stalest) == ["z", "b", "c"]
+    with opened.engine.connect() as connection:
+        raw = connection.execute(text("SELECT sealed FROM baselines")).scalars()
+        assert all(b"words" not in bytes(sealed) for sealed in raw)
