@@ -261,10 +261,11 @@ def test_what_is_settled_and_old_is_forgotten_and_nothing_else(opened: SqlStore)
 
 
 def test_baselines_are_sealed_replaced_and_given_by_age(opened: SqlStore) -> None:
-    for at, service in enumerate(("a", "b", "c"), start=1):
-        opened.transact(
-            lambda tx, s=service, t=at: tx.save_baseline(s, f"words of {s}".encode(), at=float(t))
-        )
+    def save_three(tx: Transaction) -> None:
+        for at, service in enumerate(("a", "b", "c"), start=1):
+            tx.save_baseline(service, f"words of {service}".encode(), at=float(at))
+
+    opened.transact(save_three)
     opened.transact(lambda tx: tx.save_baseline("a", b"newer words", at=9.0))
     found = opened.read(lambda tx: tx.baselines(["a", "b", "z"]))
     assert found == {"a": b"newer words", "b": b"words of b"}
