@@ -64,6 +64,13 @@ def filed_as(kind: ClueKind) -> tuple[EvidenceKind, str, Trust]:
     return EvidenceKind.TRACE, "traces", Trust.WORKLOAD
 
 
+def louder(one: Clue | None, other: Clue) -> Clue:
+    """The stronger of two clues, whatever their order; the first may be missing."""
+    if one is None or (other.strength, other.about) > (one.strength, one.about):
+        return other
+    return one
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """Places of a series' steps that end by the first symptom, and of those that begin after it."""

@@ -11,7 +11,7 @@ from math import log
 
 from bot.domain.canonical import Json
 from bot.domain.diagnosis import tuning
-from bot.domain.diagnosis.clues import Clue, ClueKind, Splits, total
+from bot.domain.diagnosis.clues import Clue, ClueKind, Splits, louder, total
 from bot.domain.diagnosis.window import Window
 from bot.domain.log_patterns import LogPattern, LogPatterns
 
@@ -43,9 +43,8 @@ def log_clues(parts: Iterable[LogPatterns], window: Window, graph: Mapping[str, 
             services.setdefault(one.service, []).append(one)
         for service in sorted(services):
             for judged in (_new(services[service], splits), _gone(services[service], splits)):
-                if judged is not None and (
-                    service not in found or judged[0].strength > found[service][0].strength
-                ):
+                known = found.get(service)
+                if judged is not None and (known is None or louder(known[0], judged[0]) is judged[0]):
                     found[service] = judged
     clues = []
     for service in sorted(found):

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from bot.domain.calls import Calls, OperationSeries
 from bot.domain.diagnosis import tuning
-from bot.domain.diagnosis.clues import Clue, ClueKind, Splits, exceeded, moved, total
+from bot.domain.diagnosis.clues import Clue, ClueKind, Splits, exceeded, louder, moved, total
 from bot.domain.diagnosis.window import Window
 
 
@@ -29,8 +29,7 @@ def own_time_clues(parts: Iterable[Calls], window: Window) -> list[Clue]:
             clue, weight = judged
             added += weight
             shares[clue.service] = shares.get(clue.service, 0.0) + weight
-            if clue.service not in best or clue.strength > best[clue.service].strength:
-                best[clue.service] = clue
+            best[clue.service] = louder(best.get(clue.service), clue)
     return [
         replace(best[service], strength=best[service].strength * (0.5 + 0.5 * shares[service] / added))
         for service in sorted(best)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from bot.domain.canonical import Json
 from bot.domain.diagnosis import tuning
-from bot.domain.diagnosis.clues import Clue, ClueKind, Splits, exceeded, moved
+from bot.domain.diagnosis.clues import Clue, ClueKind, Splits, exceeded, louder, moved
 from bot.domain.diagnosis.window import Window
 from bot.domain.telemetry import MetricSeries, Signal
 
@@ -19,8 +19,8 @@ def resource_clues(series: Iterable[MetricSeries], window: Window) -> list[Clue]
     best: dict[str, Clue] = {}
     for one in series:
         clue = _risen(one, window) if one.signal in _WORDS and len(one.times) > 1 else None
-        if clue is not None and (one.service not in best or clue.strength > best[one.service].strength):
-            best[one.service] = clue
+        if clue is not None:
+            best[one.service] = louder(best.get(one.service), clue)
     return [best[service] for service in sorted(best)]
 
 

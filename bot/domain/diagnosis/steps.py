@@ -33,7 +33,7 @@ def step_clues(parts: Iterable[Calls], window: Window) -> list[Clue]:
         for patterns in owners.values():
             judged = _unusual(patterns, splits)
             known = worst.get(patterns[0].service)
-            if judged is not None and (known is None or judged[1] > known[1]):
+            if judged is not None and (known is None or _order(judged) > _order(known)):
                 worst[patterns[0].service] = judged
     return _explained(worst, graph_of(parts))
 
@@ -46,6 +46,10 @@ def _replaced(counts: Sequence[_Counts], seen: float, before: float, after: floa
         if one.before / before * after >= tuning.LEAST_CALLS
     ]
     return max(0.0, min(1.0, seen / after), *lost)
+
+
+def _order(judged: tuple[Clue, float]) -> tuple[float, str]:
+    return judged[1], judged[0].about
 
 
 def _explained(worst: Mapping[str, tuple[Clue, float]], graph: Mapping[str, Sequence[str]]) -> list[Clue]:
