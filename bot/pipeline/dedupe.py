@@ -8,6 +8,9 @@ from bot.domain.alert import Alert, AlertStatus
 from bot.domain.records import StoredAlert
 
 
+LATE_S = 3600.0  # Senders repeat what could not be delivered for about so long.
+
+
 class Seen(StrEnum):
     """What one delivery of an alert means."""
 
@@ -34,7 +37,8 @@ def dedupe(
 ) -> list[DedupeOutcome]:
     """Fold a batch by fingerprint and compare with what is stored; the order inside the batch does not matter.
 
-    A known alert whose incident is closed counts as new, since it must find a new home.
+    A known alert whose incident is closed counts as new, since it must find a new home; a late copy of what was said
+    before it ended does not.
     """
     newest: dict[str, Alert] = {}
     seen: dict[str, int] = {}
@@ -53,14 +57,22 @@ def _order(alert: Alert) -> tuple[float, bool, float]:
     return (alert.starts_at, alert.status is AlertStatus.RESOLVED, alert.received_at)
 
 
+def _late(alert: Alert, known: Alert) -> bool:
+    """Whether this is a copy of what was said before the alert ended; much later it is taken for a new firing."""
+    return _order(alert) < _order(known) and alert.received_at - known.received_at <= LATE_S
+
+
 def _judge(
     alert: Alert, times: int, stored: StoredAlert | None, open_incidents: frozenset[str]
 ) -> DedupeOutcome:
     firing = alert.status is AlertStatus.FIRING
-    if stored is None or (firing and stored.incident not in open_incidents):
+    older = stored is not None and _order(alert) < _order(stored.alert)
+    if stored is None or (
+        firing and stored.incident not in open_incidents and not _late(alert, stored.alert)
+    ):
         return DedupeOutcome(Seen.NEW if firing else Seen.RESOLVED_UNSEEN, alert, times)
     times += stored.times_seen
-    if _order(alert) < _order(stored.alert):
+    if older:
         return DedupeOutcome(Seen.OLDER_THAN_KNOWN, stored.alert, times, stored)
     if not firing:
         return DedupeOutcome(Seen.RESOLVED, replace(alert, starts_at=stored.alert.starts_at), times, stored)

@@ -135,10 +135,23 @@ def test_resolved_alerts_close_the_incident_and_ask_for_its_review(store: SqlSto
     assert resolve_quiet(store, now=NOW + 9, after_s=2) == []
 
 
+def test_a_late_copy_of_an_alert_that_ended_opens_nothing_and_a_new_firing_does(store: SqlStore) -> None:
+    post(store, [alert("s01")])
+    correlate(parts_of(store))
+    post(store, [alert("s01", status="resolved")])
+    correlate(parts_of(store))
+    resolve_quiet(store, now=NOW + 3, after_s=2)
+    post(store, [alert("s01")])
+    assert correlate(parts_of(store)).tasks == ()
+    assert [one.state.open for one in incidents(store)] == [False]
+    post(store, [{**alert("s01"), "startsAt": "2027-01-15T07:59:50Z"}])
+    assert len(correlate(parts_of(store)).tasks) == 1
+
+
 def test_the_order_of_arrival_does_not_matter(store: SqlStore) -> None:
     seen = set()
     for seed in range(4):
-        alerts = storm(60)
+        alerts = [{**one, "startsAt": f"2027-01-15T07:59:3{seed}Z"} for one in storm(60)]
         random.Random(seed).shuffle(alerts)
         post(store, alerts, size=7)
         parts = replace(parts_of(store), new_id=lambda seed=seed: f"seed-{seed}")  # type: ignore[misc]
