@@ -12,6 +12,9 @@ from bot.ports import Store, Transaction
 _GATHER_S = 0.003
 _MOST_ROWS = 500
 _MOST_WAITING = 5000
+_MOST_WAITING_BYTES = 128 * 1024 * 1024
+# A sender waits no longer for a database that does not answer; what is committed later is a repeat when it comes again.
+_LONGEST_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +34,21 @@ class GroupCommit:
         self._store = store
         self._committed = committed
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(_MOST_WAITING)
+        self._bytes = 0
 
     async def add(self, source: str, kind: str, body: bytes, *, received_at: float, once: str = "") -> bool:
         """Return once the body is durable, False where `once` was taken before; raises Retryable when it is not."""
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        try:
-            self._queue.put_nowait(_Waiting(source, kind, body, received_at, done, once))
-        except asyncio.QueueFull as error:
+        if self._queue.full() or self._bytes + len(body) > _MOST_WAITING_BYTES:
             message = "too many payloads are waiting to be stored"
+            raise Retryable(message)
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(_Waiting(source, kind, body, received_at, done, once))
+        self._bytes += len(body)
+        try:
+            return await asyncio.wait_for(done, _LONGEST_S)
+        except TimeoutError as error:
+            message = f"the database did not take the payload within {_LONGEST_S:.0f} s"
             raise Retryable(message) from error
-        return await done
 
     async def run(self) -> None:
         """Commit for ever; one task per process."""
@@ -52,6 +60,7 @@ class GroupCommit:
             await self._commit(group)
 
     async def _commit(self, group: list[_Waiting]) -> None:
+        self._bytes -= sum(len(waiting.body) for waiting in group)
         try:
             new = await asyncio.to_thread(self._store.transact, partial(_insert, group=group))
         except WatchkeeperError as error:

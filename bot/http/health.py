@@ -1,5 +1,9 @@
-"""Health: /healthz says that this process answers, /readyz that the product can work, /metrics counts."""
+"""Health: /healthz says that this process answers and what it knows to be wrong, /readyz whether the product can work.
 
+/metrics counts.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -22,11 +26,14 @@ class HealthPorts:
     clock: Clock
     expected: tuple[str, ...]
     mode: str
+    wrong: Callable[[], Mapping[str, str]] = dict
 
 
-async def healthz(_request: Request) -> Response:
-    """Say that the process answers."""
-    return PlainTextResponse("ok\n")
+async def healthz(request: Request) -> Response:
+    """Say that the process answers; a restart would mend nothing of what it adds, so that this is always a 200."""
+    ports: HealthPorts = request.app.state.health
+    wrong = [f"degraded: {name}: {reason}\n" for name, reason in sorted(ports.wrong().items())]
+    return PlainTextResponse("".join(["ok\n", *wrong]))
 
 
 async def readyz(request: Request) -> Response:
@@ -52,4 +59,7 @@ def _problems(ports: HealthPorts) -> list[str]:
     for name, at in beats.items():
         PROCESS_AGE.labels(name).set(at)
     now = ports.clock.now()
-    return [f"no sign of life from {name}" for name in ports.expected if now - beats.get(name, 0.0) > STALE_S]
+    wrong = [f"{name}: {reason}" for name, reason in sorted(ports.wrong().items())]
+    return wrong + [
+        f"no sign of life from {name}" for name in ports.expected if now - beats.get(name, 0.0) > STALE_S
+    ]

@@ -122,6 +122,26 @@ def _poke(queue: JobQueue, tasks: list[int]) -> None:
             _log.warning("poke_lost", reason=str(error))
 
 
+class OwnHands:
+    """Pokes through the queue; where the queue is away, correlation is done here and now, by whoever pokes.
+
+    Only the sweeper pokes for correlation in this process, and the lease keeps two passes apart.
+    """
+
+    def __init__(self, queue: JobQueue, correlate_now: Callable[[], None]) -> None:
+        self._queue = queue
+        self._correlate_now = correlate_now
+
+    def poke(self, function: str, row_id: int) -> None:
+        """Raises Retryable for other work, which waits until the queue is back."""
+        try:
+            self._queue.poke(function, row_id)
+        except Retryable:
+            if function != "bot.jobs.correlate":
+                raise
+            guarded("correlate without a queue", self._correlate_now)
+
+
 def _ready(here: Runtime) -> None:
     """A look at the graph and a first job before the first alert, which would else wait for both."""
     topology = here.parts.topology
@@ -136,7 +156,7 @@ def run(settings: Settings) -> None:
     here = runtime()
     sweeper = Sweeper(
         here.parts.store,
-        here.queue,
+        OwnHands(here.queue, pass_over_pending),
         here.parts.clock,
         "correlator",
         settings.resolve_after_s,

@@ -29,6 +29,7 @@ from bot.domain.errors import Permanent, Retryable
 from bot.domain.playbook import Playbook
 from bot.http import switch_page
 from bot.http.app import build_http
+from bot.http.conditions import Conditions
 from bot.http.counters import INBOX_DECIDED, SLACK_SENT
 from bot.http.group_commit import GroupCommit
 from bot.http.health import HealthPorts
@@ -58,6 +59,9 @@ OUTBOX_S = 0.1
 OUTBOX_BUSY_S, BUSY_FOR_S = 0.03, 2.0
 INBOX_S = 0.25
 APPROVERS_S = 30.0
+CONDITIONS_S = 3.0
+# So long may a payload be pending before that is said.
+BACKLOG_S = 60.0
 
 _log = structlog.get_logger()
 
@@ -79,6 +83,7 @@ class Web:
     slack: SlackPorts
     inbox_poke: threading.Event
     stopping: threading.Event
+    conditions: Conditions
     pulls: Sequence[Pulled] = ()
 
 
@@ -130,8 +135,31 @@ def build(settings: Settings) -> Web:
         slack=_slack_ports(settings, store, clock, poker, inbox_poke, team=team, bot_user=bot_user),
         inbox_poke=inbox_poke,
         stopping=threading.Event(),
+        conditions=_conditions(settings, store, chat, clock, alerts),
         pulls=pulled(settings, parsers(settings), store, clock, partial(queue.poke, "bot.jobs.correlate", 0)),
     )
+
+
+def _conditions(
+    settings: Settings, store: Store, chat: slack_chat.SlackChat, clock: SystemClock, channel: str
+) -> Conditions:
+    def database() -> str:
+        store.transact(lambda tx: tx.beat("web", at=clock.now()))
+        return ""
+
+    def backlog() -> str:
+        oldest = store.read(lambda tx: tx.oldest_pending_raw())
+        waits = clock.now() - oldest if oldest is not None else 0.0
+        return f"alerts wait for {waits:.0f} s to be correlated" if waits > BACKLOG_S else ""
+
+    def tell(key: str, words: str) -> None:
+        chat.post(
+            channel=channel, thread_ts="", text=words, blocks=[], dedupe=f"{settings.tenant}:condition:{key}"
+        )
+
+    queue = rq_queue.problem_of(settings.redis_url)
+    looks = {"database": database, "job queue": queue, "correlator": backlog}
+    return Conditions(looks, tell, clock.now)
 
 
 def _slack_ports(
@@ -162,7 +190,9 @@ def _slack_ports(
 def _http(web: Web) -> Starlette:
     notary = sns.build(endpoint_url=web.settings.aws_endpoint_url)
     intake = IntakePorts(web.settings.sources, parsers(web.settings), web.commits, web.clock, notary)
-    health = HealthPorts(web.store, web.clock, _expected(web.settings), web.settings.mode)
+    health = HealthPorts(
+        web.store, web.clock, _expected(web.settings), web.settings.mode, web.conditions.wrong
+    )
     app = build_app(web.slack)
     door = [Route("/slack/events", signed_door(app, web.slack, now=web.clock.now), methods=["POST"])]
     extra = [*(door if web.settings.slack_mode == "http" else []), *switch_page.routes(_switch(web))]
@@ -227,6 +257,7 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
             partial(counted, INBOX_DECIDED, partial(decide_inbox, deciding)),
         ),
         *_pulls(web),
+        _loop("conditions", web, lambda: web.stopping.wait(CONDITIONS_S), web.conditions.look),
         _loop("approvers", web, lambda: web.stopping.wait(APPROVERS_S), partial(_keep_approvers, web)),
     ]
     loops = {"commits": web.commits.run(), "poker": web.poker.run()}

@@ -1,5 +1,7 @@
 """JobQueue on RQ: JSON serializer, random job ids, jobs that carry one row id; one queue name per function."""
 
+from collections.abc import Callable
+
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
@@ -37,6 +39,20 @@ class RqQueue:
         except RedisError as error:
             message = f"the job queue is not available: {error}"
             raise Retryable(message) from error
+
+
+def problem_of(url: str) -> Callable[[], str]:
+    """A look that says why the server at `url` cannot be used, empty where it can."""
+    server = _client(url, socket_connect_timeout=1, socket_timeout=2)
+
+    def look() -> str:
+        try:
+            server.ping()
+        except RedisError as error:
+            return f"investigations wait, since the job queue is not available: {error}"
+        return ""
+
+    return look
 
 
 def connect(url: str) -> Redis:

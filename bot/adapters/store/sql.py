@@ -36,6 +36,15 @@ T = TypeVar("T")
 MOST_FOLDS = 500
 _ATTEMPTS = 12
 _BUSY_TIMEOUT_S = 8.0
+# A server that is gone without a word must be an error, not a wait for ever.
+_CONNECT_S = 5
+_LIMITS = f"-c lock_timeout={_BUSY_TIMEOUT_S * 1000:.0f} -c statement_timeout=60000"
+_KEEPALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 _RACES = ("40001", "40P01", "23505")
 
 
@@ -161,7 +170,12 @@ def open_engine(database_url: str) -> Engine:
         )
         raise Permanent(message) from error
     if url.get_backend_name() == "postgresql":
-        return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8)
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            pool_size=8,
+            connect_args={"connect_timeout": _CONNECT_S, "options": _LIMITS} | _KEEPALIVE,
+        )
     if url.get_backend_name() != "sqlite" or not url.database:
         message = (
             f"WATCHKEEPER_DATABASE_URL: {url.get_backend_name()} is not supported, use SQLite or PostgreSQL"
