@@ -20,6 +20,7 @@ _CATEGORY = {
     CauseClass.NETWORK: "configuration_error",
     CauseClass.INFRASTRUCTURE: "infrastructure",
 }
+_OVER = ("normal", "ok", "resolved")
 _QUIET = (Conclusion.NO_INCIDENT, Conclusion.EXPECTED_LOAD)
 
 
@@ -52,7 +53,7 @@ def alert_of(body: Mapping[str, Any], service: str, at: float) -> Alert:
         fingerprint=str(labels.get("alertname", "")),
         source=str(body.get("alert_source", "")),
         name=str(labels.get("alertname") or body.get("title", "")),
-        status=AlertStatus.FIRING,
+        status=AlertStatus.RESOLVED if str(body.get("state", "")).lower() in _OVER else AlertStatus.FIRING,
         severity=AlertSeverity(level) if level in known else AlertSeverity.WARNING,
         service=service,
         summary=summary.strip(),

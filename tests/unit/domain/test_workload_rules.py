@@ -186,6 +186,7 @@ WELL = [
     ("a cordoned node", Scene(nodes=[node("node-a"), Node("node-b", cordoned=True, conditions={"Ready": NodeCondition("True")})])),
     ("an error that was overcome", Scene(lines=["connection reset, retry succeeded", "served 120 requests, 0 errors"], monitors={"error rate": False})),
     ("errors that no user feels", Scene(lines=["error: cache miss upstream timeout"] * 3, monitors={"error rate": False, "latency": False})),
+    ("a monitor of replicas that lags", Scene(monitors={"replicas_unavailable above 0": True, "error rate": False})),
     ("a monitor of restarts that lags", Scene(monitors={"pod restarts": True, "error rate": False})),
 ]  # fmt: skip
 

@@ -32,7 +32,7 @@ _REASONS = (
     (r"oomkilled", "OOMKilled"),
     (r"restarting failed container", "CrashLoopBackOff"),
 )
-_HARM = re.compile(r"error|5xx|latency|availab|p9\d|failure|success|apdex|timeout", re.IGNORECASE)
+_HARM = re.compile(r"error|5xx|latency|(?<!un)availab|p9\d|failure|success|apdex|timeout", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
