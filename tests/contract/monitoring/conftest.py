@@ -57,9 +57,14 @@ class Intake:
         headers, query = proof(scheme, shown, signed, AT)
         return self.plain(f"/alerts/{kind}{query}", signed, dict(headers))
 
-    def plain(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        """One call as it is given."""
-        self.connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
+    def plain(
+        self, path: str, body: bytes, headers: dict[str, str], *more: tuple[str, str]
+    ) -> tuple[int, dict[str, Any]]:
+        """One call as it is given; `more` are header lines that may double others."""
+        self.connection.putrequest("POST", path)
+        for name, value in (*headers.items(), *more, ("Content-Length", str(len(body)))):
+            self.connection.putheader(name, value)
+        self.connection.endheaders(body)
         answer = self.connection.getresponse()
         return answer.status, json.loads(answer.read())
 
@@ -91,7 +96,13 @@ def topic_of(case: Case) -> str:
 
 @pytest.fixture(scope="module")
 def intake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Intake]:
-    folder: Path = tmp_path_factory.mktemp("sources")
+    with running(tmp_path_factory.mktemp("sources")) as here:
+        yield here
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[Intake]:
+    """The intake on a fresh store in `folder`, at the time of the fixtures."""
     settings = Settings.model_validate(
         {
             "data_dir": folder,
