@@ -370,7 +370,7 @@ def _probe(text: str) -> Obj:
     elif what.startswith("tcp-socket"):
         found["tcpSocket"] = {"port": what.rpartition(":")[2]}
     elif what.startswith("grpc"):
-        found["grpc"] = {"port": re.sub(r"\D*$", "", what.rpartition(":")[2].split()[0])}
+        found["grpc"] = {"port": re.sub(r"\D.*$", "", what.rpartition(":")[2])}
     else:
         found["exec"] = {"command": [what]}
     if match:

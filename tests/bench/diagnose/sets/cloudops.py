@@ -4,6 +4,7 @@ The answers go through the product's own reader of API objects, and the product'
 translated into the recording's vocabulary.
 """
 
+import contextlib
 import gzip
 import json
 import re
@@ -27,6 +28,8 @@ from tests.bench.diagnose.case import Case, Row, folders_with, root_of
 
 Obj = dict[str, Any]
 Cache = Mapping[str, Any]
+# A tool's answer may be cut off or an error; what cannot be read is left out.
+UNREADABLE = (ValueError, KeyError, IndexError, AttributeError, TypeError)
 TREE = re.compile(r"^(?P<stem>[│├└─ ]*)(?P<name>[\w.-]+)")
 WORDS: Mapping[Cause, tuple[str, str]] = {
     Cause.SERVICE_ACCOUNT_MISSING: ("Admission_Fault", "missing_service_account"),
@@ -134,7 +137,8 @@ def state_from(cache: Cache) -> ClusterState:
     manifests = _manifests(cache)
     described, events = _described(cache)
     for one in described.values():
-        _complete(one, manifests, described)
+        with contextlib.suppress(*UNREADABLE):
+            _complete(one, manifests, described)
     distinct = _distinct(events)
     objects = [*described.values(), *_further(cache), *distinct, *_routes(manifests)]
     state = cluster_state(objects, _namespace(cache), 0.0, _read_in_full(cache))
@@ -161,7 +165,8 @@ def _described(cache: Cache) -> tuple[dict[str, Obj], list[Obj]]:
         elif tool == "DescribeResource" and name and str(answer).startswith("Name:"):
             events += kubetext.described_events(answer, SINGULAR.get(kind, kind.rstrip("s")), name)
             if kind in DESCRIBED:
-                described[f"{kind}/{name}"] = DESCRIBED[kind](answer)
+                with contextlib.suppress(*UNREADABLE):
+                    described[f"{kind}/{name}"] = DESCRIBED[kind](answer)
     return described, events
 
 
@@ -170,7 +175,8 @@ def _further(cache: Cache) -> Iterator[Obj]:
     for tool, asked, answer in _calls(cache):
         kind, name = str(asked.get("resource_type", "")), str(asked.get("name", ""))
         if tool == "DescribeResource" and kind == "services" and str(answer).startswith("Name:"):
-            yield from kubetext.service(answer)
+            with contextlib.suppress(*UNREADABLE):
+                yield from kubetext.service(answer)
         elif tool == "GetResources" and kind in LISTED and not name:
             for line in str(answer).splitlines()[1:]:
                 if line.strip():
