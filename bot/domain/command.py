@@ -22,6 +22,8 @@ class CommandVerb(StrEnum):
     REJECT = "reject"
     STOP = "stop"
     RESOLVE = "resolve"
+    MERGE = "merge"
+    SPLIT = "split"
     EVENT = "event"
     POSTMORTEM = "postmortem"
     NOTE = "note"
@@ -43,6 +45,8 @@ HELP_LINES: tuple[tuple[str, str], ...] = (
     ("approve [A]", "open the review; only its button approves"),
     ("reject [A] [why]", "turn an option down for good"),
     ("stop", "stop every run of the incident before its next step"),
+    ("merge 12 [why]", "INC-12 is part of this incident; remembered"),
+    ("split services", "these services are another fault; remembered"),
     ("resolve", "close the incident and draft the post-mortem"),
     ('event add "Title" 09:00-23:00 [services]', "enter a planned event (UTC, or two ISO times)"),
     ("postmortem", "show the draft"),

@@ -7,7 +7,6 @@ from enum import StrEnum
 from bot.domain.alert import Alert, AlertStatus
 from bot.domain.records import StoredAlert
 
-
 LATE_S = 3600.0  # Senders repeat what could not be delivered for about so long.
 
 

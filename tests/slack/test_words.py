@@ -267,7 +267,7 @@ async def test_which_incident_is_asked_when_it_is_not_clear(desk: Desk) -> None:
     await desk.mention("U0ONCALL1", "new one")
     await desk.mention("U0ONCALL1", "new two")
     await desk.slash("U0ONCALL1", "status")
-    assert "Which incident?" in desk.whisper()
+    assert "Say which incident" in desk.whisper(), "here is no incident to merge it into"
     await desk.slash("U0ONCALL1", "status INC-2")
     assert "two" in desk.whisper()
     await desk.slash("U0ONCALL1", "status INC-99")
@@ -301,3 +301,18 @@ async def test_an_expired_trigger_is_said(desk: Desk) -> None:
     desk.store.transact(lambda tx: tx.record_inbox("x", "command", row, at=desk.clock.now()))
     decide_inbox(desk.parts)
     assert "click again" in desk.whisper()
+
+
+async def test_merge_by_words_joins_two_incidents_and_split_takes_it_back(desk: Desk) -> None:
+    await desk.mention("U0ONCALL1", "new checkout is down")
+    await desk.mention("U0ONCALL1", "new cart is slow")
+    await desk.mention("U0ONCALL1", "merge INC-1")
+    assert "Which incident?" in desk.whisper()
+    await desk.mention("U0ONCALL1", "merge INC-1 2 the same rack")
+    (row,) = desk.store.read(lambda tx: tx.open_incidents())
+    assert row.number == 1
+    assert "INC-2 is part of INC-1 now" in desk.whisper()
+    await desk.mention("U0ONCALL1", "merge INC-1 2")
+    assert "cannot be merged" in desk.whisper()
+    await desk.mention("U0ONCALL1", "split nonsense")
+    assert "Say which services" in desk.whisper()

@@ -16,7 +16,7 @@ from bot.domain.incident import Incident, OptionView, Severity
 from bot.domain.records import IncidentRow
 from bot.pipeline.try_out import send_test
 from bot.ports import Chat, Transaction
-from bot.slack.deciding import changes, freezing, ordering, reviewing
+from bot.slack.deciding import changes, freezing, ordering, regrouping, reviewing
 from bot.slack.deciding.parts import (
     DecidingParts,
     Decision,
@@ -218,5 +218,7 @@ _INCIDENTAL: Mapping[CommandVerb, _Incidental] = {
     CommandVerb.STOP: _stop,
     CommandVerb.RESOLVE: _resolve,
     CommandVerb.NOTE: _note,
+    CommandVerb.MERGE: regrouping.merge_by_hand,
+    CommandVerb.SPLIT: regrouping.split_by_hand,
     CommandVerb.POSTMORTEM: _postmortem,
 }

@@ -136,16 +136,17 @@ def test_resolved_alerts_close_the_incident_and_ask_for_its_review(store: SqlSto
 
 
 def test_a_late_copy_of_an_alert_that_ended_opens_nothing_and_a_new_firing_does(store: SqlStore) -> None:
+    parts = parts_of(store)
     post(store, [alert("s01")])
-    correlate(parts_of(store))
+    correlate(parts)
     post(store, [alert("s01", status="resolved")])
-    correlate(parts_of(store))
+    correlate(parts)
     resolve_quiet(store, now=NOW + 3, after_s=2)
     post(store, [alert("s01")])
-    assert correlate(parts_of(store)).tasks == ()
+    assert correlate(parts).tasks == ()
     assert [one.state.open for one in incidents(store)] == [False]
     post(store, [{**alert("s01"), "startsAt": "2027-01-15T07:59:50Z"}])
-    assert len(correlate(parts_of(store)).tasks) == 1
+    assert len(correlate(parts).tasks) == 1
 
 
 def test_the_order_of_arrival_does_not_matter(store: SqlStore) -> None:
