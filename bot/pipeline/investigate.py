@@ -15,10 +15,12 @@ from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, Explanation, Hypothesis
 from bot.domain.evidence_json import evidence_body, explanation_body, ranking_body
 from bot.domain.incident import Incident, IncidentState, Severity
+from bot.domain.log_patterns import LogPatterns
+from bot.domain.logs.counting import counted
 from bot.domain.plan import PlanState
 from bot.domain.records import MessageKind, Task
 from bot.domain.redaction import redact
-from bot.domain.telemetry import Change, Missing, PlannedEvent, Telemetry
+from bot.domain.telemetry import Change, Missing, PlannedEvent, Readings, Telemetry
 from bot.domain.topology import Topology
 from bot.pipeline.collect import DEADLINE_S, collect, read_topology
 from bot.pipeline.load import MOST_OPEN, record_or_queue
@@ -147,11 +149,16 @@ def _read(
         databases=read.databases,
         cluster=read.cluster,
         calls=read.calls,
-        log_patterns=read.log_patterns,
+        log_patterns=read.log_patterns or _counted(read),
         topology=topology,
         planned_events=opening.planned,
         missing=(*gaps, *read.missing, *_untold(opening.alerts)),
     )
+
+
+def _counted(read: Readings) -> tuple[LogPatterns, ...]:
+    """Lines counted into patterns, where calls were seen that they can be held against."""
+    return (counted(read.logs),) if read.calls and read.logs else ()
 
 
 def _untold(alerts: Sequence[Alert]) -> tuple[Missing, ...]:

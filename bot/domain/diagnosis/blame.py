@@ -10,7 +10,7 @@ from bot.domain.alert import Alert, AlertSeverity
 from bot.domain.candidate import CRITICAL_WEIGHT
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.changes import NearChange, nearest
-from bot.domain.diagnosis.clues import Clue
+from bot.domain.diagnosis.clues import Clue, ClueKind
 from bot.domain.diagnosis.graph import Graph
 from bot.domain.diagnosis.intrusion import Intrusion
 from bot.domain.diagnosis.load import Demand, Driven, driver_of
@@ -329,6 +329,7 @@ def _lifted(suspect: Suspect, scene: Scene) -> Suspect:
     loudest = max(scene.alerts.values(), default=1.0)
     lift = 1.0 + tuning.ALERT_LIFT * scene.alerts.get(suspect.service, 0.0) / loudest
     lift *= 1.0 + (tuning.CHANGE_LIFT * change.proximity if change else 0.0)
-    lift *= 1.0 + (tuning.NOVELTY_LIFT * novelty.strength if novelty else 0.0)
+    counted = any(clue.kind is ClueKind.LOG for clue in suspect.clues)
+    lift *= 1.0 + (tuning.NOVELTY_LIFT * novelty.strength if novelty and not counted else 0.0)
     lift *= 1.0 + (tuning.INTRUSION_LIFT * suspect.intrusion.strength if suspect.intrusion else 0.0)
     return replace(suspect, score=suspect.score * lift, change=change, novelty=novelty)

@@ -148,7 +148,7 @@ def _spans(folder: Path) -> Calls | None:
     """All spans of the day, trace by trace; a trace may go on in the next minute's file."""
     spans_of = Counted(STEP_S)
     open_traces: dict[str, list[Span]] = {}
-    paths = sorted(folder.rglob("*_trace.csv.gz"), key=lambda path: path.name)
+    paths = sorted(folder.rglob("*_trace.csv.gz"))
     for path in paths:
         fresh: dict[str, list[Span]] = {}
         for row in _rows(path):
