@@ -18,6 +18,7 @@ from bot.adapters.reasoner.openai import read_answer
 from bot.adapters.store.sql import SqlStore
 from bot.domain import order_rules
 from bot.domain.citations import checked
+from bot.domain.diagnosis.engine import diagnose
 from bot.domain.event import EventType, NewEvent, seal
 from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, Explanation, Sentence
 from bot.domain.evidence_json import explanation_body
@@ -295,7 +296,9 @@ def test_whole_investigations_with_hijacked_models_fire_nothing(
     scene.clock.at = NOW
     scene.provide()
     told = bad_deploy()
-    covers = order_of(scene.plan, scene.book, confidence_milli=960, created_ms=round(NOW * 1000))
+    first = diagnose(told).hypotheses[0]
+    reached = round(min(first.confidence, first.solid) * 1000)
+    covers = order_of(scene.plan, scene.book, confidence_milli=reached + 1, created_ms=round(NOW * 1000))
     covers = replace(covers, expires_ms=covers.created_ms + 86_400_000)
     elsewhere = replace(covers, id="SO-2", services=("ledger",), confidence_milli=700, nonce="m")
     store.transact(lambda tx: (store_order(tx, covers), store_order(tx, elsewhere)))

@@ -9,9 +9,9 @@ from math import exp
 from bot.domain.diagnosis import tuning
 
 VERSION = "logistic/1"
-BASE = -0.96
-WEIGHT = 1.29
-MARGIN = 2.95
+BASE = -1.02
+WEIGHT = 2.08
+MARGIN = 3.09
 
 
 def probability(weight: float, margin: float) -> float:

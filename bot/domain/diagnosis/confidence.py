@@ -115,4 +115,4 @@ def _margin(score: float, rival: float) -> float:
 
 
 def _covered(coverage: float) -> float:
-    return 0.5 + 0.5 * min(1.0, coverage / tuning.COVERAGE_FULL)
+    return tuning.BLIND + (1.0 - tuning.BLIND) * min(1.0, coverage / tuning.COVERAGE_FULL)

@@ -96,8 +96,7 @@ SIGNAL_TRUST = {  # (m) order of metric and topology, (j) the rest
     "silence": 0.50,
     "resource": 0.05,
 }
-MARGIN_FULL = 0.5  # (j) A runner-up at half the score or less takes nothing away.
-MARGIN_NONE = 0.6  # (j) An equal runner-up leaves this much of the confidence.
+BLIND = 0.7  # (m) Right answers about what nobody measured; below the line, whatever else agrees.
 COVERAGE_FULL = 0.6  # (j) Telemetry for this share of the alerting services is enough.
 CEILING = 0.97  # (d) The engine is never certain.
 CAUSE_FOUND_AT = 0.70  # (j) The line; calibration on held-out systems decides its final place.
