@@ -267,7 +267,7 @@ async def test_which_incident_is_asked_when_it_is_not_clear(desk: Desk) -> None:
     await desk.mention("U0ONCALL1", "new one")
     await desk.mention("U0ONCALL1", "new two")
     await desk.slash("U0ONCALL1", "status")
-    assert "Say which incident" in desk.whisper(), "here is no incident to merge it into"
+    assert "Which incident?" in desk.whisper()
     await desk.slash("U0ONCALL1", "status INC-2")
     assert "two" in desk.whisper()
     await desk.slash("U0ONCALL1", "status INC-99")
@@ -307,7 +307,7 @@ async def test_merge_by_words_joins_two_incidents_and_split_takes_it_back(desk: 
     await desk.mention("U0ONCALL1", "new checkout is down")
     await desk.mention("U0ONCALL1", "new cart is slow")
     await desk.mention("U0ONCALL1", "merge INC-1")
-    assert "Which incident?" in desk.whisper()
+    assert "Say which incident" in desk.whisper(), "here is no incident to merge it into"
     await desk.mention("U0ONCALL1", "merge INC-1 2 the same rack")
     (row,) = desk.store.read(lambda tx: tx.open_incidents())
     assert row.number == 1
