@@ -25,6 +25,7 @@ from bot.domain.evidence import (
 from bot.domain.telemetry import Telemetry
 
 _MOST_FACTS = 16
+_BELOW = tuning.CAUSE_FOUND_AT - 0.01
 # What a change, an intrusion or a plan says about the class of an incident goes before what its database shows.
 _STRONGER = (CauseClass.DEPLOY, CauseClass.CONFIGURATION, CauseClass.SECURITY, CauseClass.PLANNED)
 
@@ -43,11 +44,8 @@ class _File:
             return ""
         number = f"E{len(self.evidence) + 1}"
         quote = fact.quote[: tuning.QUOTE_CHARS]
-        self.evidence.append(
-            Evidence(
-                number, fact.kind, role or fact.role, service, fact.at, fact.text, fact.source, quote=quote
-            )
-        )
+        said = fact.text, fact.source, fact.trust, quote
+        self.evidence.append(Evidence(number, fact.kind, role or fact.role, service, fact.at, *said))
         self._known[fact.key] = number
         return number
 
@@ -118,10 +116,12 @@ def _argued(judgement: Judgement, file: _File, telemetry: Telemetry) -> list[Hyp
                 cited += [number for number in shown if number and number not in cited]
                 because.append(f"{_capital(symptom.claim)}: {_relation(verdict, symptom)}{cite(*shown)}.")
         confidence = round(min(tuning.CEILING, verdict.sure * (1.0 if place == 0 else 0.8)), 3)
+        below = min(confidence, _BELOW)
         found.append(
             Hypothesis(
-                verdict.service, verdict.cause, confidence, tuple(because), tuple(cited),
-                _path(verdict.service, telemetry), confidence, (verdict.rule,), verdict.look,
+                verdict.service, verdict.cause, below if verdict.hearsay else confidence, tuple(because), tuple(cited),
+                _path(verdict.service, telemetry), 0.0 if verdict.hearsay else below if verdict.told else confidence,
+                (verdict.rule,), verdict.look,
                 (Ground(f"rule {verdict.rule}", 1.0, verdict.sure),),
             )
         )  # fmt: skip
@@ -165,11 +165,16 @@ def _again(known: Hypothesis, rule: Hypothesis) -> Hypothesis:
 
 
 def _both(known: Hypothesis, rule: Hypothesis) -> Hypothesis:
-    """Independent signals about the same service: noisy-or, and the class of whichever says more."""
+    """Independent signals about the same service: noisy-or, and the class of whichever says more.
+
+    What rests on public text alone never lifts the other over the line.
+    """
+    sure = _either(known.confidence, rule.confidence)
+    lifted = rule.solid > 0 or known.confidence >= tuning.CAUSE_FOUND_AT
     return replace(
         known,
         cause=known.cause if known.cause in _STRONGER else rule.cause,
-        confidence=_either(known.confidence, rule.confidence),
+        confidence=sure if lifted else min(sure, _BELOW),
         solid=_either(known.solid, rule.solid),
         because=(*rule.because, *known.because),
         evidence=tuple(dict.fromkeys((*rule.evidence, *known.evidence))),

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from bot.domain.evidence import CauseClass, EvidenceKind, EvidenceRole
+from bot.domain.trust import Trust
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One citable fact before it has a number; `at` in unix seconds, `quote` holds foreign words."""
+    """One citable fact before it has a number; `at` in unix seconds, `quote` holds foreign words of that trust."""
 
     key: str
     kind: EvidenceKind
@@ -16,6 +17,7 @@ class Fact:
     at: float
     source: str
     quote: str = ""
+    trust: Trust = Trust.WORKLOAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,17 @@ class Verdict:
     explains: tuple[str, ...] = ()
     look: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
+
+    @property
+    def hearsay(self) -> bool:
+        """Whether all that it calls the cause is text that outsiders can have written."""
+        causes = [fact for fact in self.facts if fact.role is EvidenceRole.CAUSE]
+        return bool(causes) and all(fact.trust is Trust.PUBLIC for fact in causes)
+
+    @property
+    def told(self) -> bool:
+        """Whether such text has a part in it: it may name a class, and never let anything act by itself."""
+        return any(fact.role is EvidenceRole.CAUSE and fact.trust is Trust.PUBLIC for fact in self.facts)
 
     @property
     def name(self) -> str:

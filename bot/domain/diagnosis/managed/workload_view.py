@@ -180,7 +180,8 @@ def event_fact(event: Event, now: float, role: EvidenceRole = EvidenceRole.CAUSE
 def line_fact(line: LogLine, role: EvidenceRole = EvidenceRole.MECHANISM) -> Fact:
     """A fact about a log line."""
     key = f"line {line.service} {line.text}"
-    return Fact(key, EvidenceKind.LOG, role, f"{line.service} writes", line.at, "logs", line.text)
+    text = f"{line.service} writes"
+    return Fact(key, EvidenceKind.LOG, role, text, line.at, "logs", line.text, line.trust)
 
 
 def workload_fact(workload: Workload) -> Fact:
