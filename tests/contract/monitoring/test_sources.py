@@ -52,7 +52,7 @@ def test_a_call_becomes_what_it_says(case: Case) -> None:
     assert found.alerts or found.changes or found.note, "neither an alert nor a reason why not"
     for alert in found.alerts:
         assert math.isfinite(alert.starts_at)
-        assert alert.starts_at <= AT
+        assert 0 < alert.starts_at <= AT + 86_400
         assert (alert.ends_at is None) == (alert.status.value == "firing")
         assert all(isinstance(value, str) for value in alert.labels.values())
 
