@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from bot.domain.diagnosis import tuning
-from bot.domain.diagnosis.cluster.finding import SEEN, Finding
+from bot.domain.diagnosis.cluster.finding import SEEN, SHOWN, Finding
 from bot.domain.diagnosis.cluster.judge import findings
 from bot.domain.diagnosis.cluster.state import ClusterState, LogSample
 from bot.domain.diagnosis.docket import cite
@@ -25,6 +25,7 @@ from bot.domain.evidence import (
 from bot.domain.telemetry import LogLine, Telemetry
 
 ELSEWHERE = 0.5  # What is left of a fault that nothing unwell depends on.
+EXPLAINED = 0.8  # What a fault below leaves of the suspicion of those above.
 MOST_LINES = 500
 _TROUBLE = re.compile(
     r"error|fail|exception|denied|refused|fatal|timeout|no such host|read[- ]?only|too many|in use",
@@ -60,6 +61,7 @@ def with_cluster(diagnosis: Diagnosis, telemetry: Telemetry) -> Diagnosis:
             merged.append(argued)
         elif not merged[known].rules:
             merged[known] = _both(merged[known], argued)
+    merged = [_explained(one, merged, telemetry) for one in merged]
     merged.sort(key=lambda one: (-one.confidence, not one.rules))
     ranked = tuple(merged[: tuning.MOST_HYPOTHESES])
     if not found:
@@ -184,6 +186,19 @@ def _both(known: Hypothesis, rule: Hypothesis) -> Hypothesis:
 
 def _either(one: float, other: float) -> float:
     return round(min(tuning.CEILING, 1.0 - (1.0 - one) * (1.0 - other)), 3)
+
+
+def _explained(one: Hypothesis, others: Iterable[Hypothesis], telemetry: Telemetry) -> Hypothesis:
+    """A shifted metric above a service that the cluster shows broken is its symptom: less sure than the fault."""
+    if one.rules:
+        return one
+    below = [
+        other.confidence
+        for other in others
+        if other.rules and other.solid >= SHOWN and telemetry.topology.path(one.service, [other.service])
+    ]
+    most = round(EXPLAINED * max(below, default=1.0 / EXPLAINED), 3)
+    return replace(one, confidence=min(one.confidence, most), solid=min(one.solid, most))
 
 
 def _conclusion(diagnosis: Diagnosis, ranked: tuple[Hypothesis, ...]) -> Conclusion:

@@ -12,6 +12,7 @@ from bot.domain.diagnosis.cluster.names import dependants
 from bot.domain.diagnosis.cluster.state import ClusterState, Measure, Shift
 
 _RETRANSMITS = 3.0
+_LOSING = 2.0  # Fewer retransmissions a second are a slow start of late packets rather than a loss.
 _BUSY = 1.5
 
 
@@ -31,18 +32,20 @@ def processors(state: ClusterState) -> Iterator[Finding]:
 
 
 def losses(state: ClusterState) -> Iterator[Finding]:
-    """Nodes that send again far more than usual: packets are lost on the way."""
+    """Nodes that send again far more than usual: packets are lost on the way, or come too late."""
     again = {**_by_name(state, "node", Measure.RETRANSMISSION), **_by_name(state, "node", Measure.LOSS)}
     if not again:
         return
     total = sum(one.after for one in again.values())
     most = max(again.values(), key=lambda one: (one.after, one.name))
+    late = most.after < _LOSING and bool(_by_name(state, "workload", Measure.LATENCY))
+    cause = Cause.NODE_DELAY if late else Cause.NODE_LOSS
     for name, one in sorted(again.items()):
         share = one.after / total if total else 0.0
         weight = (SAID if one is most else SEEN) if one.ratio >= _RETRANSMITS else HINTED
         because = f"{name} retransmits {one.after:g} against {one.before or 0:g} as usual"
         yield Finding(
-            "speed/loss", 1, "node", name, Cause.NODE_LOSS, weight * (0.9 + 0.1 * share), because, one.text,
+            "speed/retransmissions", 1, "node", name, cause, weight * (0.9 + 0.1 * share), because, one.text,
             _placed(state, name),
         )  # fmt: skip
 
@@ -50,7 +53,6 @@ def losses(state: ClusterState) -> Iterator[Finding]:
 def delays(state: ClusterState) -> Iterator[Finding]:
     """Slowness without a busy processor: a node's network, or one workload's."""
     slow = _by_name(state, "workload", Measure.LATENCY)
-    throttled = _by_name(state, "workload", Measure.THROTTLED)
     for name, one in sorted(_by_name(state, "node", Measure.ROUND_TRIP).items()):
         because = f"the way to {name} takes {one.ratio:.1f} times as long as usual"
         yield Finding(
@@ -64,17 +66,23 @@ def delays(state: ClusterState) -> Iterator[Finding]:
             one.text,
             _placed(state, name),
         )
-    if not slow or throttled:
+    for measure in (Measure.ROUND_TRIP, Measure.RETRANSMISSION):
+        for name, one in sorted(_by_name(state, "workload", measure).items()):
+            because = f"the way to {name} takes longer than usual"
+            yield Finding("speed/way", 1, "workload", name, Cause.POD_DELAY, SHOWN, because, one.text)
+    if not slow or _by_name(state, "workload", Measure.THROTTLED):
         return
-    workload, fits = _source(state, slow)
-    node, shares = _common_node(state, slow)
+    workload, fits = _best(
+        slow, {one.name: _felt_of(state, one.name) for one in state.workloads}, _starved(state)
+    )
+    node, shares = _best(slow, {one.name: _felt_beyond(state, one.name) for one in state.nodes}, {})
     if node and shares > fits and not _by_name(state, "node", Measure.RETRANSMISSION):
-        because = f"{shares:.0%} of what got slow runs on {node}, whatever it calls"
+        because = f"what got slow are the calls to and from {node}"
         yield Finding(
             "speed/node", 1, "node", node, Cause.NODE_DELAY, SEEN, because, "", _placed(state, node)
         )
     if workload:
-        because = f"what got slow is {workload} and what depends on it; its processor is not busy"
+        because = f"what got slow is what calls {workload} or waits for it, and no processor is busy"
         quote = slow[workload].text if workload in slow else ""
         weight = SEEN if fits >= shares else HINTED
         yield Finding("speed/delay", 1, "workload", workload, Cause.POD_DELAY, weight, because, quote)
@@ -89,32 +97,39 @@ def _by_name(state: ClusterState, kind: str, measure: Measure) -> dict[str, Shif
     return found
 
 
-def _source(state: ClusterState, slow: Mapping[str, Shift]) -> tuple[str, float]:
-    """The workload that, with its dependants, covers best what got slow: fewest misses on either side."""
-    names = {one.name for one in state.workloads} | set(slow)
-    starved = _by_name(state, "workload", Measure.TRAFFIC)
-    best, most = "", 0.0
-    for name in sorted(names):
-        cover = dependants(state, name) | {name}
-        both = len(cover & set(slow))
-        fit = both / len(cover | set(slow))
-        fit += 0.05 * (name in slow) + 0.1 * (name in starved)
-        if fit > most:
-            best, most = name, fit
-    return best, most
+def _felt_of(state: ClusterState, name: str) -> frozenset[str]:
+    """Who gets slow when packets of one workload are late: all above it, and itself where it waits for others."""
+    return dependants(state, name) | ({name} if state.calls.get(name) else frozenset())
 
 
-def _common_node(state: ClusterState, slow: Mapping[str, Shift]) -> tuple[str, float]:
-    """The node whose workloads are most nearly those that got slow beyond their callers."""
+def _felt_beyond(state: ClusterState, node: str) -> frozenset[str]:
+    """Who gets slow when a node's packets are late: callers over its border, and all above them."""
+    inside = set(_placed(state, node))
+    across = {
+        caller
+        for caller, callees in state.calls.items()
+        for callee in callees
+        if (caller in inside) != (callee in inside)
+    }
+    return frozenset(across).union(*(dependants(state, caller) for caller in across))
+
+
+def _starved(state: ClusterState) -> dict[str, float]:
+    """Workloads whose traffic fell."""
+    return dict.fromkeys(_by_name(state, "workload", Measure.TRAFFIC), 0.1)
+
+
+def _best(
+    slow: Mapping[str, Shift], felt: Mapping[str, frozenset[str]], extra: Mapping[str, float]
+) -> tuple[str, float]:
+    """The candidate whose expected victims are most nearly those seen, and how nearly (1 is exactly)."""
     best, most = "", 0.0
-    for node in state.nodes:
-        placed = set(_placed(state, node.name))
-        if len(placed & set(slow)) < 2:
-            continue
-        above = {caller for name in placed for caller in dependants(state, name)}
-        fit = len(placed & set(slow)) / len(placed | (set(slow) - above))
-        if fit > most:
-            best, most = node.name, fit
+    for name, victims in sorted(felt.items()):
+        if victims & set(slow):
+            fit = len(victims & set(slow)) / len(victims | set(slow))
+            fit += 0.05 * (name in slow) + extra.get(name, 0.0)
+            if fit > most:
+                best, most = name, fit
     return best, most
 
 
