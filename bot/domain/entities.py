@@ -30,7 +30,7 @@ LABELS = (
 )
 _GENERATED = (
     re.compile(r"^(.+?)-[0-9a-z]{5,10}-[0-9a-z]{5}$"),
-    re.compile(r"^(.+?)-(?:[0-9a-f]{8,10}|\d{1,3})$"),
+    re.compile(r"^(.+?)-(?:[bcdfghjklmnpqrstvwxz2456789]{5,10}|\d{1,8})$"),
 )
 _PORT = re.compile(r":\d{1,5}$")
 

@@ -47,8 +47,10 @@ receivers:
 _CRITICAL = frozenset(
     {"OOMKilling", "SystemOOM", "NodeNotReady", "FailedMount", "FailedAttachVolume", "Evicted", "BackOff"}
 )
-_OF_POD = re.compile(r"^(.+?)-[0-9a-z]{5,10}-[0-9a-z]{5}$")
-_OF_SET = re.compile(r"^(.+?)-(?:\d{1,3}|[0-9a-f]{8,10}|[0-9a-z]{5})$")
+# Kubernetes draws the ends of names from this alphabet, which has no vowels, so that no word comes out.
+_DRAWN = "[bcdfghjklmnpqrstvwxz2456789]"
+_OF_POD = re.compile(rf"^(.+?)-{_DRAWN}{{6,10}}-{_DRAWN}{{5}}$")
+_OF_SET = re.compile(rf"^(.+?)-(?:\d{{1,8}}|{_DRAWN}{{6,10}}|{_DRAWN}{{5}})$")
 _LABELS = ("service", "app", "app.kubernetes.io/name")
 
 

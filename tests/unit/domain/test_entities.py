@@ -24,6 +24,8 @@ def alert(service: str, **labels: str) -> Alert:
         ("checkout.shop.svc.cluster.local:8080", {}, "checkout"),
         ("", {"pod": "checkout-api-7d9f8b6c5-x2x4p"}, "checkout-api"),
         ("node-1", {"pod": "cart-db-0", "host": "node-1"}, "cart-db"),
+        ("", {"pod": "checkout-api-vzk5q"}, "checkout-api"),
+        ("", {"replicaset": "x", "workload": "cart-db-6b7kx9p4m"}, "cart-db"),
         ("web-1", {"deployment": "checkout"}, "checkout"),
         ("checkou", {}, "checkou"),
         ("checkout-ap", {"pod": "unknown-7d9f8b6c5-x2x4p"}, "checkout-ap"),
