@@ -136,7 +136,7 @@ def configuration(url: str, folder: Path) -> Bench:
     settings = Settings(aws_region=REGION, appconfig_strategy=strategy)
     keys = write_credentials(folder / "credentials")
     deployer = aws.AwsExecutor(Clients(keys, REGION, url), settings)
-    return Bench(deployer, target, START_DEPLOYMENT, lambda live: {"version": 1, "strategy": strategy})
+    return Bench(deployer, target, START_DEPLOYMENT, lambda _live: {"version": 1, "strategy": strategy})
 
 
 def group(url: str, folder: Path) -> Bench:

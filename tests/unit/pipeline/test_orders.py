@@ -22,8 +22,7 @@ from bot.domain.telemetry import PlannedEvent
 from bot.pipeline.execute.terms import Outcome
 from bot.pipeline.order_desk import expire_orders, revoke, set_tier
 from bot.pipeline.orders import Fired
-from bot.pipeline.prove import nothing_recorded
-from tests.unit.pipeline.execution_scene import INCIDENT, KEY, START, healthy, plan_of, scale, undo
+from tests.unit.pipeline.execution_scene import INCIDENT, KEY, START, plan_of, scale, undo
 from tests.unit.pipeline.order_scene import (
     DAY_MS,
     START_MS,
@@ -361,34 +360,6 @@ def test_a_plan_that_the_executor_does_not_derive_itself_holds(
     scene.ready()
     (firing,) = scene.fire()
     assert (firing.outcome, firing.rule) == (Fired.HELD, "not_derived")
-    assert scene.state(scene.plan.hash) is PlanState.PROPOSED
-
-
-@pytest.mark.parametrize(
-    ("live", "history"),
-    [
-        ({}, nothing_recorded),
-        (
-            {},
-            lambda _signal, _service, start, end: [
-                (start, 0.5),
-                *healthy("", "", start, end)[1::2],
-                (end, 0.5),
-            ],
-        ),
-        ({"previous_ran_s": "599"}, healthy),
-        ({"previous_until": "0"}, healthy),
-    ],
-    ids=["unrecorded", "unwell", "short-lived", "no-history"],
-)
-def test_a_revision_that_is_not_known_to_be_good_holds(
-    scene: OrderScene, live: dict[str, str], history: Any
-) -> None:
-    scene.live_now = live
-    scene.ready()
-    (firing,) = scene.fire(history=history)
-    assert (firing.outcome, firing.rule) == (Fired.HELD, "unproven")
-    assert "look before you approve" in firing.text
     assert scene.state(scene.plan.hash) is PlanState.PROPOSED
 
 
