@@ -8,7 +8,7 @@ ARGS ?=
 # Most tests wait for processes, so that four workers keep two cores busy.
 WORKERS ?= 4
 
-.PHONY: env rivals demo test check scenarios bench promises promises-long promises-proof lock sbom clean
+.PHONY: env rivals demo test check scenarios bench bench-diagnosis promises promises-long promises-proof lock sbom clean
 
 env: $(STAMP)
 
@@ -52,6 +52,11 @@ scenarios: env
 
 bench: env
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# Recorded incidents beside published and naive figures; DATA is a copy of the recordings with rca/ and answers/.
+DATA ?= $(WATCHKEEPER_TEST_DATA)
+bench-diagnosis: env
+	$(BIN)/python -m tests.bench.diagnose.report --data $(DATA) $(ARGS)
 
 # How generated storms are grouped and their cause named, real alert streams and simulated cascades; JSON lines.
 DATA ?= ../shared/data
