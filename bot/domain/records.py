@@ -83,6 +83,10 @@ class Task:
     tries: int
 
 
+# How the note of a message begins that Slack does not take as it is.
+REFUSED = "refused: "
+
+
 class MessageKind(StrEnum):
     """The messages of an incident, one row each; each is rendered from the log at the moment it is sent."""
 

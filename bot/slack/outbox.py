@@ -17,7 +17,7 @@ from bot.boundary import guarded
 from bot.domain.errors import Permanent, Retryable, Undecided
 from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import Incident
-from bot.domain.records import IncidentRow, Message, MessageKind
+from bot.domain.records import REFUSED, IncidentRow, Message, MessageKind
 from bot.ports import Chat, Clock, Store, Transaction
 from bot.slack.homes import Spot, furnish, open_channel, place_of, spot_of, topic_of
 from bot.slack.names import names_of
@@ -133,7 +133,7 @@ class Outbox:
             _log.error(
                 "message_refused", incident=job.incident.id, kind=job.message.kind.value, reason=str(error)
             )
-            self._delay(job, self.clock.now() + wait, str(error))
+            self._delay(job, self.clock.now() + wait, f"{REFUSED}{error}")
         return False
 
     def _post(self, job: _Job) -> bool:
@@ -147,6 +147,9 @@ class Outbox:
             wait = min(_LONGEST_CARD_WAIT_S, _WAIT_FOR_CARD_S * 2 ** min(job.message.attempts, 10))
             self._delay(job, now + wait, "waits for the card or the channel")
             return False
+        in_thread = job.message.kind not in (MessageKind.CARD, MessageKind.ANNOUNCEMENT)
+        if in_thread and self.store.read(lambda tx: tx.waits_for_another(job.message, now=now)):
+            return False  # It stays due, and is looked at again in a moment.
         if not self.pace.take("chat.postMessage", now, channel=spot.channel):
             return False
         found = self._read_back(job)

@@ -1,4 +1,7 @@
-"""Promise 10: no Slack post lost, none doubled unrepaired, whatever Slack does to the calls."""
+"""Promise 10: no Slack post lost, none doubled unrepaired, each thread in its order, whatever Slack does to the calls.
+
+Refused with a wait, 5xx, a hang of ten seconds, lost before, lost after, killed after, and an outage of half an hour.
+"""
 
 import random
 from collections.abc import Callable
@@ -20,6 +23,8 @@ from tests.slack.clock import HandClock
 FULL = 300
 AT_ONCE = 20
 KINDS = (MessageKind.CARD, MessageKind.EVIDENCE, MessageKind.PROPOSAL)
+OUTAGE_S = 1800.0
+TROUBLES = ("wait", "before", "500", "hang", "after", "killed", "", "", "", "")
 
 
 class Killed(BaseException):
@@ -27,18 +32,32 @@ class Killed(BaseException):
 
 
 class UnwellChat(MemoryChat):
-    """Posts fail at random: refused with a wait, lost before, lost after, or the process is killed after."""
+    """Posts fail at random; until `back_at` every one fails, and so does reading back."""
 
-    def __init__(self, clock: HandClock, seeded: random.Random) -> None:
+    def __init__(self, clock: HandClock, seeded: random.Random, back_at: float) -> None:
         super().__init__(clock, groups={"oncall": ("U0ONCALL1",)})
+        self.hand = clock
         self.seeded = seeded
+        self.back_at = back_at
+
+    def find_post(self, **given: Any) -> str | None:
+        self._away()
+        return super().find_post(**given)
+
+    def _away(self) -> None:
+        if self.hand.now() < self.back_at:
+            reason = "Slack is away"
+            raise Retryable(reason, delay_s=self.seeded.choice((1.0, 10.0, 30.0)))
 
     def post(self, **given: Any) -> str:
-        trouble = self.seeded.choice(("wait", "before", "after", "killed", "", "", ""))
+        self._away()
+        trouble = self.seeded.choice(TROUBLES)
         if trouble == "wait":
             reason = "ratelimited"
             raise Retryable(reason, delay_s=3.0)
-        if trouble == "before":
+        if trouble == "hang":
+            self.hand.forward(10.0)
+        if trouble in ("before", "500", "hang"):
             raise Undecided(trouble)
         ts = super().post(**given)
         if trouble == "after":
@@ -58,13 +77,14 @@ def test_every_message_is_there_once(promise: Callable[[int], Tally], store: Sql
     tally, seeded = promise(10), random.Random(10)
     count = tally.size(FULL // len(KINDS), least=8)
     for first in range(0, count, AT_ONCE):
-        _judge(tally, store, seeded, [f"i{at}" for at in range(first, min(first + AT_ONCE, count))])
+        out_s = OUTAGE_S if first == 0 else 0.0
+        _judge(tally, store, seeded, [f"i{at}" for at in range(first, min(first + AT_ONCE, count))], out_s)
 
 
-def _judge(tally: Tally, store: SqlStore, seeded: random.Random, incidents: list[str]) -> None:
+def _judge(tally: Tally, store: SqlStore, seeded: random.Random, incidents: list[str], out_s: float) -> None:
     """Send what some incidents want through an unwell Slack, and look at what is there in the end."""
     clock = HandClock()
-    chat = UnwellChat(clock, seeded)
+    chat = UnwellChat(clock, seeded, clock.now() + out_s)
     for incident in incidents:
         store.transact(lambda tx, incident=incident: _want(tx, incident, clock.now()))  # type: ignore[misc]
     holder, outbox = 0, _sender(store, chat, clock, 0)
@@ -75,7 +95,7 @@ def _judge(tally: Tally, store: SqlStore, seeded: random.Random, incidents: list
             holder += 1
             outbox = _sender(store, chat, clock, holder)
             clock.forward(11)
-        clock.forward(1)
+        clock.forward(15 if clock.now() < chat.back_at else 1)
         if not store.read(lambda tx: tx.due_messages(now=clock.now() + 1e6, limit=1)):
             break
     for incident in incidents:
@@ -89,6 +109,8 @@ def _judge(tally: Tally, store: SqlStore, seeded: random.Random, incidents: list
         root, *replies = [post for post in chat.posts if f":{incident}:" in post.dedupe]
         ordered = root.thread_ts == "" and all(reply.thread_ts == root.ts for reply in replies)
         tally.check(ordered, f"{incident}: the card is not first")
+        numbers = [int(reply.dedupe.rpartition(":")[2]) for reply in replies]
+        tally.check(numbers == sorted(numbers), f"{incident}: the thread is out of order: {numbers}")
 
 
 def _sender(store: SqlStore, chat: MemoryChat, clock: HandClock, number: int) -> Outbox:

@@ -24,6 +24,7 @@ from bot.domain.records import (
     Arrived,
     Grant,
     IncidentRow,
+    Message,
     MessageKind,
     StepRow,
     StepState,
@@ -124,6 +125,10 @@ def order_signature(order: StandingOrder, words: str) -> OrderSignature:
     )  # fmt: skip
 
 
+def later(incident: str, message: int) -> Message:
+    return Message(message, incident, MessageKind.NOTICE, "C", "1.1", "", 1, 0, 0, 0.0)
+
+
 class Filled:
     """One of everything in a tenant's rows, told in `words`; the names are the same for every tenant."""
 
@@ -150,6 +155,7 @@ class Filled:
         )
         assert claimed is not None
         self.task: Task = claimed
+        tx.want_message(self.incident, MessageKind.EVIDENCE, text=words, now=0.0)
         self.message = tx.want_message(self.incident, MessageKind.NOTICE, key="k", text=words, now=0.0)
         tx.sent_message(self.message, ts="1.2", revision=0, next_at=0.0, now=0.0)
         for state in PLAN_HASHES:
@@ -203,6 +209,9 @@ class Filled:
             "next_number": lambda tx: tx.next_number() > 77 and HIT,
             "due_tasks": lambda tx: self.due in tx.due_tasks(now=NOW) and HIT,
             "due_messages": lambda tx: tx.due_messages(now=NOW, limit=99),
+            "waits_for_another": lambda tx: (
+                tx.waits_for_another(later(self.incident, self.message), now=NOW) and HIT
+            ),
             "message": lambda tx: tx.message(self.incident, MessageKind.NOTICE, key="k"),
             "posted_count": lambda tx: tx.posted_count(self.incident) and HIT,
             "plan": lambda tx: tx.plan(plan),

@@ -7,9 +7,11 @@ from sqlalchemy import Row, case, func, literal_column, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
-from bot.domain.records import Message, MessageKind
+from bot.domain.records import REFUSED, Message, MessageKind
 
 _messages = schema.messages
+_IN_THREAD = [kind.value for kind in MessageKind if kind not in (MessageKind.CARD, MessageKind.ANNOUNCEMENT)]
+_BEFORE_LONG_S = 3600.0
 _KINDS = [kind.value for kind in MessageKind]
 
 
@@ -67,6 +69,26 @@ class OutboxPart(Part):
             .limit(limit)
         )
         return [_message(row) for row in self._connection.execute(query)]
+
+    def waits_for_another(self, message: Message, *, now: float) -> bool:
+        """Whether an older message of the same thread is not posted yet, though it will be before long.
+
+        One that Slack refused, or that the incident has no room for, holds up nobody.
+        """
+        older = (
+            select(_messages.c.id)
+            .where(
+                _messages.c.tenant == self._tenant,
+                _messages.c.incident == message.incident,
+                _messages.c.id < message.id,
+                _messages.c.kind.in_(_IN_THREAD),
+                _messages.c.ts == "",
+                _messages.c.next_at < now + _BEFORE_LONG_S,
+                _messages.c.note.not_like(f"{REFUSED}%"),
+            )
+            .limit(1)
+        )
+        return self._connection.execute(older).first() is not None
 
     def message(self, incident: str, kind: MessageKind, *, key: str = "") -> Message | None:
         query = select(_messages).where(
