@@ -42,6 +42,8 @@ def test_each_ends_as_it_should(playing: tuple[bool, Outside], scenario_seed: in
         faults = failures(result, str(outside.scenario()["ends"]), orders)
         if orders.scenario == "bad-deploy" and (result["alerts_sent"], result["incidents"]) != (1000, 1):
             faults.append(f"{result['alerts_sent']} alerts, {result['incidents']} incidents")
+        if orders.scenario == "db-cascade" and orders.early and not result["seconds_before_first_alert"]:
+            faults.append("the watcher saw nothing before the first alert")
         if orders.reject_as and (result["executed_steps"], result["approved_by"]) != (0, None):
             faults.append(f"rejected, and yet {result['executed_steps']} steps ran")
         if faults:
@@ -51,11 +53,12 @@ def test_each_ends_as_it_should(playing: tuple[bool, Outside], scenario_seed: in
 
 def _all(seed: int, *, announced: bool) -> Iterator[Orders]:
     """Every scenario carried out, then two of them rejected, which leaves their world broken."""
-    for scenario in SCENARIOS:
+    # The first one on the tree, so that no earlier incident's services keep the watcher silent.
+    for scenario in sorted(SCENARIOS, key=lambda name: name != "db-cascade"):
         if announced is (scenario == "planned-event"):
             yield Orders(scenario, seed, "oncall-1", "")
     if not announced:
-        yield Orders("db-cascade", seed + 1, "", "oncall-2")
+        yield Orders("db-cascade", seed + 1, "", "oncall-2", early=False)
         yield Orders("memory-exhaustion", seed + 1, "", "oncall-1", option="B")
 
 

@@ -22,6 +22,7 @@ _BOUND = (
     r"\d+(?:[.,]\d+)*(?:[A-Za-z]\w*|%)?",
     r"(?=[\w-]*\d)[A-Za-z]\w*(?:-\w+){2,}(?:\.[\w-]+)*",
     r"[A-Za-z]\w*_-?\d[\w-]*",
+    r"(?=[A-Z0-9:-]*\d)[A-Z][A-Z0-9]*(?:[-:][A-Z0-9]+){2,}",
     r"[A-Za-z0-9][\w-]*(?:\.[\w-]+)+(?=:\d)",
     rf"[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.{_ZONE}(?!\.)",
     r"[a-z]+\d{3,}",
@@ -40,7 +41,11 @@ _FORM = re.compile("|".join(_FORMS))
 _TELLING = re.compile(r"[\d/]|\.[a-z]|null|true|false|True|False|None|NULL")
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _DIGIT = re.compile(r"\d")
-_VALUES = frozenset(("null", "true", "false", "True", "False", "None", "NULL"))
+_NAMED = re.compile(r"[0-9a-f]")
+# Long words with many digits, all of them masked, are looked up without regard to their hexadecimal letters.
+_LETTERS = bytes.maketrans(b"abcdef", b"000000")
+_LONG_ID, _ID_DIGITS = 12, 4
+_VALUES = frozenset((b"null", b"true", b"false", b"True", b"False", b"None", b"NULL"))
 _MOST_WORDS = 50_000
 _PROTOCOL = "<*> HTTP/<*>"
 _RUN = "<*> <*>"
@@ -58,6 +63,7 @@ class Masks:
     def __init__(self) -> None:
         self._shapes: dict[bytes, str] = {}
         self._words: dict[bytes, str] = {}
+        self._ids: dict[bytes, str] = {}
 
     def mask(self, text: str) -> str:
         """The line with everything that varies by its form replaced; words one space apart, runs of wildcards one."""
@@ -65,6 +71,7 @@ class Masks:
         shapes = line.translate(_ZEROS).split()
         words = list(map(self._shapes.get, shapes))
         if None in words:
+            self._bound()
             raw, place = line.split(), -1
             for _ in range(words.count(None)):
                 place = words.index(None, place + 1)
@@ -81,20 +88,32 @@ class Masks:
 
     def _met(self, shape: bytes, word: bytes) -> str:
         """A word whose shape is new, or whose digits are part of its name."""
-        if len(self._shapes) + len(self._words) > _MOST_WORDS:
+        if word.isalpha() and word not in _VALUES:
+            masked = self._shapes[shape] = word.decode()
+            return masked
+        long = len(word) >= _LONG_ID and shape.count(b"0") >= _ID_DIGITS
+        alike = shape.translate(_LETTERS) if long else b""
+        masked = self._ids.get(alike, "")
+        if not masked:
+            masked = masked_word(word.decode("utf-8", "replace"))
+            if alike and not _NAMED.search(masked):
+                self._ids[alike] = masked
+        if _DIGIT.search(masked):
+            self._words[word] = masked
+        else:
+            self._shapes[shape] = masked
+        return masked
+
+    def _bound(self) -> None:
+        if len(self._shapes) + len(self._words) + len(self._ids) > _MOST_WORDS:
             self._shapes.clear()
             self._words.clear()
-        masked = masked_word(word.decode("utf-8", "replace"))
-        if masked.isalpha() or not _DIGIT.search(masked):
-            self._shapes[shape] = masked
-        else:
-            self._words[word] = masked
-        return masked
+            self._ids.clear()
 
 
 def masked_word(word: str) -> str:
     """One word with its variable parts replaced."""
-    if (word.isalpha() and word not in _VALUES) or not _TELLING.search(word):
+    if not _TELLING.search(word):
         return word
     masked = _FORM.sub(WILDCARD, word)
     return masked.replace("<*>>", WILDCARD) if masked.endswith(_SHUT) else masked

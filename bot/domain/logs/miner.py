@@ -7,6 +7,7 @@ ids stay valid, `resolve` says what an id became. Pure: no clock, no randomness.
 
 import math
 from collections.abc import Iterable
+from operator import eq
 
 from bot.domain.logs.masks import WILDCARD, Masks
 
@@ -19,53 +20,62 @@ MOST_TEMPLATES = 5_000  # Beyond, new lines are told apart by their first word o
 MOST_FAMILIES = 48  # Of one length and first word; beyond, the most alike one takes the line in.
 
 _DIGITS = b"0123456789"
+_LETTERS = b"abcdef"
 _OPENING = "=:([{\"',<"
 _CLOSING = ")]},;\"':.>"
 
 
 class _Family:
-    """Lines that differ in some places. `seen[i]` is the set of words at place i, or the pattern of a variable one."""
+    """Lines that differ in some places: `seen` has the words of those with few, `open` the patterns of variable ones."""
 
-    __slots__ = ("kinds", "open", "seen", "words")
+    __slots__ = ("kinds", "open", "seen", "typical", "words")
 
     def __init__(self, words: list[str]) -> None:
+        self.typical = words
         self.words = set(words)
-        self.open = 0
-        self.seen: list[set[str] | str] = [{word} for word in words]
+        self.seen: dict[int, set[str]] = {}
+        self.open: dict[int, str] = {}
         self.kinds: dict[tuple[str, ...], int] = {}
 
     def at_most(self, words: set[str], length: int) -> int:
         """More than this `likeness` cannot be: cheap to say."""
-        return len(self.words & words) + self.open + length - len(words)
+        return len(self.words & words) + len(self.open) + length - len(words)
 
     def likeness(self, words: list[str]) -> int:
-        alike = 0
-        for seen, word in zip(self.seen, words, strict=True):
-            if type(seen) is str or word in seen:
-                alike += 1
+        typical = self.typical
+        alike: int = sum(map(eq, typical, words))
+        for place in self.open:
+            alike += typical[place] != words[place]
+        for place, seen in self.seen.items():
+            alike += typical[place] != words[place] and words[place] in seen
         return alike
 
     def take_in(self, words: list[str]) -> bool:
         """Learn the words; whether a place became variable, or a variable one wider."""
         widened = False
-        for place, word in enumerate(words):
-            seen = self.seen[place]
-            if isinstance(seen, set):
+        for place, pattern in self.open.items():
+            if pattern != WILDCARD:
+                wider = _pattern((pattern, words[place]))
+                widened |= wider != pattern
+                self.open[place] = wider
+        for place, (mine, word) in enumerate(zip(self.typical, words, strict=True)):
+            if mine != word and place not in self.open:
+                seen = self.seen.setdefault(place, {mine})
                 seen.add(word)
                 self.words.add(word)
                 if len(seen) >= VARIED:
-                    self.seen[place] = _pattern(seen)
-                    self.open += 1
+                    self.open[place] = _pattern(seen)
+                    del self.seen[place]
                     widened = True
-            elif seen != WILDCARD and _pattern((seen, word)) != seen:
-                self.seen[place] = _pattern((seen, word))
-                widened = True
         return widened
 
     def key(self, words: Iterable[str]) -> tuple[str, ...]:
-        return tuple(
-            [seen if type(seen) is str else word for seen, word in zip(self.seen, words, strict=True)]
-        )
+        if not self.open:
+            return tuple(words)
+        named = list(words)
+        for place, pattern in self.open.items():
+            named[place] = pattern
+        return tuple(named)
 
 
 class Miner:
@@ -78,6 +88,7 @@ class Miner:
         self._became: list[int] = [0]
         self._masks = Masks()
         self._masked: dict[str, int] = {}
+        self._alike: dict[bytes, tuple[int, frozenset[str]]] = {}
         self._young: dict[bytes, int] = {}
         self._old: dict[bytes, int] = {}
         for template in known:
@@ -93,17 +104,22 @@ class Miner:
 
     def learn(self, line: str) -> int:
         """The id of the line's template, which is made if the line is like none before."""
-        shape = line[:MOST_CHARS].encode("utf-8", "surrogatepass").translate(None, _DIGITS)
-        found = self._young.get(shape)
-        return self._missed(shape, line) if found is None else found
+        return self.learn_all((line,))[0]
 
     def learn_all(self, lines: Iterable[str]) -> list[int]:
         """`learn` for many lines, in their order."""
-        ids, missed = [], self._missed
+        ids: list[int] = []
+        add, known = ids.append, self._young.get
         for line in lines:
-            shape = line[:MOST_CHARS].encode("utf-8", "surrogatepass").translate(None, _DIGITS)
-            found = self._young.get(shape)
-            ids.append(missed(shape, line) if found is None else found)
+            try:
+                shape = line.encode().translate(None, _DIGITS)
+            except UnicodeEncodeError:
+                shape = line.encode("utf-8", "surrogatepass").translate(None, _DIGITS)
+            found = known(shape)
+            if found is None:
+                found = self._missed(shape[:MOST_CHARS], line)
+                known = self._young.get
+            add(found)
         return ids
 
     def resolve(self, template: int) -> int:
@@ -117,12 +133,29 @@ class Miner:
         return " ".join(self._texts[self.resolve(template)])
 
     def _missed(self, shape: bytes, line: str) -> int:
-        found = self._old.pop(shape, None)
+        found = self._old.pop(shape, None) if len(shape) < MOST_CHARS else None
         if found is None:
-            found = self._place(self._masks.mask(line[:MOST_CHARS]))
+            found = self._like(shape, line[:MOST_CHARS])
         if len(self._young) >= MOST_SHAPES:
             self._young, self._old = {}, self._young
         self._young[shape] = found
+        return found
+
+    def _like(self, shape: bytes, line: str) -> int:
+        """Lines that differ in hexadecimal digits only are mostly told by a second shape.
+
+        It is blind to the letters a to f, so the fixed words of the template must all be in the line.
+        """
+        coarse = shape.translate(None, _LETTERS)
+        known = self._alike.get(coarse)
+        if known is not None and known[1] <= set(line.split()):
+            return known[0]
+        masked = self._masks.mask(line)
+        found = self._place(masked)
+        if len(self._alike) >= MOST_SHAPES:
+            self._alike.clear()
+        fixed = frozenset([word for word in masked.split(" ") if WILDCARD not in word])
+        self._alike[coarse] = (found, fixed)
         return found
 
     def _place(self, masked: str) -> int:

@@ -28,6 +28,7 @@ _REASON = "The evidence on the card names it, and the plan says what it touches.
 class Orders:
     """What to play and how to decide; one of `approve_as` and `reject_as` may be empty.
 
+    Without `early` it begins at the storm, and so does a standing order's, which would else avert it.
     `option` are the letters to decide on, one after the other; empty for the scenario's own way.
     """
 
@@ -37,6 +38,7 @@ class Orders:
     reject_as: str
     option: str = ""
     standing_order: bool = False
+    early: bool = True
 
 
 @dataclass
@@ -83,7 +85,8 @@ class Drive:
         self._before = self._look_around()
         self._say_first()
         seed = self._order_first()
-        run = self._outside.start(self._orders.scenario, seed)
+        early = self._orders.early and not self._orders.standing_order
+        run = self._outside.start(self._orders.scenario, seed, early=early)
         self._until(lambda: self._outside.scenario()["started_sending_at"], "the first alert")
         first_byte = float(self._outside.scenario()["started_sending_at"])
         self._watch_card(first_byte)

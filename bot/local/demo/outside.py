@@ -60,9 +60,9 @@ class Outside:
         answer = self._client.post(f"{self._layout.page_url}_double/act", json=body)
         return dict(answer.json())
 
-    def start(self, scenario: str, seed: int | None) -> dict[str, Any]:
-        """Start a scenario; raises Permanent when the world does not know it."""
-        body = {"scenario": scenario} | ({} if seed is None else {"seed": seed})
+    def start(self, scenario: str, seed: int | None, *, early: bool = True) -> dict[str, Any]:
+        """Start a scenario, at its quiet beginning or at its storm; raises Permanent when the world does not know it."""
+        body = {"scenario": scenario, "early": early} | ({} if seed is None else {"seed": seed})
         answer = self._client.post(f"{self._layout.control_url}/start", json=body)
         if answer.status_code != 200:
             message = f"scenario {scenario!r} cannot start: {answer.json().get('error', answer.text)}"

@@ -56,13 +56,15 @@ class ControlDoor:
     async def start(self, request: Request) -> Response:
         """Start a scenario; the one before ends."""
         try:
-            name, seed = _wanted(await request.body())
+            name, seed, early = _wanted(await request.body())
         except (ValueError, KeyError, TypeError, AttributeError):
-            return _error(400, 'expected {"scenario": NAME, "seed": NUMBER or nothing}')
+            return _error(
+                400, 'expected {"scenario": NAME, "seed": NUMBER or nothing, "early": BOOLEAN or nothing}'
+            )
         entry = scenario(name)
         if entry is None:
             return _error(404, f"no scenario is named {name}")
-        run = await self.production.start(entry, seed)
+        run = await self.production.start(entry, seed, early=early)
         return JSONResponse({"run": run.number, "seed": run.scene.seed})
 
     async def end(self, _: Request) -> Response:
@@ -92,10 +94,10 @@ class ControlDoor:
         return JSONResponse({"cluster": cluster, "aws": aws, "jvm": jvm, "sql": sql})
 
 
-def _wanted(body: bytes) -> tuple[str, int | None]:
+def _wanted(body: bytes) -> tuple[str, int | None, bool]:
     given: dict[str, Any] = json.loads(body)
     seed = given.get("seed")
-    return str(given["scenario"]), None if seed is None else int(seed)
+    return str(given["scenario"]), None if seed is None else int(seed), bool(given.get("early", True))
 
 
 def _error(code: int, text: str) -> Response:

@@ -91,13 +91,13 @@ class Production:
             self._controller.step()
             await asyncio.sleep(_STEP_SECONDS / self._options.time_scale)
 
-    async def start(self, scenario: Scenario, seed: int | None) -> Run:
-        """End the present run, set the stage anew and begin."""
+    async def start(self, scenario: Scenario, seed: int | None, *, early: bool = True) -> Run:
+        """End the present run, set the stage anew and begin; without `early` at the storm itself."""
         async with self._starting:
             if self.run is not None:
                 await self.run.end()
             chosen = secrets.randbelow(1_000_000) if seed is None else seed
-            early_s = self._options.early_s if scenario.early else 0.0
+            early_s = self._options.early_s if scenario.early and early else 0.0
             scene = scenario.draw(chosen, time.time() + early_s)
             self._fill_cluster(scene)
             await asyncio.to_thread(self.account.set_scene, scene.ecs)
