@@ -59,7 +59,17 @@ def _impact(incident: Incident, events: Sequence[Event]) -> list[str]:
     named = ", ".join(_plain(name) for name in sorted(services, key=lambda one: (-services[one], one))[:8])
     folded = _cite(events, EventType.ALERTS_FOLDED)
     rest = f" and {len(services) - 8} more" if len(services) > 8 else ""
-    return [f"{incident.alerts_total} alerts from {len(services)} services ({named}{rest}) {folded}."]
+    counted = f"{incident.alerts_total} alerts from {len(services)} services ({named}{rest}) {folded}."
+    found = incident.diagnosis.classification if incident.diagnosis else None
+    if found is None or not found.severity:
+        return [counted]
+    ranked = _cite(events, EventType.HYPOTHESES_RANKED, last=True)
+    suffering = ", ".join(_plain(name) for name in found.impact.services[:5])
+    who = f"; it hurt {suffering}" if suffering else ""
+    return [
+        counted,
+        f"By what was measured: SEV{found.severity}, {_plain(found.severity_because)}{who} {ranked}.",
+    ]
 
 
 def _cause(incident: Incident, events: Sequence[Event]) -> list[str]:
