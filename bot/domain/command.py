@@ -49,6 +49,7 @@ HELP_LINES: tuple[tuple[str, str], ...] = (
     ("split services", "these services are another fault; remembered"),
     ("resolve", "close the incident and draft the post-mortem"),
     ('event add "Title" 09:00-23:00 [services]', "enter a planned event (UTC, or two ISO times)"),
+    ('event maintenance|lower "Title" ...', "the same; alerts inside are only counted, or raise no alarm"),
     ("postmortem", "show the draft"),
     ("note text", "add to the timeline"),
     ("tier observe|supervised|auto [service NAME]", "lower what runs by itself, or draft a standing order"),

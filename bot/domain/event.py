@@ -28,6 +28,7 @@ class EventType(StrEnum):
     STATUS_CHANGED = "status_changed"
     SEVERITY_CHANGED = "severity_changed"
     PLANNED_EVENT_MATCHED = "planned_event_matched"
+    PLANNED_EVENT_ENDED = "planned_event_ended"
     INVESTIGATION_REQUESTED = "investigation_requested"
     INVESTIGATION_STARTED = "investigation_started"
     EVIDENCE_COLLECTED = "evidence_collected"

@@ -90,6 +90,9 @@ _TELLERS: Mapping[EventType, Callable[[_Body], str]] = {
     EventType.STATUS_CHANGED: lambda body: f"Status is now {body['to']} ({body['reason']}).",
     EventType.SEVERITY_CHANGED: lambda body: f"Severity is now SEV{body['to']} ({body['reason']}).",
     EventType.PLANNED_EVENT_MATCHED: lambda body: f"Falls inside the planned event: {body['title']}.",
+    EventType.PLANNED_EVENT_ENDED: lambda body: (
+        f"The planned event {body['title']} is over; {body['firing']} alerts still fire."
+    ),
     EventType.INVESTIGATION_REQUESTED: lambda body: f"Another investigation is wanted ({body['reason']}).",
     EventType.INVESTIGATION_STARTED: lambda body: f"Investigation started ({body['reason']}).",
     EventType.EVIDENCE_COLLECTED: _collected,

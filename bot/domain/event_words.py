@@ -1,12 +1,17 @@
 """From words to a planned event: a title, a time range and the services that it covers."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+from bot.domain.telemetry import PlannedEffect
 
 _DAY_S = 86_400.0
 _LONGEST_S = 31 * _DAY_S
-_TITLE = re.compile(r'^(?:add\s+)?(?:["“”](?P<title>[^"“”]{1,150})["“”])\s*(?P<rest>.*)$', re.DOTALL)
+_TITLE = re.compile(
+    r'^(?:(?P<verb>add|maintenance|lower)\s+)?(?:["“”](?P<title>[^"“”]{1,150})["“”])\s*(?P<rest>.*)$',
+    re.DOTALL,
+)
 _CLOCKS = re.compile(r"^(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})$")
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 USAGE = 'Write it like this: event add "Autumn launch" 09:00-23:00 checkout cart (UTC, or two ISO times).'
@@ -20,19 +25,26 @@ class EventWords:
     starts_at: float
     ends_at: float
     services: tuple[str, ...]
+    effect: PlannedEffect = PlannedEffect.EXPLAIN
+
+
+_EFFECTS = {"maintenance": PlannedEffect.SUPPRESS, "lower": PlannedEffect.LOWER}
 
 
 def event_from(text: str, *, now: float) -> EventWords:
-    """Read `add "Title" RANGE [services]`; raises ValueError with a sentence for the person."""
+    """Read `add "Title" RANGE [services]`; raises ValueError with a sentence for the person.
+
+    `maintenance` in place of `add` has alerts inside only counted, `lower` has them looked into without alarm.
+    """
     found = _TITLE.match(text.strip())
     if found is None:
         raise ValueError(USAGE)
     words = found.group("rest").replace(",", " ").split()
-    if words and _CLOCKS.match(words[0]):
-        return event_of(found.group("title"), words[0], " ".join(words[1:]), now=now)
-    if len(words) >= 2:
-        return event_of(found.group("title"), " ".join(words[:2]), " ".join(words[2:]), now=now)
-    raise ValueError(USAGE)
+    spoken = 1 if words and _CLOCKS.match(words[0]) else 2
+    if len(words) < spoken:
+        raise ValueError(USAGE)
+    event = event_of(found.group("title"), " ".join(words[:spoken]), " ".join(words[spoken:]), now=now)
+    return replace(event, effect=_EFFECTS.get(found.group("verb") or "", PlannedEffect.EXPLAIN))
 
 
 def event_of(title: str, when: str, services: str, *, now: float) -> EventWords:

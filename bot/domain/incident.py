@@ -141,6 +141,9 @@ class Incident:
     explanation: Explanation | None = None
     investigating: bool = False
     planned_event: str = ""
+    planned_until: float = 0.0
+    planned_effect: str = ""
+    planned_services: tuple[str, ...] = ()
     options: tuple[OptionView, ...] = ()
     withheld: tuple[tuple[str, str], ...] = ()
     observe_only: bool = True

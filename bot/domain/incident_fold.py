@@ -4,7 +4,7 @@ Bodies (JSON): incident_declared {number, title, severity, reason, key, own_chan
 alerts_folded {count, firing, resolved, total, still_firing, services{name: n}, joins{reason: n}, candidate,
 candidate_why, raw_ids[], digest} · alerts_moved {way, other, count, firing,
 services{name: n}, reason, by} · status_changed {to, reason, by} · severity_changed {to, reason, by} ·
-planned_event_matched {id, title} · investigation_requested {by, reason} ·
+planned_event_matched {id, title, ends_at, effect, services[]} · planned_event_ended {title, firing} · investigation_requested {by, reason} ·
 investigation_started {reason} · evidence_collected {evidence[], missing[]} ·
 hypotheses_ranked {conclusion, hypotheses[], engine} · explained {author, status, sentences[], dropped,
 prompt_sha256} · options_proposed {options[{letter, plan_hash, plan}], withheld[[playbook, reason]]} ·
@@ -144,7 +144,18 @@ def _severity_changed(incident: Incident, event: Event) -> Incident:
 
 
 def _planned_event(incident: Incident, event: Event) -> Incident:
-    return replace(incident, planned_event=event.body["title"])
+    body = event.body
+    return replace(
+        incident,
+        planned_event=body["title"],
+        planned_until=body.get("ends_at", 0.0),
+        planned_effect=body.get("effect", ""),
+        planned_services=tuple(body.get("services", ())),
+    )
+
+
+def _planned_event_ended(incident: Incident, _event: Event) -> Incident:
+    return replace(incident, planned_event="", planned_until=0.0, planned_effect="", planned_services=())
 
 
 def _added(requesters: tuple[str, ...], by: str) -> tuple[str, ...]:
@@ -304,6 +315,7 @@ _READERS: Mapping[EventType, Callable[[Incident, Event], Incident]] = {
     EventType.STATUS_CHANGED: _status_changed,
     EventType.SEVERITY_CHANGED: _severity_changed,
     EventType.PLANNED_EVENT_MATCHED: _planned_event,
+    EventType.PLANNED_EVENT_ENDED: _planned_event_ended,
     EventType.INVESTIGATION_REQUESTED: _requested,
     EventType.INVESTIGATION_STARTED: _started,
     EventType.EVIDENCE_COLLECTED: _evidence,

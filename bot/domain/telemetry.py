@@ -104,6 +104,14 @@ class Behaviour:
     at: float
 
 
+class PlannedEffect(StrEnum):
+    """What a planned event does to alerts inside it: explain them, lower their severity, or only count them."""
+
+    EXPLAIN = "explain"
+    LOWER = "lower"
+    SUPPRESS = "suppress"
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedEvent:
     """A planned launch, campaign or maintenance; `services` empty means everything. Times are unix seconds.
@@ -118,6 +126,7 @@ class PlannedEvent:
     services: tuple[str, ...] = ()
     entered_by: str = ""
     entered_at: float = 0.0
+    effect: PlannedEffect = PlannedEffect.EXPLAIN
 
     def covers(self, service: str, at: float) -> bool:
         """Whether `service` is inside the event's scope at `at`."""

@@ -9,6 +9,8 @@ from bot.domain.incident import IncidentState, Severity
 from bot.domain.records import IncidentRow, MessageKind, TaskKind
 from bot.domain.redaction import redact
 from bot.domain.severity import Judged, judge
+from bot.domain.telemetry import PlannedEffect, PlannedEvent
+from bot.pipeline.planned import matched
 from bot.ports import Transaction
 
 _TITLE_CHARS = 120
@@ -16,7 +18,7 @@ _TITLE_CHARS = 120
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A declared incident: its id and the task that investigates it."""
+    """A declared incident: its id and the task that investigates it, 0 where none does."""
 
     incident: str
     task: int
@@ -30,6 +32,7 @@ def declare(
     now: float,
     show_at: float | None = None,
     observe_only: bool,
+    planned: PlannedEvent | None = None,
 ) -> Declared:
     """Open an incident for alerts that belong to no open one; before `show_at` nobody is told, unless it is asked for."""
     judged = judge_alerts(alerts)
@@ -40,8 +43,23 @@ def declare(
         f" and {others} more {'services' if others > 1 else 'service'}" if others else ""
     )
     open_key = f"{now:.3f}:{services[0]}"
-    row = _row(tx, incident, title, judged.severity, open_key, services, now)
-    return _open(tx, row, judged.reason, by="", now=now, show_at=show_at, observe_only=observe_only)
+    severity = judged.severity if planned is None else Severity.SEV4
+    row = _row(tx, incident, title, severity, open_key, services, now)
+    reason = judged.reason if planned is None else f"it falls inside the planned event {planned.title}"
+    looked_into = planned is None or planned.effect is not PlannedEffect.SUPPRESS
+    declared = _open(
+        tx,
+        row,
+        reason,
+        by="",
+        now=now,
+        show_at=show_at,
+        observe_only=observe_only,
+        investigate=looked_into,
+    )
+    if planned is not None:
+        tx.append(incident, [matched(planned)], at_ms=round(now * 1000))
+    return declared
 
 
 def declare_by_hand(
@@ -108,6 +126,7 @@ def _open(
     now: float,
     show_at: float | None = None,
     observe_only: bool,
+    investigate: bool = True,
 ) -> Declared:
     shown = now if show_at is None else show_at
     tx.insert_incident(row)
@@ -125,5 +144,5 @@ def _open(
     tx.want_message(row.id, MessageKind.CARD, now=shown)
     if row.severity.own_channel:
         tx.want_message(row.id, MessageKind.ANNOUNCEMENT, now=shown)
-    task = tx.add_task(TaskKind.INVESTIGATE, row.id, "declared", due_at=now)
+    task = tx.add_task(TaskKind.INVESTIGATE, row.id, "declared", due_at=now) if investigate else 0
     return Declared(row.id, task)

@@ -14,12 +14,13 @@ from bot.domain.correlation import Group, JoinReason, group_alerts
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import Conclusion
 from bot.domain.incident import Incident
-from bot.domain.records import IncidentRow, MessageKind, RawBody, StoredAlert
+from bot.domain.records import IncidentRow, MessageKind, RawBody, StoredAlert, TaskKind
 from bot.domain.severity import Judged, judge
 from bot.domain.telemetry import Change
 from bot.domain.topology import Topology
 from bot.pipeline.declare import declare, judge_alerts
 from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
+from bot.pipeline.planned import covering, outside
 from bot.pipeline.regroup import merge
 from bot.ports import Transaction
 
@@ -113,7 +114,8 @@ def write(
         still_open = {row.id for row in tx.open_incidents()}
         if not placement.rests_on <= still_open:
             return None
-    tasks = []
+    tasks: list[int] = []
+    planned = tx.planned_events(start=now, end=now) if placement.opened else ()
     for other, into in placement.absorbed.items():
         _absorb(tx, into, other, now)
     for incident in dict.fromkeys(row.incident for row in part.rows):
@@ -121,9 +123,15 @@ def write(
         if group is not None and tx.incident_row(incident) is None:
             show_at = now if final and incident in part.last_of else now + HOLD_S
             declared = declare(
-                tx, group.alerts, incident=incident, now=now, show_at=show_at, observe_only=observe_only
+                tx,
+                group.alerts,
+                incident=incident,
+                now=now,
+                show_at=show_at,
+                observe_only=observe_only,
+                planned=covering(planned, {alert.service for alert in group.alerts}, now),
             )
-            tasks.append(declared.task)
+            tasks.extend([declared.task] if declared.task else [])
     tx.save_alerts(part.rows)
     _log_folds(tx, part, placement, now, final=final)
     for item in part.items:
@@ -271,11 +279,16 @@ def _raise(
     by_all: bool,
 ) -> None:
     """Raise the severity when the alerts say so; it is never lowered here."""
-    judged = _judged(tx, routing.id, members, known, by_all=by_all)
+    beyond = outside(known, [row.alert for row in members if row.alert.status is AlertStatus.FIRING])
+    if beyond is not None and not beyond:
+        return
+    judged = judge_alerts(beyond) if beyond else _judged(tx, routing.id, members, known, by_all=by_all)
     if judged.severity < routing.severity:
         body = {"to": int(judged.severity), "reason": judged.reason, "by": ""}
         tx.append(routing.id, [NewEvent(EventType.SEVERITY_CHANGED, body)], at_ms=round(now * 1000))
         tx.set_severity(routing.id, judged.severity)
+        if beyond:
+            tx.add_task(TaskKind.INVESTIGATE, routing.id, "alerts beyond the planned event", due_at=now)
 
 
 def _judged(

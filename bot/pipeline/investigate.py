@@ -20,10 +20,12 @@ from bot.domain.logs.counting import counted
 from bot.domain.plan import PlanState
 from bot.domain.records import MessageKind, Task
 from bot.domain.redaction import redact
+from bot.domain.severity import Judged, judge
 from bot.domain.telemetry import Change, Missing, PlannedEvent, Readings, Telemetry
 from bot.domain.topology import Topology
 from bot.pipeline.collect import DEADLINE_S, collect, read_topology
 from bot.pipeline.load import MOST_OPEN, record_or_queue
+from bot.pipeline.planned import matched
 from bot.pipeline.propose import Proposed
 from bot.pipeline.recall import recall
 from bot.ports import Clock, EvidenceSource, Reasoner, Store, TopologySource, Transaction
@@ -205,6 +207,12 @@ def _conclude(tx: Transaction, opening: _Opening, diagnosis: Diagnosis, now: flo
         reason = "foreign code runs in production" if raised else "the load is expected, nothing is broken"
         events.append(NewEvent(EventType.SEVERITY_CHANGED, {"to": int(severity), "reason": reason, "by": ""}))
         tx.set_severity(incident_id, severity)
+    worse = _no_longer_expected(tx, current, diagnosis) if severity is None else None
+    if worse is not None:
+        reason = f"no longer explained by load: {worse.reason}"
+        raised_to = {"to": int(worse.severity), "reason": reason, "by": ""}
+        events.append(NewEvent(EventType.SEVERITY_CHANGED, raised_to))
+        tx.set_severity(incident_id, worse.severity)
     tx.append(incident_id, events, at_ms=_ms(now))
     tx.want_message(incident_id, MessageKind.CARD, now=now)
     tx.want_message(incident_id, MessageKind.EVIDENCE, now=now)
@@ -222,13 +230,24 @@ def _planned(opening: _Opening, current: Incident, diagnosis: Diagnosis) -> list
     at = opening.incident.opened_ms / 1000
     for event in opening.planned:
         if any(event.covers(service, at) for service in services):
-            return [NewEvent(EventType.PLANNED_EVENT_MATCHED, {"id": event.id, "title": event.title})]
+            return [matched(event)]
     return []
 
 
 def _next_state(incident: Incident, diagnosis: Diagnosis) -> IncidentState | None:
     known = diagnosis.conclusion in (Conclusion.CAUSE_FOUND, Conclusion.EXPECTED_LOAD)
     return IncidentState.IDENTIFIED if known and incident.state is IncidentState.INVESTIGATING else None
+
+
+def _no_longer_expected(tx: Transaction, incident: Incident, diagnosis: Diagnosis) -> Judged | None:
+    """What was lowered as expected load and is something else now is judged by what fires."""
+    was = incident.diagnosis is not None and incident.diagnosis.conclusion is Conclusion.EXPECTED_LOAD
+    if not was or diagnosis.conclusion is Conclusion.EXPECTED_LOAD:
+        return None
+    firing = tx.firing_by_service(incident.id)
+    count = sum(number for number, _ in firing.values())
+    judged = judge({name: bad for name, (_, bad) in firing.items()}, len(firing), count)
+    return judged if judged.severity < incident.severity else None
 
 
 def _next_severity(incident: Incident, diagnosis: Diagnosis) -> Severity | None:

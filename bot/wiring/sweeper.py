@@ -14,6 +14,7 @@ from bot.pipeline.approve import expire_plans
 from bot.pipeline.heartbeat import Owed, watch_over
 from bot.pipeline.load import MOST_OPEN, release_queued
 from bot.pipeline.order_desk import expire_orders
+from bot.pipeline.planned import end_events
 from bot.pipeline.resolve import resolve_quiet
 from bot.ports import Clock, JobQueue, Store
 
@@ -64,6 +65,7 @@ class Sweeper:
         guarded("sweep orders", lambda: expire_orders(self.store, now=now))
         guarded("sweep proposals", partial(self._release, now))
         guarded("sweep incidents", partial(self._resolve, now))
+        guarded("sweep planned events", lambda: self._poke(end_events(self.store, now=now), now))
         guarded("sweep heartbeats", lambda: watch_over(self.store, self.owed, now=now))
         guarded("sweep work", partial(self._poke_late, now))
         guarded("sweep clocks", partial(self._compare_clocks, now))

@@ -227,6 +227,7 @@ planned_events = Table(
     Column("services", Text, nullable=False),
     Column("entered_by", Text, nullable=False),
     Column("entered_at", Float, nullable=False, server_default="0"),
+    Column("effect", Text, nullable=False, server_default="explain"),
 )
 
 freezes = Table(

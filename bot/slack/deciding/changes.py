@@ -59,7 +59,7 @@ def stop_incident(tx: Transaction, incident: str, *, by: str, now: float) -> Dec
 
 def add_event(tx: Transaction, words: EventWords, *, by: str, now: float) -> Decision:
     """Enter a planned event; entering the same one again changes nothing."""
-    content = [words.title, str(words.starts_at), str(words.ends_at), *words.services]
+    content = [words.title, str(words.starts_at), str(words.ends_at), words.effect.value, *words.services]
     event = PlannedEvent(
         digest(content)[:16],
         words.title,
@@ -68,6 +68,7 @@ def add_event(tx: Transaction, words: EventWords, *, by: str, now: float) -> Dec
         words.services,
         entered_by=by,
         entered_at=now,
+        effect=words.effect,
     )
     tx.add_planned_event(event)
     body = {
@@ -76,6 +77,7 @@ def add_event(tx: Transaction, words: EventWords, *, by: str, now: float) -> Dec
         "starts_at": event.starts_at,
         "ends_at": event.ends_at,
         "services": list(event.services),
+        "effect": event.effect.value,
         "by": by,
     }
     tx.append(TENANT_CHAIN, [NewEvent(EventType.PLANNED_EVENT_ADDED, body)], at_ms=round(now * 1000))

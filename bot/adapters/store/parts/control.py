@@ -13,7 +13,7 @@ from bot.domain.correlation import Taught
 from bot.domain.plan import PlanState
 from bot.domain.records import InboxRow
 from bot.domain.redaction import redact_tree
-from bot.domain.telemetry import PlannedEvent
+from bot.domain.telemetry import PlannedEffect, PlannedEvent
 from bot.domain.topology import Topology
 
 _TOPOLOGY = "topology"
@@ -94,6 +94,7 @@ class ControlPart(Part):
                 tuple(json.loads(row.services)),
                 row.entered_by,
                 row.entered_at,
+                PlannedEffect(row.effect),
             )
             for row in self._connection.execute(query.order_by(table.c.starts_at))
         ]
