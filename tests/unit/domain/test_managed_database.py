@@ -93,12 +93,12 @@ FAULTS = [
     ),
     (
         "db.connections_full",
-        CauseClass.CAPACITY,
+        CauseClass.DATABASE_LOAD,
         database(connections=ramp(900, 3590), cpu=step(20, 60), waits=HELD),
     ),
     (
         "db.connections_full",
-        CauseClass.CAPACITY,
+        CauseClass.DATABASE_LOAD,
         database(
             connections=ramp(100, 198),
             events=[(15, "FATAL: too many clients already: 198 connections of 200")],

@@ -84,7 +84,7 @@ def _verdict(view: View, measured: tuple[Fact, ...], told: tuple[Fact, ...], sur
         "db.connections_full/1",
         view.database.service,
         view.instance,
-        CauseClass.CAPACITY,
+        CauseClass.DATABASE_LOAD,
         f"the connection slots of {view.instance} are used up: {how}",
         sure,
         tuple(facts),
