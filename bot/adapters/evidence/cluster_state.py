@@ -1,6 +1,6 @@
 """The state of the namespace as evidence: what the API server says now of pods, storage, quotas, services and nodes.
 
-A few `kubectl get` at the same time, each for several kinds. Kinds that this cluster lacks or that the reader may not
+Two `kubectl get` at the same time, each for several kinds. Kinds that this cluster lacks or that the reader may not
 see stay unknown to the rules; only without the pods themselves is there nothing to judge. Neither secrets nor service
 accounts are read: events name those that are missing.
 """
@@ -43,27 +43,27 @@ class ClusterReader:
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """The state at `end`; the window's start and the services' names do not matter, faults lie beside them."""
-        with ThreadPoolExecutor(len(_FURTHER) + 1, thread_name_prefix="cluster") as pool:
+        with ThreadPoolExecutor(len(_FURTHER), thread_name_prefix="cluster") as pool:
             first = pool.submit(self._kubectl.items, _WORKLOADS)
-            others = [(kinds, pool.submit(self._kubectl.items, kinds)) for kinds in _FURTHER]
+            further = self._further(pool)
         try:
-            objects = list(first.result())
+            objects = [*_bounded([*first.result(), *(one for _, found in further for one in found)])]
+            kinds = {name.partition(".")[0] for asked, _ in further for name in asked.split(",")}
+            read = {_KINDS[name] for name in kinds if name in _KINDS}
+            return Readings(cluster=cluster_state(objects, self._kubectl.namespace, end, read))
         except WatchkeeperError as error:
             return Readings(missing=(Missing(self.name, str(error)),))
-        read = set()
-        for kinds, future in others:
-            found = _had(future)
-            if found is not None:
-                objects += found
-                read |= {
-                    _KINDS[name] for one in kinds.split(",") if (name := one.partition(".")[0]) in _KINDS
-                }
-        bounded = [*_bounded(objects)]
-        try:
-            state = cluster_state(bounded, self._kubectl.namespace, end, read)
         except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
             return Readings(missing=(Missing(self.name, f"an object could not be read: {error}"),))
-        return Readings(cluster=state)
+
+    def _further(self, pool: ThreadPoolExecutor) -> list[tuple[str, list[_Obj]]]:
+        """Everything else in one call; where that fails, group by group, those left out that fail again."""
+        everything = ",".join(_FURTHER)
+        found = _had(pool.submit(self._kubectl.items, everything))
+        if found is not None:
+            return [(everything, found)]
+        asked = [(kinds, pool.submit(self._kubectl.items, kinds)) for kinds in _FURTHER]
+        return [(kinds, had) for kinds, future in asked if (had := _had(future)) is not None]
 
 
 def build(settings: Settings) -> ClusterReader:

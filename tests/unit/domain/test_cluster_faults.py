@@ -228,6 +228,14 @@ def gateway(one: Scene) -> None:
     one._put("Ingress", "web", {"rules": [{"http": {"paths": [path]}}]}, {})
 
 
+def mesh(one: Scene) -> None:
+    spec = {
+        "hosts": ["*"],
+        "http": [{"route": [{"destination": {"host": "orders", "port": {"number": 7000}}}]}],
+    }
+    one._put("VirtualService", "web", spec, {})
+
+
 def unserved(one: Scene) -> None:
     del one.objects["Service/orders"]
 
@@ -293,6 +301,7 @@ FAULTS: list[tuple[Cause, str, Break]] = [
     (Cause.SERVICE_PROTOCOL, "orders", service("orders", ports=[{"port": 7000, "targetPort": 7000, "protocol": "UDP"}])),
     (Cause.GATEWAY_ROUTE, "web", gateway),
     (Cause.GATEWAY_ROUTE, "web", edge),
+    (Cause.GATEWAY_ROUTE, "web", mesh),
     (Cause.NAME_RESOLUTION, "search", resolver),
     (Cause.NAME_RESOLUTION, "orders", unserved),
     (Cause.ADDRESS, "web", env("web", "ORDERS_SERVICE_ADDR", "orders-old:7000", "dial tcp: lookup orders-old: no such host")),

@@ -63,7 +63,7 @@ def cluster_state(
         events=tuple(_event(one, now) for one in kinds.get("Event", ())),
         secrets=_names(kinds, "Secret") if "Secret" in known else None,
         service_accounts=accounts or None,
-        routes=tuple(_routes(_sorted(kinds, "Ingress"))),
+        routes=tuple(_routes(kinds)),
         policies=tuple(_policies(_sorted(kinds, "NetworkPolicy"))),
     )
 
@@ -268,14 +268,23 @@ def _event(one: Obj, now: float) -> Event:
     )
 
 
-def _routes(ingresses: Iterable[Obj]) -> Iterator[Route]:
-    for one in ingresses:
+def _routes(kinds: Mapping[str, list[Obj]]) -> Iterator[Route]:
+    """Where rules at the edge or of a mesh send requests."""
+    for one in _sorted(kinds, "Ingress"):
         for rule in (one.get("spec") or {}).get("rules") or ():
             for path in (rule.get("http") or {}).get("paths") or ():
                 backend = (path.get("backend") or {}).get("service") or {}
                 number = (backend.get("port") or {}).get("number") or 0
                 way = f"{rule.get('host') or ''}{path.get('path') or '/'}"
                 yield Route(_name(one), way, str(backend.get("name") or ""), int(number))
+    for one in _sorted(kinds, "VirtualService"):
+        spec = one.get("spec") or {}
+        hosts = ", ".join(str(host) for host in spec.get("hosts") or ())
+        for rule in (*(spec.get("http") or ()), *(spec.get("tcp") or ())):
+            for way in rule.get("route") or ():
+                target = way.get("destination") or {}
+                number = (target.get("port") or {}).get("number") or 0
+                yield Route(_name(one), hosts, str(target.get("host") or "").partition(".")[0], int(number))
 
 
 def _policies(policies: Iterable[Obj]) -> Iterator[Policy]:

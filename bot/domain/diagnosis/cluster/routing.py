@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bot.domain.diagnosis.cluster.cause import Cause
 from bot.domain.diagnosis.cluster.finding import HINTED, LATENT, SAID, SEEN, SHOWN, Finding
 from bot.domain.diagnosis.cluster.names import asked_names, callers_of, looks_like, meant, selected
-from bot.domain.diagnosis.cluster.state import ClusterState, ServiceEntry, ServicePort, Workload
+from bot.domain.diagnosis.cluster.state import ClusterState, Route, ServiceEntry, ServicePort, Workload
 
 _SHUT = re.compile(r"refused|timed? ?out|unreachable|deadline exceeded|reset by peer", re.IGNORECASE)
 
@@ -89,16 +89,33 @@ def offered(state: ClusterState) -> Iterator[Finding]:
 
 
 def gateways(state: ClusterState) -> Iterator[Finding]:
-    """Rules at the edge that send to a Service or port that is not there."""
+    """Rules at the edge that send to a Service or port that is not there, or past the workload of their name."""
+    called = {callee for callees in state.calls.values() for callee in callees}
     for route in state.routes:
-        service = state.service(route.service)
+        service, own = state.service(route.service), _edge_of(state, route)
         if service is None:
             because = f"{route.owner} sends {route.path} to {route.service}, which does not exist"
         elif route.port and route.port not in {one.number for one in service.ports}:
             because = f"{route.owner} sends {route.path} to port {route.port} of {route.service}, which it does not offer"
+        elif own != service.name and own not in called and service.name in called and state.workload(own):
+            because = f"{route.owner} sends {route.path} to {route.service} instead of {own}"
         else:
             continue
-        yield Finding("route/gateway", 1, "workload", route.owner, Cause.GATEWAY_ROUTE, SAID, because)
+        yield Finding("route/gateway", 1, "workload", own, Cause.GATEWAY_ROUTE, SAID, because)
+
+
+def _edge_of(state: ClusterState, route: Route) -> str:
+    """The workload that a rule is for: the one of its name, the one like its target, the only one nobody calls."""
+    names = [one.name for one in state.workloads]
+    for name in (route.owner, route.service):
+        if name in names and name == route.owner:
+            return name
+        like = [one for one in names if looks_like(one, name) or name.startswith(f"{one}-")]
+        if len(like) == 1:
+            return like[0]
+    called = {callee for callees in state.calls.values() for callee in callees}
+    entries = [name for name in names if name not in called and state.calls.get(name)]
+    return entries[0] if len(entries) == 1 else route.owner
 
 
 def policies(state: ClusterState) -> Iterator[Finding]:

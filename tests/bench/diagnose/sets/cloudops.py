@@ -280,7 +280,9 @@ def _workload_of(pod: Obj, described: Mapping[str, Obj]) -> str:
 
 
 def _routes(manifests: Mapping[tuple[str, str], Obj]) -> Iterator[Obj]:
-    return (one for (kind, _), one in manifests.items() if kind in ("Ingress", "NetworkPolicy"))
+    return (
+        one for (kind, _), one in manifests.items() if kind in ("Ingress", "NetworkPolicy", "VirtualService")
+    )
 
 
 def _distinct(events: Sequence[Obj]) -> list[Obj]:
