@@ -54,7 +54,6 @@ bench: env
 	$(BIN)/python -m tests.bench $(ARGS)
 
 # Recorded incidents beside published and naive figures; DATA is a copy of the recordings with rca/ and answers/.
-DATA ?= $(WATCHKEEPER_TEST_DATA)
 bench-diagnosis: env
 	$(BIN)/python -m tests.bench.diagnose.report --data $(DATA) $(ARGS)
 
