@@ -1,5 +1,6 @@
 """RQ workers that run nothing but our own entry points, whatever stands in Redis."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from bot.domain.errors import Retryable
 
 WORKER_TTL_S = 60
 MONITORING_S = 5
+AGAIN_S = 1.0
 _UNREADABLE = (
     DeserializationError,
     ResponseError,
@@ -102,18 +104,33 @@ class ForkingWorker(_OnlyOurs, Worker):
     """Forks for each job: a crash or a leak in an investigation ends with its child."""
 
 
-def run_worker(connection: Redis, queue: str, worker: type[BaseWorker], started: Callable[[], None]) -> None:
-    """Serve one queue until told to stop; raises Retryable when the server is away at the start or stays away.
+def run_worker(
+    connection: Redis,
+    queue: str,
+    worker: type[BaseWorker],
+    started: Callable[[], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Serve one queue until told to stop; raises Retryable when the server is away at the start.
 
-    One queue per process, so that a crash loses no popped job silently.
+    A server that goes away later is waited for. One queue per process, so that a crash loses no popped job silently.
     """
-    try:
-        made = worker_on(connection, queue, worker)
-        started()
-        made.work(logging_level="WARNING")
-    except RedisError as error:
-        message = f"the job queue is not available, see WATCHKEEPER_REDIS_URL: {error}"
-        raise Retryable(message) from error
+    serving = False
+    while True:
+        try:
+            made = worker_on(connection, queue, worker)
+            connection.ping()
+            if not serving:
+                started()
+                serving = True
+            made.work(logging_level="WARNING")
+            return
+        except RedisError as error:
+            message = f"the job queue is not available, see WATCHKEEPER_REDIS_URL: {error}"
+            if not serving:
+                raise Retryable(message) from error
+            _log.warning("queue_lost", queue=queue, reason=str(error))
+            sleep(AGAIN_S)
 
 
 def worker_on(connection: Redis, queue: str, worker: type[BaseWorker]) -> BaseWorker:
