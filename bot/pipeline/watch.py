@@ -4,6 +4,7 @@ Read-only but for what it remembers of each service and the warnings that it wri
 opened, joined and ended by correlate alone. It keeps silent where an incident is open near by, since people look there.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,6 +32,9 @@ SUSPECTS = 7
 NEAR_HOPS = 2
 MOST_ALERTS = 500
 RECENT_BEHAVIOUR_S = 600.0
+NOTEBOOK = ""  # The row of no service: until when incidents covered which one.
+MOST_COVERED = 2_000
+COOL_S = 300.0  # So long after an incident nothing is said of what it covered: people have just looked.
 CALM_S = 60.0  # An own warning ends after so long without its findings.
 
 
@@ -74,7 +78,18 @@ class _Before:
     incidents: tuple[IncidentRow, ...]
     own: Mapping[str, tuple[Alert, ...]]
     taken_over: frozenset[str]
+    ended_at: Mapping[str, float]
     topology: Topology
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a look brought; `ended_at` says until when incidents covered each service, in unix seconds."""
+
+    findings: Sequence[Finding]
+    warned: Sequence[Warned]
+    memories: Mapping[str, Memory]
+    ended_at: Mapping[str, float]
 
 
 def watch(parts: Watch) -> WatchOutcome:
@@ -92,16 +107,13 @@ def watch(parts: Watch) -> WatchOutcome:
     services = sorted(topology.nodes())[:MOST_SERVICES]
     if not services:
         return WatchOutcome(Watched.NOTHING_TO_WATCH)
-    findings, memories = _look(parts, services, topology, now)
     covered = _covered(before.incidents, topology)
-    for service, memory in memories.items():
-        if service in covered:
-            memory.covered_at = now
-    covered_at = {service: memory.covered_at for service, memory in memories.items()}
-    warned = [one for one in warnings(findings, topology, covered_at) if one.service not in covered]
-    tasks, told = parts.store.transact(
-        lambda tx: _write(tx, before, findings, warned, memories, parts.clock.now())
-    )
+    ended_at = {**before.ended_at, **dict.fromkeys(covered, now)}
+    findings, memories = _look(parts, services, topology, ended_at, now)
+    found = warnings(findings, topology, ended_at)
+    warned = [one for one in found if now - ended_at.get(one.service, 0.0) >= COOL_S]
+    looked = _Looked(findings, warned, memories, ended_at)
+    tasks, told = parts.store.transact(lambda tx: _write(tx, before, looked, parts.clock.now()))
     reason = Watched.WARNED if told else Watched.QUIET
     return WatchOutcome(reason, len(findings), tuple(one.service for one in warned) if told else (), tasks)
 
@@ -120,11 +132,19 @@ def _before(tx: Transaction) -> _Before | None:
             own[row.id] = mine
             if any(one.source != SOURCE for one in alerts):
                 taken_over.add(row.id)
-    return _Before(incidents, own, frozenset(taken_over), tx.topology())
+    return _Before(incidents, own, frozenset(taken_over), _ended_at(tx), tx.topology())
+
+
+def _ended_at(tx: Transaction) -> dict[str, float]:
+    """Until when an incident was on or near each service, as it was written down at each look."""
+    try:
+        return dict(json.loads(tx.baselines([NOTEBOOK]).get(NOTEBOOK, b"{}")))
+    except ValueError:
+        return {}
 
 
 def _look(
-    parts: Watch, services: Sequence[str], topology: Topology, now: float
+    parts: Watch, services: Sequence[str], topology: Topology, ended_at: Mapping[str, float], now: float
 ) -> tuple[list[Finding], dict[str, Memory]]:
     read = collect(parts.metrics, services, start=now - HISTORY_S, end=now, deadline_s=parts.deadline_s)
     found = metric_findings(read.series)
@@ -139,6 +159,7 @@ def _look(
         else None
     )
     for service, memory in memories.items():
+        memory.covered_at = max(memory.covered_at, ended_at.get(service, 0.0))
         if words is not None:
             lines = [line for line in words.logs if line.service == service]
             found += study(memory, lines, service=service, now=now)
@@ -187,27 +208,23 @@ def _covered(incidents: Sequence[IncidentRow], topology: Topology) -> set[str]:
     return named | {near for service in named for near in topology.within(service, NEAR_HOPS)}
 
 
-def _write(
-    tx: Transaction,
-    before: _Before,
-    findings: Sequence[Finding],
-    warned: Sequence[Warned],
-    memories: Mapping[str, Memory],
-    now: float,
-) -> tuple[tuple[int, ...], bool]:
+def _write(tx: Transaction, before: _Before, looked: _Looked, now: float) -> tuple[tuple[int, ...], bool]:
     """Memory, warnings and the ends of warnings in one transaction; tasks to poke, and whether a warning was written."""
-    for service, memory in memories.items():
+    for service, memory in looked.memories.items():
         tx.save_baseline(service, memory.dump(), at=now)
+    if looked.ended_at != before.ended_at:
+        newest = sorted(looked.ended_at.items(), key=lambda item: (-item[1], item[0]))[:MOST_COVERED]
+        tx.save_baseline(NOTEBOOK, json.dumps(dict(newest)).encode(), at=now)
     # Alerts that came in meanwhile come first: they may say the same, and need no help.
-    tell = bool(warned) and tx.oldest_pending_raw() is None
+    tell = bool(looked.warned) and tx.oldest_pending_raw() is None
     tasks = [
         tx.add_task(TaskKind.INVESTIGATE, incident, "alerts joined an early warning", due_at=now)
         for incident in sorted(before.taken_over)
     ]
-    for body in _ends(before, findings, now):
+    for body in _ends(before, looked.findings, now):
         tx.add_raw(SOURCE, KIND, body, received_at=now)
     if tell:
-        tx.add_raw(SOURCE, KIND, firing(warned), received_at=now)
+        tx.add_raw(SOURCE, KIND, firing(looked.warned), received_at=now)
     return tuple(tasks), tell
 
 

@@ -8,6 +8,8 @@ import pytest
 from bot.adapters.monitoring.alertmanager import Alertmanager
 from bot.adapters.monitoring.generic import Generic
 from bot.adapters.store.sql import SqlStore
+from bot.domain.incident import IncidentState
+from bot.domain.logs.memory import Memory
 from bot.domain.telemetry import LogLine, MetricSeries, Readings, Signal
 from bot.domain.topology import Topology
 from bot.domain.watch.warning import SOURCE
@@ -115,6 +117,18 @@ def test_an_open_incident_near_by_keeps_it_silent_and_its_past_is_no_news(scene:
     scene.fold()
     assert scene.look()[0] is Watched.QUIET
     assert len(scene.open_services()) == 1
+
+
+def test_what_a_person_resolved_is_not_opened_again(scene: Scene) -> None:
+    scene.trouble()
+    post(scene.store, [alert("web")])
+    scene.fold()
+    scene.look()
+    [incident] = scene.store.read(lambda tx: tx.open_incidents())
+    scene.store.transact(lambda tx: tx.set_state(incident.id, IncidentState.RESOLVED))
+    scene.store.transact(lambda tx: tx.save_baseline("db", Memory().dump(), at=NOW))
+    assert scene.look()[0] is Watched.QUIET
+    assert scene.open_services() == []
 
 
 def test_alerts_take_over_and_it_is_investigated_again(scene: Scene) -> None:
