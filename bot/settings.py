@@ -58,6 +58,14 @@ class Source(BaseModel):
     heartbeat: str = "Watchdog"
     heartbeat_s: float = Field(default=0.0, ge=0)
 
+    @model_validator(mode="after")
+    def _proves_itself(self) -> "Source":
+        elsewise = self.topics or self.queue_url or self.kind == "slack"
+        if not self.token.get_secret_value() and not elsewise:
+            message = "a token is needed (or topics, or queue_url)"
+            raise ValueError(message)
+        return self
+
 
 class WafIpSet(BaseModel):
     """The IP set that blocks for one service, and the operators' own rule whose requests may be blocked by it."""
