@@ -89,7 +89,7 @@ class Splits:
     def of(self, times: Sequence[float]) -> Split:
         """Where the two sides are; the step that holds the first symptom belongs to neither."""
         begin = bisect_left(times, self.window.since + self.step_s)
-        end = bisect_right(times, self.window.now)
+        end = bisect_left(times, self.window.now + self.step_s)  # The last step may be a part of one.
         return Split(range(bisect_right(times, self.window.since)), range(begin, max(begin, end)))
 
 

@@ -25,7 +25,7 @@ def resource_clues(series: Iterable[MetricSeries], window: Window) -> list[Clue]
 
 
 def _risen(one: MetricSeries, window: Window) -> Clue | None:
-    halves = Splits(0.0, window).of(one.times)
+    halves = Splits(one.times[-1] - one.times[-2], window).of(one.times)
     if len(halves.before) < tuning.MEASURED_LEAST or not halves.after:
         return None
     alike: Sequence[float] = [1.0] * len(one.times)
