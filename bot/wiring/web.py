@@ -29,6 +29,7 @@ from bot.domain.errors import Permanent, Retryable
 from bot.domain.playbook import Playbook
 from bot.http import switch_page
 from bot.http.app import build_http
+from bot.http.doors import Doors
 from bot.http.conditions import Conditions
 from bot.http.counters import INBOX_DECIDED, SLACK_SENT
 from bot.http.group_commit import GroupCommit
@@ -93,7 +94,7 @@ def run(settings: Settings) -> None:
     settings.require(
         "web", ["slack_app_token"] if settings.slack_mode == "socket" else ["slack_signing_secret"]
     )
-    parsers(settings)  # An unknown source is said before anything is asked of Slack.
+    Doors(settings.sources, parsers(settings))  # A wrong source is said before anything is asked of Slack.
     listening = _listen(settings)
     app = _http(build(settings))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)

@@ -12,6 +12,7 @@ from bot.adapters.queue import rq as rq_queue
 from bot.adapters.store.checkup import look_at
 from bot.adapters.store.sql import open_store
 from bot.domain.errors import Permanent, WatchkeeperError
+from bot.http.doors import Doors
 from bot.settings import Settings, environment_name
 from bot.wiring.doctor.finding import Finding, caught, failed, good, judged, off, warning
 from bot.wiring.parts import parsers
@@ -58,10 +59,13 @@ def _check_sources(settings: Settings) -> Iterator[Finding]:
     if not settings.sources:
         return  # The lines above name it.
     try:
-        kinds = sorted(parsers(settings))
+        Doors(settings.sources, parsers(settings))
     except Permanent as error:
-        yield caught("alert sources", error, "correct the kind in WATCHKEEPER_SOURCES")
+        yield caught(
+            "alert sources", error, "correct WATCHKEEPER_SOURCES; docs/sources/ has a page for each kind"
+        )
         return
+    kinds = sorted({source.kind for source in settings.sources.values()})
     yield good(
         "alert sources", f"{len(settings.sources)} configured ({', '.join(kinds)}); `watchkeeper sources`"
     )
