@@ -156,6 +156,7 @@ FAULTS = [
         CauseClass.CAPACITY,
         database(queue_depth=step(0.2, 60), read_latency=step(0.001, 0.08)),
     ),
+    ("db.pressed", CauseClass.DATABASE_LOAD, database(cpu=step(20, 76), load=step(1, 6), statements=[READS])),
     ("db.transaction_ids", CauseClass.CAPACITY, database(transaction_ids=ramp(1.4e9, 1.5e9))),
 ]
 

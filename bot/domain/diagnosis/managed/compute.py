@@ -64,6 +64,34 @@ def cpu_raised(view: View) -> Verdict | None:
     )
 
 
+def pressed(view: View) -> Verdict | None:
+    """Work piles up although nothing is at its limit: CPU high and risen, and more active sessions than it has."""
+    course, load = view.of(DatabaseMetric.CPU), view.of(DatabaseMetric.LOAD)
+    if course is None or load is None or course.now < lines.CPU_HIGH or not course.grew(lines.CPU_RAISED):
+        return None
+    crowded = view.size is not None and load.now > view.size.cpus
+    if not crowded and not load.grew(lines.BUSY_LOAD):
+        return None
+    facts = [
+        moved(course, f"CPU of {view.instance} rose from {course.first:.0f} % to {course.now:.0f} %"),
+        moved(load, f"active sessions of {view.instance} rose from {load.first:.1f} to {load.now:.1f}"),
+    ]
+    leading = view.busiest
+    if leading is not None and leading[1] >= lines.LEADING:
+        facts.append(ran(view, *leading))
+    return Verdict(
+        "db.pressed/1",
+        view.database.service,
+        view.instance,
+        CauseClass.DATABASE_LOAD,
+        f"{view.instance} has more work than before and nears its limit",
+        0.6,
+        tuple(facts),
+        ("more work, or dearer work", "sessions pile up", "queries slow down"),
+        look=("the leading statement and who sends it",),
+    )
+
+
 def cpu_fine(view: View) -> tuple[Fact, ...]:
     """CPU that is not at its limit."""
     course = view.of(DatabaseMetric.CPU)

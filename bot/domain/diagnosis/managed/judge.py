@@ -36,6 +36,8 @@ def judge(database: Database, claims: tuple[str, ...] = ()) -> Judgement:
     view = View(database, claims)
     found = [verdict for verdict in (rule(view) for rule in _RULES) if verdict is not None]
     causes, symptoms = _sorted(found, view)
+    guess = None if causes else compute.pressed(view)
+    causes = causes if guess is None else (guess,)
     ruled_out = tuple(fact for check in _FINE for fact in check(view))
     covers = frozenset({database.service}) if view.measured else frozenset()
     return Judgement(database.service, database.instance, causes, symptoms, ruled_out, covers)

@@ -5,6 +5,7 @@
 
 CPU_FULL = 85.0  # (v) Percent; recommended alarms stand between 80 and 90.
 CPU_SHARE = 1 / 3  # (j) Share of the samples that must be above it: a spike is no saturation.
+CPU_HIGH = 65.0  # (j) Percent from which on piling work is worth a guess.
 CPU_RAISED = 1.5  # (j) Factor from which on a rise is worth explaining away.
 FULL = 0.95  # (j) Share of the session ceiling from which on clients are refused sooner or later.
 NEAR_FULL = 0.80  # (v) The recommended alarm: worth a look, no incident.
