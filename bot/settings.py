@@ -146,9 +146,13 @@ class Settings(BaseSettings):
     prometheus_url: str = ""
     loki_url: str = ""
     traces_url: str = ""
+    call_metrics: str = ""
     runtime_streams: str = ""
     metric_queries: Mapping[str, str] = Field(default_factory=lambda: dict(DEFAULT_QUERIES))
     topology_query: str = "traces_service_graph_request_total"
+    topology_files: tuple[Path, ...] = ()
+    topology_from_cluster: bool = False
+    planned_calendars: tuple[str, ...] = ()
 
     model_base_url: str = ""
     model_name: str = ""
