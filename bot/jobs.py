@@ -21,6 +21,12 @@ def work(task_id: int) -> None:
         guarded("work", lambda: import_module("bot.wiring.worker").work_on(task_id))
 
 
+def plan(_row_id: int) -> None:
+    """Read the calendars of planned work."""
+    with structlog.contextvars.bound_contextvars(job="plan"):
+        guarded("plan", import_module("bot.wiring.calendars").look)
+
+
 def watch(_row_id: int) -> None:
     """Look for trouble that no alert told of."""
     with structlog.contextvars.bound_contextvars(job="watch"):

@@ -5,17 +5,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+OLD_H = 24.0
+
 
 @dataclass(frozen=True)
 class Topology:
     """`calls` maps a caller to its callees; `kinds` maps a node to service, database, cache, queue or external.
 
-    `as_of` is the unix time of the reading; 0 means that no topology was ever read.
+    `as_of` is the unix time of the reading; 0 means that no topology was ever read. `gaps` say what could not be read.
     """
 
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
     as_of: float = 0.0
+    gaps: tuple[str, ...] = ()
+
+    def said_of_age(self, now: float) -> str:
+        """What a reader must know of the map itself, in one sentence; empty for one that is whole and recent."""
+        if not self.nodes():
+            return "no map of who calls whom is known"
+        if self.gaps:
+            return f"the map lacks a part: {self.gaps[0]}"
+        hours = (now - self.as_of) / 3600
+        return f"the map of who calls whom is {hours:.0f} hours old" if self.as_of and hours >= OLD_H else ""
 
     def nodes(self) -> frozenset[str]:
         """Every node that appears as caller, callee or in `kinds`."""

@@ -53,7 +53,9 @@ def read_topology(
         found = source.topology(now=now)
     except WatchkeeperError as error:
         return stored, (Missing("topology", str(error)),)
-    return (found, ()) if found.nodes() else (stored, ())
+    known = found if found.nodes() else stored
+    said = known.said_of_age(now) if known.nodes() else ""
+    return known, (Missing("topology", said),) if said else ()
 
 
 def _part(future: "Future[Readings]", name: str, deadline_s: float) -> Readings:

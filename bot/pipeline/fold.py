@@ -79,7 +79,7 @@ def place(
             incident = new_id()
             opened[incident] = group
         absorbed.update(dict.fromkeys(group.absorbs, incident))
-        candidates[incident] = first_candidate(_summaries(group.alerts), topology)
+        candidates[incident] = _with_age(first_candidate(_summaries(group.alerts), topology), topology, now)
         for alert in group.alerts:
             homes[alert.fingerprint] = (incident, group.reasons[alert.service])
     known = {one.stored.incident for one in outcomes if one.stored is not None}
@@ -88,6 +88,12 @@ def place(
     return Placement(
         by_fingerprint, homes, opened, raw_of, frozenset(rests_on), topology, candidates, absorbed
     )
+
+
+def _with_age(candidate: Candidate, topology: Topology, now: float) -> Candidate:
+    """The candidate with what must be known of the map that it rests on."""
+    said = topology.said_of_age(now) if candidate.service else ""
+    return replace(candidate, why=f"{candidate.why} ({said})") if said else candidate
 
 
 def parts_of(placement: Placement, batches: Sequence[Sequence[Item]]) -> list[Part]:

@@ -13,6 +13,8 @@ from bot.adapters.queue import rq as rq_queue
 from bot.adapters.queue.rq_cron import Timetable
 from bot.adapters.queue.rq_workers import InProcessWorker, run_worker
 from bot.adapters.store.sql import open_store
+from bot.adapters.topology.files import TopologyFiles
+from bot.adapters.topology.joined import joined
 from bot.boundary import guarded
 from bot.domain.errors import Retryable
 from bot.pipeline.correlate import Correlated, Correlation, correlate
@@ -22,6 +24,7 @@ from bot.wiring.parts import SystemClock, holder_name, new_id, owed, parsers
 from bot.wiring.sweeper import Sweeper
 
 TOPOLOGY_TIMEOUT_S = 0.8
+CALENDARS_EVERY_S = 300
 # A storm is waited for: so long from its first payload, then until nothing came for the gap, at most this long.
 FIRST_S, GAP_S, MOST_S = 0.25, 0.05, 0.6
 _LOOK_S = 0.02
@@ -63,11 +66,15 @@ def build(settings: Settings) -> Runtime:
 
 def _topology(settings: Settings) -> TopologySource | None:
     """Correlation waits for the graph less long than an investigation may."""
-    if not settings.prometheus_url:
-        return None
-    return service_graph.ServiceGraph(
-        settings.prometheus_url, settings.topology_query, timeout_s=TOPOLOGY_TIMEOUT_S
-    )
+    sources: list[TopologySource] = []
+    if settings.prometheus_url:
+        query = settings.topology_query
+        sources.append(
+            service_graph.ServiceGraph(settings.prometheus_url, query, timeout_s=TOPOLOGY_TIMEOUT_S)
+        )
+    if settings.topology_files:
+        sources.append(TopologyFiles(settings.topology_files))
+    return joined(sources)
 
 
 @dataclass(slots=True)
@@ -164,8 +171,11 @@ def run(settings: Settings) -> None:
         owed=owed(settings),
     )
     sweeper.start(threading.Event())
-    if settings.watch_every_s:
+    if settings.watch_every_s or settings.planned_calendars:
         timetable = Timetable(rq_queue.connect(settings.redis_url))
-        timetable.every(settings.watch_every_s, "bot.jobs.watch")
+        if settings.watch_every_s:
+            timetable.every(settings.watch_every_s, "bot.jobs.watch")
+        if settings.planned_calendars:
+            timetable.every(CALENDARS_EVERY_S, "bot.jobs.plan")
         timetable.start(threading.Event())
     run_worker(rq_queue.connect(settings.redis_url), "correlate", InProcessWorker, lambda: _ready(here))

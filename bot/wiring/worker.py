@@ -19,12 +19,17 @@ from bot.adapters.evidence import (
     loki,
     prometheus,
     rds_health,
+    service_calls,
     service_graph,
 )
+from bot.adapters.evidence._kubectl_read import build_read
 from bot.adapters.playbooks import yaml_files
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.queue.rq_workers import ForkingWorker, run_worker
 from bot.adapters.store.sql import open_store
+from bot.adapters.topology.files import TopologyFiles
+from bot.adapters.topology.joined import joined
+from bot.adapters.topology.kubernetes import KubernetesTopology
 from bot.boundary import guarded
 from bot.domain.errors import Retryable
 from bot.domain.evidence import Conclusion, Diagnosis
@@ -81,16 +86,26 @@ def build(settings: Settings) -> Readers:
     metrics = [prometheus.build(settings)] if settings.prometheus_url else []
     logs = [loki.build(settings)] if settings.loki_url else []
     traces = [jaeger.build(settings)] if settings.traces_url else []
+    graphs = [service_calls.build(settings)] if settings.prometheus_url and settings.call_metrics else []
     sensors = [falco.build(settings)] if settings.loki_url and settings.runtime_streams else []
     return Readers(
-        sources=[*metrics, *logs, *traces, *sensors, *clusters, *states, *aws, *databases],
-        topology=service_graph.build(settings) if settings.prometheus_url else None,
+        sources=[*metrics, *logs, *traces, *graphs, *sensors, *clusters, *states, *aws, *databases],
+        topology=_topology(settings),
         inventories=[*clusters, *aws, *looked_up(settings)],
         playbooks=yaml_files.build(settings).all(),
         reasoner=_reasoner(settings),
         history=metrics[0].history if metrics else nothing_recorded,
         settings=settings,
     )
+
+
+def _topology(settings: Settings) -> TopologySource | None:
+    sources: list[TopologySource] = [service_graph.build(settings)] if settings.prometheus_url else []
+    if settings.topology_files:
+        sources.append(TopologyFiles(settings.topology_files))
+    if settings.topology_from_cluster and settings.kube_reader_config:
+        sources.append(KubernetesTopology(build_read(settings)))
+    return joined(sources)
 
 
 def _store(settings: Settings) -> Store:

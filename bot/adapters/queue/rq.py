@@ -17,6 +17,7 @@ QUEUES = {
     "bot.jobs.correlate": "correlate",
     "bot.jobs.work": "investigate",
     "bot.jobs.watch": "investigate",
+    "bot.jobs.plan": "investigate",
 }
 
 

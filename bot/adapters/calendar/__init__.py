@@ -1,0 +1,1 @@
+"""Calendars of planned work: iCalendar and YAML."""
