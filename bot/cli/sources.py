@@ -111,12 +111,20 @@ def _text(
     setup = parser.facts.setup.format(url=_url(root, source), token=token)
     lines = [
         f"{name} ({parser.facts.title})",
-        f"  POST {_address(root, source, scheme)}",
-        f"  proof: {scheme.words.replace('`', '')}",
+        *_way_in(root, source, scheme),
         f"  {_last(seen)}",
         *(f"  {line}" for line in setup.splitlines()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _way_in(root: str, source: Source, scheme: Scheme) -> list[str]:
+    if source.kind == "slack":
+        return ["  over Slack: the messages of the apps that WATCHKEEPER_SLACK_ALERT_APPS names"]
+    queue = [f"  pulled from {source.queue_url}"] if source.queue_url else []
+    if queue and not source.token.get_secret_value() and not source.topics:
+        return queue
+    return [*queue, f"  POST {_address(root, source, scheme)}", f"  proof: {scheme.words.replace('`', '')}"]
 
 
 def _address(root: str, source: Source, scheme: Scheme) -> str:

@@ -316,3 +316,12 @@ async def test_merge_by_words_joins_two_incidents_and_split_takes_it_back(desk: 
     assert "cannot be merged" in desk.whisper()
     await desk.mention("U0ONCALL1", "split nonsense")
     assert "Say which services" in desk.whisper()
+
+
+async def test_a_test_alert_goes_into_the_intake_and_ends(desk: Desk) -> None:
+    await desk.slash("U0ONCALL1", "test")
+    assert "its card appears" in desk.whisper()
+    await desk.mention("U0ONCALL1", "test end")
+    bodies = [raw.body for raw in desk.store.read(lambda tx: tx.pending_raw(limit=9))]
+    assert [b'"firing"' in body for body in bodies] == [True, False]
+    assert all(b"TestAlert" in body and b"U0ONCALL1" in body for body in bodies)

@@ -1,14 +1,16 @@
 """Alerts that other apps post in a Slack channel, in the shapes that real ones use."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.adapters.monitoring.slack import build
+from bot.adapters.monitoring.slack import build, build_for
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.errors import Permanent
 from bot.domain.trust import Trust
+from bot.settings import Source
 
 AT = 1_790_000_000.0
 
@@ -70,3 +72,38 @@ def test_a_message_without_words_is_no_alert() -> None:
 def test_what_is_no_message_is_refused(body: bytes) -> None:
     with pytest.raises(Permanent, match="not a Slack message"):
         build().parse(body, source="s", received_at=AT)
+
+
+RULES = r"""
+name = "Test: (.+)"
+service = "Group: ([a-z0-9-]+)"
+resolved = "is back up"
+critical = "is down"
+ignore = "weekly report"
+"""
+
+
+def test_an_app_may_have_rules_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "app.toml").write_text(RULES)
+    parser = build_for(
+        {"statuses": Source(kind="slack", mapping=tmp_path / "app.toml"), "plain": Source(kind="slack")}
+    )
+
+    def one(text: str, source: str = "statuses") -> Any:
+        body = json.dumps({"ts": f"{AT - 1:.6f}", "bot_id": "B1", "text": text}).encode()
+        return parser.parse(body, source=source, received_at=AT)
+
+    (down,) = one("The site is down\nTest: front page\nGroup: web").alerts
+    (back,) = one("The site is back up\nTest: front page\nGroup: web").alerts
+    assert (down.name, down.service, down.severity) == ("front page", "web", AlertSeverity.CRITICAL)
+    assert down.fingerprint == back.fingerprint
+    assert (down.status, back.status) == (AlertStatus.FIRING, AlertStatus.RESOLVED)
+    assert one("Your weekly report").note == "a message that the rules of its app ignore"
+    assert one("Your weekly report", "plain").alerts
+
+
+@pytest.mark.parametrize("rules", ['name = "("', 'nome = "x"', "name = 3", "name =", f'name = "{"x" * 300}"'])
+def test_wrong_rules_stop_the_start(rules: str, tmp_path: Path) -> None:
+    (tmp_path / "app.toml").write_text(rules)
+    with pytest.raises(Permanent, match="app.toml"):
+        build_for({"s": Source(kind="slack", mapping=tmp_path / "app.toml")})

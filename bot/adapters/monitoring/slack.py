@@ -117,9 +117,10 @@ class SlackMessage:
         if not lines:
             return Delivery(note="a message without words is no alert")
         rules = self._rules.get(source, Compiled())
-        if rules.ignore and rules.ignore.search("\n".join(lines)):
+        whole = "\n".join(_plain(line) for text in _texts(message) for line in text.splitlines())
+        if rules.ignore and rules.ignore.search(whole):
             return Delivery(note="a message that the rules of its app ignore")
-        found = _ruled(_alert(message, lines, source, starts_at, received_at), lines, rules)
+        found = _ruled(_alert(message, lines, source, starts_at, received_at), whole, rules)
         return Delivery(within_limits([found], body))
 
 
@@ -134,11 +135,10 @@ def build_for(sources: Mapping[str, Source]) -> AlertParser:
     return SlackMessage({name: read_rules(name, path) for name, path in files.items()})
 
 
-def _ruled(alert: Alert, lines: list[str], rules: Compiled) -> Alert:
+def _ruled(alert: Alert, whole: str, rules: Compiled) -> Alert:
     """The alert as the rules of its app see it; what they do not name stays."""
     if not rules.given:
         return alert
-    whole = "\n".join(lines)
     name = _found(rules.name, whole) or alert.name
     service = _found(rules.service, whole) or alert.service
     labels = {**alert.labels, "alertname": name, "service": service}
