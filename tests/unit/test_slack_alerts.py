@@ -105,5 +105,5 @@ def test_an_app_may_have_rules_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rules", ['name = "("', 'nome = "x"', "name = 3", "name =", f'name = "{"x" * 300}"'])
 def test_wrong_rules_stop_the_start(rules: str, tmp_path: Path) -> None:
     (tmp_path / "app.toml").write_text(rules)
-    with pytest.raises(Permanent, match="app.toml"):
+    with pytest.raises(Permanent, match=r"app\.toml"):
         build_for({"s": Source(kind="slack", mapping=tmp_path / "app.toml")})
