@@ -7,7 +7,7 @@ import pytest
 from bot.domain.diagnosis.cluster.cause import Cause
 from bot.domain.diagnosis.cluster.finding import SEEN
 from bot.domain.diagnosis.cluster.state import Daemon, Measure, Reach, Shift
-from tests.unit.domain.cluster_scene import NODES, Scene, scene
+from tests.unit.domain.cluster_scene import NODES, PORTS, Scene, scene
 
 Break = Callable[[Scene], None]
 NO_NODE = "3 node(s) didn't match Pod's node affinity/selector, 1 node(s) were unschedulable."
@@ -236,6 +236,11 @@ def mesh(one: Scene) -> None:
     one._put("VirtualService", "web", spec, {})
 
 
+def walled(one: Scene) -> None:
+    spec = {"podSelector": {"matchLabels": {"app": "ledger"}}, "policyTypes": ["Ingress"]}
+    one._put("NetworkPolicy", "wall", spec, {})
+
+
 def unserved(one: Scene) -> None:
     del one.objects["Service/orders"]
 
@@ -302,6 +307,7 @@ FAULTS: list[tuple[Cause, str, Break]] = [
     (Cause.GATEWAY_ROUTE, "web", gateway),
     (Cause.GATEWAY_ROUTE, "web", edge),
     (Cause.GATEWAY_ROUTE, "web", mesh),
+    (Cause.NETWORK_POLICY, "ledger", walled),
     (Cause.NAME_RESOLUTION, "search", resolver),
     (Cause.NAME_RESOLUTION, "orders", unserved),
     (Cause.ADDRESS, "web", env("web", "ORDERS_SERVICE_ADDR", "orders-old:7000", "dial tcp: lookup orders-old: no such host")),
@@ -344,12 +350,30 @@ def optional_feature(one: Scene) -> None:
     env("web", "ADVICE_SERVICE_ADDR", "advice:80")(one)
 
 
+def fenced(one: Scene) -> None:
+    """Nothing may enter, and each workload has its own way in."""
+    one._put("NetworkPolicy", "none", {"podSelector": {}, "policyTypes": ["Ingress"]}, {})
+    for name in PORTS:
+        way = {"podSelector": {"matchLabels": {"app": name}}, "ingress": [{}], "policyTypes": ["Ingress"]}
+        one._put("NetworkPolicy", name, way, {})
+
+
+def undeclared(one: Scene) -> None:
+    """Ports that a Service names and no container speaks of, and a tracer that only some clusters have."""
+    one.of("Service", "orders")["spec"]["ports"] += [
+        {"port": 9000, "targetPort": "metrics"},
+        {"port": 9001, "targetPort": 9001},
+    ]
+    for name in ("web", "orders", "search"):
+        env(name, "TRACER_ADDR", "billing:6831")(one)
+
+
 def worker(one: Scene) -> None:
     del one.objects["Service/billing"]
     del one.objects["Endpoints/billing"]
 
 
-@pytest.mark.parametrize("calm", [past_trouble, optional_feature, worker])
+@pytest.mark.parametrize("calm", [past_trouble, optional_feature, worker, fenced, undeclared])
 def test_what_is_over_or_never_mattered_is_no_finding(calm: Break) -> None:
     assert [one for one in scene(calm).found() if one.weight >= SEEN] == []
 

@@ -136,7 +136,7 @@ def _nowhere(state: ClusterState, workload: Workload, key: str, host: str) -> It
     needed = (meant_for and meant_for not in reached) or any(_kin(name, f"{key} {host}") for name in cut)
     lines = [one for one in state.logs if host in one.text and one.workload == workload.name]
     if lines:
-        weight = SAID if meant_for else SHOWN
+        weight = SAID if meant_for else SEEN
     elif needed:
         weight = SHOWN
     else:
@@ -200,7 +200,8 @@ def _port(state: ClusterState, workload: Workload, key: str, host: str, port: in
         if one.workload == workload.name and (host in one.text or str(port) in one.text)
     ]
     because = f"{key} of {workload.name} asks {host} on port {port}, it offers {', '.join(map(str, offered))}"
-    weight = SAID if lines else SHOWN
+    needed = host in state.calls.get(workload.name, ()) or relational
+    weight = SAID if lines else (SHOWN if needed else HINTED)
     return Finding(
         "address/port", 1, "workload", workload.name, cause, weight, because, lines[0].text if lines else ""
     )

@@ -33,7 +33,7 @@ def killed(state: ClusterState) -> Iterator[Finding]:
                 because = (
                     f"{one.name} of {pod.name} was ended for memory at a limit of {limit / 2**20:.0f} MiB"
                 )
-                weight = SAID if one.state.restarts or not one.state.ready else SEEN
+                weight = SEEN if one.state.ready else SAID
                 quote = f"{one.state.reason or one.state.last_reason}, {one.state.restarts} restarts"
                 yield Finding(
                     "crash/memory", 1, "workload", pod.workload, Cause.OUT_OF_MEMORY, weight, because, quote

@@ -79,7 +79,7 @@ def _pull(state: ClusterState, pod: Pod, container: Container) -> Finding:
     )
     secrets = [one for one in events if one.reason == "FailedToRetrieveImagePullSecret"]
     cause, weight = _pull_cause(state, pod, container, quote)
-    if secrets and cause in (Cause.PULL_AUTH, Cause.IMAGE_UNAVAILABLE):
+    if secrets and cause is not Cause.REGISTRY_NAME:
         cause, weight, quote = Cause.PULL_AUTH, SAID, secrets[0].message
     because = f"{pod.name} cannot pull {container.image}"
     return Finding("image/pull", 1, "workload", pod.workload, cause, weight, because, quote)

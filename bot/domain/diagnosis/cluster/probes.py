@@ -51,7 +51,8 @@ def _liveness(
             cause, weight = Cause.LIVENESS_PROTOCOL, SAID
         else:
             ended = bool(killed) or container.state.last_exit in (137, 143)
-            weight = (SHOWN if _hasty(probe, container) else SEEN) if ended else LATENT
+            down = not container.state.ready
+            weight = (SHOWN if _hasty(probe, container) and down else SEEN) if ended else LATENT
             cause = Cause.LIVENESS_TIMING
         because = f"the liveness probe of {container.name} ({_shown(probe)}) restarts {pod.name}"
         yield Finding("probe/liveness", 1, "workload", pod.workload, cause, weight, because, said)

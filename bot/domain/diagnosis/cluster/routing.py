@@ -84,7 +84,8 @@ def offered(state: ClusterState) -> Iterator[Finding]:
             f"{callers} callers ask {service.name} on port {number}, the Service offers "
             f"{', '.join(str(one) for one in sorted(ports))}"
         )
-        weight = SAID if _closed(state, service) else SHOWN
+        felt = _closed(state, service) or _refused(state, service.name, service.address, number)
+        weight = SAID if felt else HINTED
         yield Finding("route/offered", 1, "workload", target.name, Cause.SERVICE_PORT, weight, because)
 
 
@@ -120,19 +121,14 @@ def _edge_of(state: ClusterState, route: Route) -> str:
 
 def policies(state: ClusterState) -> Iterator[Finding]:
     """Network policies that let nobody in to a workload that others call."""
-    for policy in state.policies:
-        if policy.open:
+    called = {callee for callees in state.calls.values() for callee in callees}
+    for one in state.workloads:
+        over = [policy for policy in state.policies if policy.selector.items() <= one.labels.items()]
+        if not over or any(policy.open for policy in over) or not one.desired:
             continue
-        shut = [
-            one.name
-            for one in state.workloads
-            if policy.selector.items() <= one.labels.items() and one.desired
-        ]
-        called = {callee for callees in state.calls.values() for callee in callees}
-        for name in shut:
-            weight = SHOWN if name in called or len(shut) == 1 else LATENT
-            because = f"the network policy {policy.name} lets no traffic in to {name}"
-            yield Finding("route/policy", 1, "workload", name, Cause.NETWORK_POLICY, weight, because)
+        because = f"the network policy {over[0].name} lets no traffic in to {one.name}"
+        weight = SHOWN if one.name in called else LATENT
+        yield Finding("route/policy", 1, "workload", one.name, Cause.NETWORK_POLICY, weight, because)
 
 
 def _target(
@@ -140,10 +136,11 @@ def _target(
 ) -> Finding | None:
     declared = target.spec.ports()
     tried = [one.open for one in state.reaches if (one.service, one.port) == (service.name, port.number)]
-    if not declared or any(tried):
+    unnamed = not port.target.isdigit() and not any(one.name for one in declared)
+    if not declared or any(tried) or unnamed:
         return None
     fitting = [one for one in declared if port.target in (str(one.number), one.name)]
-    felt = bool(tried) or _refused(state, service, port)
+    felt = bool(tried) or _refused(state, service.name, service.address, port.number)
     if not fitting:
         # What a container declares is only a word, so that a port beside it is a fault when somebody is refused.
         weight = SAID if felt else (SHOWN if not port.target.isdigit() else HINTED)
@@ -159,12 +156,9 @@ def _target(
     return None
 
 
-def _refused(state: ClusterState, service: ServiceEntry, port: ServicePort) -> bool:
+def _refused(state: ClusterState, name: str, address: str, port: int) -> bool:
     """Whether clients write that they are refused at the Service's name or address and port."""
-    places = (
-        f"{service.name}:{port.number}",
-        f"{service.address}:{port.number}" if service.address else "\0",
-    )
+    places = [f"{place}:{port}" for place in (name, address) if place]
     return any(_SHUT.search(one.text) and any(place in one.text for place in places) for one in state.logs)
 
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import yaml
 
-from bot.domain.diagnosis.cluster.cause import Cause
 from bot.domain.diagnosis.cluster.finding import Finding
 from bot.domain.diagnosis.cluster.judge import findings
 from bot.domain.diagnosis.cluster.quantity import quantity
@@ -25,63 +24,13 @@ from bot.domain.diagnosis.cluster.read_objects import cluster_state
 from bot.domain.diagnosis.cluster.state import ClusterState, Daemon, LogSample, Measure, Reach, Shift
 from tests.bench.diagnose import kubetext
 from tests.bench.diagnose.case import Case, Row, folders_with, root_of
+from tests.bench.diagnose.cloudops_words import WORDS
 
 Obj = dict[str, Any]
 Cache = Mapping[str, Any]
 # A tool's answer may be cut off or an error; what cannot be read is left out.
 UNREADABLE = (ValueError, KeyError, IndexError, AttributeError, TypeError)
 TREE = re.compile(r"^(?P<stem>[│├└─ ]*)(?P<name>[\w.-]+)")
-WORDS: Mapping[Cause, tuple[str, str]] = {
-    Cause.SERVICE_ACCOUNT_MISSING: ("Admission_Fault", "missing_service_account"),
-    Cause.QUOTA_CPU: ("Admission_Fault", "namespace_cpu_quota_exceeded"),
-    Cause.QUOTA_MEMORY: ("Admission_Fault", "namespace_memory_quota_exceeded"),
-    Cause.QUOTA_PODS: ("Admission_Fault", "namespace_pod_quota_exceeded"),
-    Cause.QUOTA_SERVICES: ("Admission_Fault", "namespace_service_quota_exceeded"),
-    Cause.QUOTA_STORAGE: ("Admission_Fault", "namespace_storage_quota_exceeded"),
-    Cause.RUNTIME_DOWN: ("Infrastructure_Fault", "containerd_unavailable"),
-    Cause.PROXY_DOWN: ("Infrastructure_Fault", "kube_proxy_unavailable"),
-    Cause.SCHEDULER_DOWN: ("Infrastructure_Fault", "kube_scheduler_unavailable"),
-    Cause.KUBELET_DOWN: ("Infrastructure_Fault", "kubelet_unavailable"),
-    Cause.NODE_DELAY: ("Infrastructure_Fault", "node_network_delay"),
-    Cause.NODE_LOSS: ("Infrastructure_Fault", "node_network_packet_loss"),
-    Cause.CPU_OVERLOAD: ("Performance_Fault", "pod_cpu_overload"),
-    Cause.POD_DELAY: ("Performance_Fault", "pod_network_delay"),
-    Cause.CONNECTIONS_EXHAUSTED: ("Runtime_Fault", "db_connection_exhaustion"),
-    Cause.READ_ONLY: ("Runtime_Fault", "db_read_only"),
-    Cause.SCALED_TO_ZERO: ("Runtime_Fault", "deployment_zero_replicas"),
-    Cause.LIVENESS_PORT: ("Runtime_Fault", "liveness_probe_incorrect_port"),
-    Cause.LIVENESS_PROTOCOL: ("Runtime_Fault", "liveness_probe_incorrect_protocol"),
-    Cause.LIVENESS_TIMING: ("Runtime_Fault", "liveness_probe_incorrect_timing"),
-    Cause.DATABASE_CREDENTIALS: ("Runtime_Fault", "mysql_invalid_credentials"),
-    Cause.DATABASE_PORT: ("Runtime_Fault", "mysql_invalid_port"),
-    Cause.OUT_OF_MEMORY: ("Runtime_Fault", "oom_killed"),
-    Cause.READINESS_PORT: ("Runtime_Fault", "readiness_probe_incorrect_port"),
-    Cause.READINESS_PROTOCOL: ("Runtime_Fault", "readiness_probe_incorrect_protocol"),
-    Cause.SIDECAR_PORT: ("Runtime_Fault", "service_sidecar_port_conflict"),
-    Cause.CPU_CAPACITY: ("Scheduling_Fault", "cpu_capacity_mismatch"),
-    Cause.MEMORY_CAPACITY: ("Scheduling_Fault", "memory_capacity_mismatch"),
-    Cause.NODE_AFFINITY: ("Scheduling_Fault", "node_affinity_mismatch"),
-    Cause.NODE_CORDONED: ("Scheduling_Fault", "node_cordon_mismatch"),
-    Cause.NODE_SELECTOR: ("Scheduling_Fault", "node_selector_mismatch"),
-    Cause.ANTI_AFFINITY: ("Scheduling_Fault", "pod_anti_affinity_conflict"),
-    Cause.VOLUME_OCCUPIED: ("Scheduling_Fault", "pv_binding_occupied"),
-    Cause.CLAIM_MODE: ("Scheduling_Fault", "pvc_access_mode_mismatch"),
-    Cause.CLAIM_CAPACITY: ("Scheduling_Fault", "pvc_capacity_mismatch"),
-    Cause.CLAIM_SELECTOR: ("Scheduling_Fault", "pvc_selector_mismatch"),
-    Cause.CLAIM_CLASS: ("Scheduling_Fault", "pvc_storage_class_mismatch"),
-    Cause.TAINT: ("Scheduling_Fault", "taint_toleration_mismatch"),
-    Cause.GATEWAY_ROUTE: ("Service_Routing_Fault", "gateway_misroute"),
-    Cause.NAME_RESOLUTION: ("Service_Routing_Fault", "service_dns_resolution_failure"),
-    Cause.ADDRESS: ("Service_Routing_Fault", "service_env_var_address_mismatch"),
-    Cause.SERVICE_PORT: ("Service_Routing_Fault", "service_port_mapping_mismatch"),
-    Cause.SERVICE_PROTOCOL: ("Service_Routing_Fault", "service_protocol_mismatch"),
-    Cause.SERVICE_SELECTOR: ("Service_Routing_Fault", "service_selector_mismatch"),
-    Cause.REGISTRY_NAME: ("Startup_Fault", "image_registry_dns_failure"),
-    Cause.IMAGE_REFERENCE: ("Startup_Fault", "incorrect_image_reference"),
-    Cause.PULL_AUTH: ("Startup_Fault", "missing_image_pull_secret"),
-    Cause.CREDENTIAL_MISSING: ("Startup_Fault", "missing_secret_binding"),
-    Cause.MOUNT_PERMISSION: ("Startup_Fault", "volume_mount_permission_denied"),
-}
 DESCRIBED = {
     "pods": kubetext.pod, "deployments": kubetext.deployment, "statefulsets": kubetext.deployment,
     "replicasets": kubetext.replica_set, "persistentvolumeclaims": kubetext.claim,
