@@ -35,6 +35,15 @@ demo: env
 test: env
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
+# The loop from webhook to card while one in twenty calls fails; part of `make test` too.
+test-faults: env
+	$(BIN)/python -m pytest tests/faults $(ARGS)
+
+# Flat memory and no stuck row; MINUTES=240 is an evening's soak.
+MINUTES ?= 60
+soak: env
+	$(BIN)/python -m tests.bench.soak --minutes $(MINUTES)
+
 check: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

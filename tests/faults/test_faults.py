@@ -141,4 +141,4 @@ def _judge(store: SqlStore, chat: FaultyChat) -> None:
     chain = store.read(lambda tx: tx.events(row.id))
     head = store.read(lambda tx: tx.head(row.id))
     stored = [(event.seq, event.record, event.mac) for event in chain]
-    assert first_break(store._keys.audit, stored, head) is None  # noqa: SLF001 - the test's own key
+    assert first_break(store._keys.audit, stored, head) is None
