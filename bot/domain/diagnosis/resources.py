@@ -3,11 +3,13 @@
 A faint clue. It decides only where nothing else speaks.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 from bot.domain.canonical import Json
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.clues import Clue, ClueKind, Splits, exceeded, louder, moved
+from bot.domain.diagnosis.symptoms import ROUTES, Route
 from bot.domain.diagnosis.window import Window
 from bot.domain.telemetry import MetricSeries, Signal
 
@@ -22,6 +24,16 @@ def resource_clues(series: Iterable[MetricSeries], window: Window) -> list[Clue]
         if clue is not None:
             best[one.service] = louder(best.get(one.service), clue)
     return [best[service] for service in sorted(best)]
+
+
+def usual_levels(series: Iterable[MetricSeries], window: Window) -> dict[tuple[str, Signal], list[float]]:
+    """Levels of each utilisation before the symptom, sorted; of several instances all together."""
+    found: dict[tuple[str, Signal], list[float]] = {}
+    for one in series:
+        if ROUTES.get(one.signal) is Route.SATURATION:
+            early = one.values[: bisect_right(one.times, window.since)]
+            found.setdefault((one.service, one.signal), []).extend(early)
+    return {key: sorted(found[key]) for key in sorted(found)}
 
 
 def _risen(one: MetricSeries, window: Window) -> Clue | None:

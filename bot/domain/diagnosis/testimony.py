@@ -4,6 +4,7 @@ A service whose calls were seen from both sides is judged by its clues: what it 
 there, so it need not be guessed from the shape of the graph. Where nobody saw calls, nothing changes.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -14,12 +15,12 @@ from bot.domain.diagnosis.clues import Clue, ClueKind
 from bot.domain.diagnosis.edges import network_clues, silence_clues
 from bot.domain.diagnosis.log_clues import log_clues
 from bot.domain.diagnosis.operations import failure_clues, own_time_clues
-from bot.domain.diagnosis.resources import resource_clues
+from bot.domain.diagnosis.resources import resource_clues, usual_levels
 from bot.domain.diagnosis.steps import step_clues
 from bot.domain.diagnosis.symptoms import Route, ServiceState
 from bot.domain.diagnosis.window import Window
 from bot.domain.log_patterns import LogPatterns
-from bot.domain.telemetry import MetricSeries
+from bot.domain.telemetry import MetricSeries, Signal
 from bot.domain.topology import Topology
 
 LOADED = (ClueKind.NETWORK, ClueKind.OWN_TIME)  # Slowness: what more demand explains.
@@ -28,10 +29,14 @@ BROKEN_OFF = (ClueKind.STEPS, ClueKind.LOG, ClueKind.SILENCE)  # What a slow cal
 
 @dataclass(frozen=True, slots=True)
 class Testimony:
-    """Clues of each service, strongest first; `heard` are the services whose calls were seen at all."""
+    """Clues of each service, strongest first; `heard` are the services whose calls were seen at all.
+
+    `usual` are the sorted levels of each utilisation before the symptom.
+    """
 
     clues: Mapping[str, tuple[Clue, ...]] = field(default_factory=dict)
     heard: frozenset[str] = frozenset()
+    usual: Mapping[tuple[str, Signal], Sequence[float]] = field(default_factory=dict)
 
     def of(self, service: str) -> tuple[Clue, ...]:
         """Clues that point at a service."""
@@ -53,8 +58,16 @@ class Testimony:
             kinds[clue.kind.value] = max(kinds.get(clue.kind.value, 0.0), weighed)
         if state is not None and not loaded:
             found = state.strongest(Route.SATURATION, rising=True)
-            kinds["saturation"] = tuning.CLUE_TRUST["saturation"] * found.strength if found else 0.0
+            if found is not None:
+                rare = self._rare(service, found.signal, found.after)
+                kinds["saturation"] = tuning.CLUE_TRUST["saturation"] * found.strength * rare
         return 1.0 - prod(1.0 - weighed for weighed in kinds.values())
+
+    def _rare(self, service: str, signal: Signal, level: float) -> float:
+        """1 for a level that was never reached before, 0 for one that is common; 1 where nobody knows."""
+        levels = self.usual.get((service, signal), ())
+        reached = len(levels) - bisect_left(levels, level)
+        return 1.0 - min(1.0, reached / len(levels) / tuning.RARE) if levels else 1.0
 
     @property
     def loudest(self) -> float:
@@ -66,7 +79,7 @@ def testimony_of(
     parts: Iterable[Calls], logs: Iterable[LogPatterns], series: Iterable[MetricSeries], window: Window
 ) -> Testimony:
     """Everything that the calls say, and the logs of services whose calls are seen."""
-    parts = tuple(parts)
+    parts, series = tuple(parts), tuple(series)
     found: dict[str, list[Clue]] = {}
     for judge in (network_clues, silence_clues, own_time_clues, failure_clues, step_clues):
         for clue in judge(parts, window):
@@ -88,7 +101,7 @@ def testimony_of(
         )
         for service in sorted(found)
     }
-    return Testimony(ordered, frozenset(heard))
+    return Testimony(ordered, frozenset(heard), usual_levels(series, window) if parts else {})
 
 
 def _less_broken_off(

@@ -9,6 +9,7 @@ from bot.domain.calls import Calls, EdgeSeries
 from bot.domain.diagnosis import testimony
 from bot.domain.diagnosis.clues import ClueKind
 from bot.domain.diagnosis.engine import diagnose
+from bot.domain.diagnosis.symptoms import service_states
 from bot.domain.diagnosis.window import Window
 from bot.domain.evidence import CauseClass, Conclusion, EvidenceKind
 from bot.domain.log_patterns import LogPattern, LogPatterns
@@ -195,3 +196,16 @@ def test_a_small_rise_where_nothing_moves_is_faint():
     assert quiet.weight("ads", None) < 0.15
     found = diagnose(replace(noticed(calls(late_network("pay", 0.5))), series=series))
     assert found.hypotheses[0].service == "pay"
+
+
+def test_a_utilisation_that_is_often_as_high_says_little():
+    times = tuple(20.0 * place for place in range(1, int(END // 20) + 1))
+    busy = tuple(0.9 if at > AT or place % 4 == 0 else 0.3 for place, at in enumerate(times))
+    calm = tuple(0.9 if at > AT else 0.3 for at in times)
+    weights = []
+    for values in (busy, calm):
+        series = (MetricSeries("ads", Signal.CPU, times, values),)
+        told = testimony.testimony_of((calls(),), (), series, WINDOW)
+        weights.append(told.weight("ads", service_states(series, WINDOW)["ads"]))
+    assert weights[0] < 0.1
+    assert weights[1] > 0.5
