@@ -42,6 +42,7 @@ PAUSE_S = {"database": 0.6}
 PROCESS_PAUSE_S = 2.3
 LOCKED_S = 0.6
 CLOCK_RATE = "20"
+_NO_WORLD = ("PROMETHEUS", "LOKI", "RUNTIME", "KUBE", "_AWS_", "_ECS_", "_JVM_", "POSTGRES")
 _WHOLE = ("-m", "bot")
 _SABOTAGED = """
 import asyncio, sys
@@ -70,7 +71,9 @@ def children(layout: Layout, *, whole: bool) -> list[Process]:
         if child.name in left_out:
             continue
         kept = {
-            key: value for key, value in child.environment.items() if not key.endswith(("US_URL", "KI_URL"))
+            key: value
+            for key, value in child.environment.items()
+            if not any(word in key for word in _NO_WORLD)
         }
         argv = child.argv
         if child.name == "web":
