@@ -7,11 +7,14 @@ systems left out in turn. It rises with the weight of the evidence and with the 
 from math import exp
 
 from bot.domain.diagnosis import tuning
+from bot.domain.diagnosis.clues import ClueKind
 
 VERSION = "logistic/1"
 BASE = -1.02
 WEIGHT = 2.08
 MARGIN = 3.09
+# Kinds of signals that the recordings have; what they lack is never more certain than somebody judged it to be.
+LEARNT = frozenset({"metric", "topology", "alert", "log", *(kind.value for kind in ClueKind)})
 
 
 def probability(weight: float, margin: float) -> float:

@@ -4,13 +4,13 @@ Monotone in each of them. Signals that anybody could have written (public text) 
 answer over the line.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import log
+from math import exp, log
 
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.blame import Suspect
-from bot.domain.diagnosis.calibration import probability
+from bot.domain.diagnosis.calibration import LEARNT, probability
 
 
 def signals_of(suspect: Suspect) -> dict[str, float]:
@@ -56,17 +56,22 @@ def _falling(values: Sequence[float]) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What the calibration reads of one suspect: weights of all its signals, of the trusted ones, and its margins.
+    """What the calibration reads of one suspect: all its signals, the trusted ones, and its margins.
 
     `solid_margin` is the margin without what public text added to the score; `share` takes off for what could not be
     read, and for the score of the first suspect where this is another.
     """
 
-    weight: float
-    trusted: float
+    signals: Mapping[str, float]
+    trusted: Mapping[str, float]
     margin: float
     solid_margin: float
     share: float
+
+    @property
+    def weight(self) -> float:
+        """Weight of all signals."""
+        return _weight(self.signals)
 
 
 def features(suspects: Sequence[Suspect], coverage: float, *, public_alerts: bool) -> Iterator[Features]:
@@ -79,8 +84,8 @@ def features(suspects: Sequence[Suspect], coverage: float, *, public_alerts: boo
         lift = 1.0 + (tuning.NOVELTY_LIFT * suspect.novelty.strength if suspect.novelty else 0.0)
         lift *= suspect.hearsay
         yield Features(
-            _weight(signals.items()),
-            _weight((name, strength) for name, strength in signals.items() if name not in public),
+            signals,
+            {name: strength for name, strength in signals.items() if name not in public},
             _margin(suspect.score, rival),
             _margin(suspect.score / lift, rival),
             covered * (min(1.0, suspect.score / rival) if rival > 0 else float(suspect.score > 0)),
@@ -93,9 +98,9 @@ def _figures(
     """For each suspect how sure all signals make, how sure the trusted ones, and these without the score's public part."""
     for one in features(suspects, coverage, public_alerts=public_alerts):
         yield (
-            probability(one.weight, one.margin) * one.share,
-            probability(one.trusted, one.margin) * one.share,
-            probability(one.trusted, one.solid_margin) * one.share,
+            _chance(one.signals, one.margin) * one.share,
+            _chance(one.trusted, one.margin) * one.share,
+            _chance(one.trusted, one.solid_margin) * one.share,
         )
 
 
@@ -105,9 +110,19 @@ def _confidence(everything: float, carried: float) -> float:
     return everything
 
 
-def _weight(signals: Iterable[tuple[str, float]]) -> float:
+def _chance(signals: Mapping[str, float], margin: float) -> float:
+    """Calibrated where recordings taught it; other kinds of signals lift it no further than they were judged to be worth."""
+    learnt = {name: strength for name, strength in signals.items() if name in LEARNT}
+    sure = probability(_weight(learnt), margin)
+    if len(learnt) == len(signals):
+        return sure
+    weight = _weight(signals)
+    return max(sure, min(probability(weight, margin), 1.0 - exp(-weight)))
+
+
+def _weight(signals: Mapping[str, float]) -> float:
     """Evidence that adds up: what a chance of being misled by every independent signal at once is worth."""
-    return sum(-log(1.0 - tuning.SIGNAL_TRUST[name] * strength) for name, strength in signals)
+    return sum(-log(1.0 - tuning.SIGNAL_TRUST[name] * strength) for name, strength in signals.items())
 
 
 def _margin(score: float, rival: float) -> float:
