@@ -12,7 +12,7 @@ from bot.adapters.reasoner.scripted import ScriptedReasoner
 from bot.adapters.store.sql import SqlStore
 from bot.domain.errors import Retryable
 from bot.domain.event import EventType, NewEvent
-from bot.domain.evidence import Conclusion, Diagnosis, Explanation, Sentence
+from bot.domain.evidence import Conclusion, Diagnosis, EvidenceKind, Explanation, Sentence
 from bot.domain.incident import Incident, IncidentState, Severity
 from bot.domain.plan import PlanState
 from bot.domain.records import MessageKind, StoredAlert, Task
@@ -290,3 +290,17 @@ def test_a_closed_or_unknown_incident_is_left_alone(opened: SqlStore):
         other, store=opened, sources=[], topology=None, clock=At(), reasoner=NoReasoner(), propose=nothing
     )
     assert outcome.reason is Investigated.NO_INCIDENT
+
+
+def test_a_change_that_a_monitoring_system_told_is_evidence(opened: SqlStore):
+    """As GitHub or Argo CD tell it: no control plane is read, and the deployment still stands beside the onset."""
+    told = bad_deploy()
+    without = replace(told, changes=())
+    run(opened, without)
+    kinds = {item.kind for item in incident(opened).diagnosis.evidence}
+    assert EvidenceKind.CHANGE not in kinds
+    opened.transact(lambda tx: tx.save_changes("repositories", told.changes))
+    outcome = run(opened, without)
+    seen = incident(opened).diagnosis
+    assert outcome.suspect == "cart"
+    assert any(item.kind is EvidenceKind.CHANGE and item.service == "cart" for item in seen.evidence)
