@@ -61,6 +61,11 @@ scenarios: env
 
 bench: env
 	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m tests.bench.storm_curves --write
+
+# Storms only, beside Alertmanager; wants a quiet machine for its seconds.
+bench-storm: env
+	$(BIN)/python -m tests.bench.storm_curves --write $(ARGS)
 
 # Recorded incidents beside published and naive figures; DATA is a copy of the recordings with rca/ and answers/.
 bench-diagnosis: env
