@@ -27,6 +27,7 @@ class JoinReason(StrEnum):
     KNOWN_ALERT = "known_alert"
     TAUGHT = "taught"
     MERGED = "merged"
+    EVERYDAY = "everyday"
 
 
 @dataclass(frozen=True, slots=True)

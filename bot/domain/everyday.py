@@ -7,7 +7,9 @@ so that a long incident does not become its own baseline. Nothing here drops an 
 
 import math
 from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
@@ -21,6 +23,8 @@ UNSEEN = 0.5  # Episodes credited to a signature that was never seen.
 BURST = 1.5  # So many times the most that one minute ever held, and some more, is a change of rate.
 BURST_MORE = 2
 MINUTE_S = 60.0
+MOST_SIGNATURES = 20_000
+_PERIODS = 60
 
 
 @dataclass(slots=True)
@@ -35,6 +39,16 @@ class _Known:
     most_in_minute: int = 0
     burst_at: float = -math.inf
 
+    def as_list(self) -> list[Any]:
+        periods = [[name, hour, sorted(seen)[-_PERIODS:]] for (name, hour), seen in self.periods.items()]
+        return [self.last_at, self.episodes, self.most_in_minute, periods]
+
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> "_Known":
+        last_at, episodes, most, periods = values
+        seen = {(name, hour): set(numbers) for name, hour, numbers in periods}
+        return cls(last_at, episodes, seen, most_in_minute=most)
+
 
 class Everyday:
     """Learns from every alert that it is shown, in order of time; times are unix seconds."""
@@ -44,6 +58,24 @@ class Everyday:
         self._begun: deque[tuple[float, str]] = deque()
         self._minutes: deque[tuple[float, str, int]] = deque()
         self._since = math.inf
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything learned, ready for JSON; the signatures seen last where there are too many."""
+        newest = sorted(self._known, key=lambda one: (-self._known[one].last_at, one))[:MOST_SIGNATURES]
+        return {
+            "since": None if math.isinf(self._since) else self._since,
+            "known": {one: self._known[one].as_list() for one in newest},
+            "begun": [pair for pair in self._begun if pair[1] in self._known],
+        }
+
+    @classmethod
+    def restored(cls, kept: Mapping[str, Any]) -> "Everyday":
+        """What a snapshot held."""
+        found = cls()
+        found._since = math.inf if kept["since"] is None else kept["since"]
+        found._known = {one: _Known.of(values) for one, values in kept["known"].items()}
+        found._begun = deque((at, one) for at, one in kept["begun"] if one in found._known)
+        return found
 
     def learned_days(self, at: float) -> float:
         """How many days were learned up to `at`; zero before the first is complete."""

@@ -18,6 +18,7 @@ from bot.pipeline.bind import bind
 from bot.pipeline.fold import Item, Part, Placement, parts_of, place, write
 from bot.pipeline.heartbeat import Owed, keep_signs
 from bot.pipeline.normalize import Normalized, normalize
+from bot.pipeline.usual import Usual
 from bot.ports import AlertParser, Clock, Store, TopologySource, Transaction
 
 LEASE = "correlator"
@@ -70,6 +71,7 @@ class Correlation:
     new_id: Callable[[], str]
     observe_only: bool
     owed: Mapping[str, Owed] = field(default_factory=dict)
+    usual: Usual | None = None
 
 
 def correlate(
@@ -93,6 +95,8 @@ def correlate(
     topology = _topology(parts, {alert.service for item in gathered.items for alert in item.alerts}, now)
     items = _bound(parts, gathered.items, topology, now)
     tasks, stale = _fold_all(_Pass(parts, topology, epoch, final=not gathered.full), items)
+    if parts.usual is not None:
+        parts.store.transact(partial(parts.usual.keep, now=now))
     alerts = sum(len(item.alerts) for item in gathered.items)
     more = gathered.full or stale
     return CorrelateOutcome(Correlated.FOLDED, gathered.seen, alerts, tuple(tasks), more)
@@ -183,7 +187,7 @@ def _fold_all(here: _Pass, readable: Sequence[Item]) -> tuple[list[int], bool]:
 def _parts(here: _Pass, lot: Sequence[Item]) -> Iterator[tuple[Part, Placement]]:
     now = here.parts.clock.now()
     placement = here.parts.store.read(
-        lambda tx: place(tx, lot, here.topology, now=now, new_id=here.parts.new_id)
+        lambda tx: place(tx, lot, here.topology, now=now, new_id=here.parts.new_id, usual=here.parts.usual)
     )
     for part in parts_of(placement, _batches(lot)):
         yield part, placement

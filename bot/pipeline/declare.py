@@ -11,6 +11,7 @@ from bot.domain.redaction import redact
 from bot.domain.severity import Judged, judge
 from bot.domain.telemetry import PlannedEffect, PlannedEvent
 from bot.pipeline.planned import matched
+from bot.pipeline.usual import EVERYDAY_KEY, EVERYDAY_TITLE
 from bot.ports import Transaction
 
 _TITLE_CHARS = 120
@@ -60,6 +61,21 @@ def declare(
     if planned is not None:
         tx.append(incident, [matched(planned)], at_ms=round(now * 1000))
     return declared
+
+
+def declare_everyday(
+    tx: Transaction, *, incident: str, now: float, show_at: float, observe_only: bool
+) -> None:
+    """Open the day's incident of alerts that fire on any day; nobody looks into it. Yesterday's is closed."""
+    for old in tx.open_incidents():
+        if old.open_key == EVERYDAY_KEY:
+            closed = {"to": IncidentState.CANCELLED.value, "reason": "a new day's has begun", "by": ""}
+            tx.append(old.id, [NewEvent(EventType.STATUS_CHANGED, closed)], at_ms=round(now * 1000))
+            tx.set_state(old.id, IncidentState.CANCELLED)
+            tx.want_message(old.id, MessageKind.CARD, now=now)
+    row = _row(tx, incident, EVERYDAY_TITLE, Severity.SEV4, EVERYDAY_KEY, (), now)
+    reason = "these fire on most days, at this rate"
+    _open(tx, row, reason, by="", now=now, show_at=show_at, observe_only=observe_only, investigate=False)
 
 
 def declare_by_hand(

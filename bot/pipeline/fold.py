@@ -18,10 +18,11 @@ from bot.domain.records import IncidentRow, MessageKind, RawBody, StoredAlert, T
 from bot.domain.severity import Judged, judge
 from bot.domain.telemetry import Change
 from bot.domain.topology import Topology
-from bot.pipeline.declare import declare, judge_alerts
+from bot.pipeline.declare import declare, declare_everyday, judge_alerts
 from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
 from bot.pipeline.planned import covering, outside
 from bot.pipeline.regroup import merge
+from bot.pipeline.usual import EVERYDAY_KEY, Usual, quiet_row
 from bot.ports import Transaction
 
 # A card that nobody has seen waits so long for the rest of its storm.
@@ -49,6 +50,7 @@ class Placement:
     topology: Topology
     candidates: Mapping[str, Candidate]
     absorbed: Mapping[str, str]
+    everyday: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +63,36 @@ class Part:
 
 
 def place(
-    tx: Transaction, items: Sequence[Item], topology: Topology, *, now: float, new_id: Callable[[], str]
+    tx: Transaction,
+    items: Sequence[Item],
+    topology: Topology,
+    *,
+    now: float,
+    new_id: Callable[[], str],
+    usual: Usual | None = None,
 ) -> Placement:
     """Decide for the whole pass; reads only."""
     raw_of = {alert.fingerprint: item.raw.id for item in items for alert in item.alerts}
     stored = tx.alerts(list(raw_of))
     rows = {row.id: row for row in tx.open_incidents()}
     outcomes = dedupe((alert for item in items for alert in item.alerts), stored, frozenset(rows))
+    quiet = quiet_row(rows.values(), now)
+    kept = {row.id for row in rows.values() if row.open_key == EVERYDAY_KEY}
+    outcomes = [_judged_anew(one, kept) for one in outcomes] if kept else outcomes
     new = [outcome.alert for outcome in outcomes if outcome.reason is Seen.NEW]
     homes: dict[str, tuple[str, JoinReason]] = {}
     opened: dict[str, Group] = {}
     candidates: dict[str, Candidate] = {}
     absorbed: dict[str, str] = {}
-    for group in group_alerts(new, list(rows.values()), topology, now=now, taught=tx.taught()):
+    surprises = usual.surprises(new, now) if usual is not None else {}
+    around = [row for row in rows.values() if row.open_key != EVERYDAY_KEY]
+    everyday = ""
+    for group in group_alerts(new, around, topology, now=now, taught=tx.taught()):
         incident = group.incident
+        if usual is not None and not incident and usual.is_everyday(group.alerts, surprises, now):
+            everyday = everyday or quiet or new_id()
+            homes.update((one.fingerprint, (everyday, JoinReason.EVERYDAY)) for one in group.alerts)
+            continue
         if not incident:
             incident = new_id()
             opened[incident] = group
@@ -83,11 +101,18 @@ def place(
         for alert in group.alerts:
             homes[alert.fingerprint] = (incident, group.reasons[alert.service])
     known = {one.stored.incident for one in outcomes if one.stored is not None}
-    rests_on = ((known | set(candidates)) & set(rows)) - absorbed.keys()
+    rests_on = ((known | set(candidates) | {everyday}) & set(rows)) - absorbed.keys()
     by_fingerprint = {outcome.alert.fingerprint: outcome for outcome in outcomes}
     return Placement(
-        by_fingerprint, homes, opened, raw_of, frozenset(rests_on), topology, candidates, absorbed
+        by_fingerprint, homes, opened, raw_of, frozenset(rests_on), topology, candidates, absorbed, everyday
     )
+
+
+def _judged_anew(outcome: DedupeOutcome, kept: set[str]) -> DedupeOutcome:
+    """An everyday alert that fires again may be no everyday matter this time."""
+    if outcome.reason is Seen.FIRED_AGAIN and outcome.stored is not None and outcome.stored.incident in kept:
+        return replace(outcome, reason=Seen.NEW, stored=None)
+    return outcome
 
 
 def _with_age(candidate: Candidate, topology: Topology, now: float) -> Candidate:
@@ -120,11 +145,27 @@ def write(
         still_open = {row.id for row in tx.open_incidents()}
         if not placement.rests_on <= still_open:
             return None
-    tasks: list[int] = []
-    planned = tx.planned_events(start=now, end=now) if placement.opened else ()
     for other, into in placement.absorbed.items():
         _absorb(tx, into, other, now)
+    tasks = _open_new(tx, part, placement, now, final=final, observe_only=observe_only)
+    tx.save_alerts(part.rows)
+    _log_folds(tx, part, placement, now, final=final)
+    for item in part.items:
+        if item.changes:
+            tx.save_changes(item.raw.source, item.changes)
+    tx.settle_raw([item.raw.id for item in part.items])
+    return tasks
+
+
+def _open_new(
+    tx: Transaction, part: Part, placement: Placement, now: float, *, final: bool, observe_only: bool
+) -> list[int]:
+    """Declare the incidents that this part is the first to write; the tasks that look into them."""
+    tasks: list[int] = []
+    planned = tx.planned_events(start=now, end=now) if placement.opened else ()
     for incident in dict.fromkeys(row.incident for row in part.rows):
+        if incident == placement.everyday and tx.incident_row(incident) is None:
+            declare_everyday(tx, incident=incident, now=now, show_at=now, observe_only=observe_only)
         group = placement.opened.get(incident)
         if group is not None and tx.incident_row(incident) is None:
             show_at = now if final and incident in part.last_of else now + HOLD_S
@@ -138,12 +179,6 @@ def write(
                 planned=covering(planned, {alert.service for alert in group.alerts}, now),
             )
             tasks.extend([declared.task] if declared.task else [])
-    tx.save_alerts(part.rows)
-    _log_folds(tx, part, placement, now, final=final)
-    for item in part.items:
-        if item.changes:
-            tx.save_changes(item.raw.source, item.changes)
-    tx.settle_raw([item.raw.id for item in part.items])
     return tasks
 
 
@@ -183,8 +218,9 @@ def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *,
         tx.append(incident, [NewEvent(EventType.ALERTS_FOLDED, body)], at_ms=round(now * 1000))
         if routing.state.open:
             _widen(tx, routing, members, now)
-            if ends:
+            if ends and routing.open_key != EVERYDAY_KEY:
                 _raise(tx, routing, members, known, now, by_all=final)
+            if ends:
                 _show(tx, routing, now if final else now + HOLD_S, new=incident in placement.opened)
 
 

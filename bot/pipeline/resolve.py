@@ -6,6 +6,7 @@ from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import IncidentState
 from bot.domain.plan import PlanState
 from bot.domain.records import MessageKind, TaskKind
+from bot.pipeline.usual import EVERYDAY_KEY
 from bot.ports import Store, Transaction
 
 _BUSY = (PlanState.GRANTED, PlanState.RUNNING)
@@ -48,6 +49,8 @@ def resolve(
 def _quiet(tx: Transaction, before: float) -> list[str]:
     found = []
     for row in tx.open_incidents():
+        if row.open_key == EVERYDAY_KEY:
+            continue
         folded = tx.incident(row.id)
         never_alerted = folded is None or folded.alerts_total == 0
         if row.last_alert_at <= before and not never_alerted and not tx.firing_count(row.id):

@@ -18,6 +18,7 @@ from bot.adapters.topology.joined import joined
 from bot.boundary import guarded
 from bot.domain.errors import Retryable
 from bot.pipeline.correlate import Correlated, Correlation, correlate
+from bot.pipeline.usual import remembered
 from bot.ports import JobQueue, TopologySource
 from bot.settings import Settings, load
 from bot.wiring.parts import SystemClock, holder_name, new_id, owed, parsers
@@ -51,8 +52,9 @@ def runtime() -> Runtime:
 def build(settings: Settings) -> Runtime:
     """Wire a correlator; raises Permanent when something that it needs is missing."""
     settings.require("correlator", ["sources", "audit_key", "storage_key"])
+    store = open_store(settings)
     parts = Correlation(
-        store=open_store(settings),
+        store=store,
         parsers=parsers(settings),
         topology=_topology(settings),
         clock=SystemClock(),
@@ -60,6 +62,7 @@ def build(settings: Settings) -> Runtime:
         new_id=new_id,
         observe_only=settings.mode == "observe",
         owed=owed(settings),
+        usual=store.read(remembered),
     )
     return Runtime(parts, rq_queue.build(settings.redis_url))
 

@@ -175,6 +175,7 @@ class Filled:
         tx.record_inbox("click:1", "click", {"text": words}, at=NOW)
         self.inbox = tx.pending_inbox(limit=1)[0].id
         tx.save_topology(Topology({words: ("checkout",)}, {}, NOW))
+        tx.save_everyday(words, at=NOW)
         tx.save_taught(Taught(frozenset({(words, "checkout")})), at=NOW)
         tx.beat(words, at=NOW)
         tx.save_approvers([words], at=NOW)
@@ -236,6 +237,7 @@ class Filled:
             "pending_inbox": lambda tx: tx.pending_inbox(limit=99),
             "topology": lambda tx: tx.topology(),
             "taught": lambda tx: tx.taught(),
+            "everyday": lambda tx: tx.everyday(),
             "beats": lambda tx: tx.beats(),
             "postmortem": lambda tx: tx.postmortem(self.incident),
             "order": lambda tx: (tx.order(self.order.hash), tx.order("SO-1")),
@@ -307,6 +309,7 @@ class Filled:
             "record_inbox": lambda tx: tx.record_inbox(f"click:{random.random()}", "click", {}, at=NOW) or HIT,
             "settle_inbox": lambda tx: tx.settle_inbox(self.inbox, note="x"),
             "retry_inbox": lambda tx: tx.retry_inbox(self.inbox, quarantine_after=1),
+            "save_everyday": lambda tx: tx.save_everyday("ours", at=NOW),
             "save_taught": lambda tx: tx.save_taught(Taught(frozenset({("a", "b")})), at=NOW),
             "save_topology": lambda tx: tx.save_topology(Topology({"ours": ()}, {}, NOW)),
             "beat": lambda tx: tx.beat("ours", at=1.0),

@@ -18,6 +18,7 @@ from bot.domain.topology import Topology
 
 _TOPOLOGY = "topology"
 _TAUGHT = "taught"
+_EVERYDAY = "everyday"
 _APPROVERS = "approvers"
 # Slack's and our own handles, which must come back as they went out.
 _OPAQUE = frozenset({"trigger_id", "value", "metadata"})
@@ -163,6 +164,14 @@ class ControlPart(Part):
         content = json.loads(row[0])
         together, apart = ({(one, other) for one, other in content[name]} for name in ("together", "apart"))
         return Taught(frozenset(together), frozenset(apart))
+
+    def save_everyday(self, text: str, *, at: float) -> None:
+        """Keep what the correlator learned of any day."""
+        self._save(_EVERYDAY, text, at=at)
+
+    def everyday(self) -> str:
+        row = self._load(_EVERYDAY)
+        return row[0] if row else ""
 
     def beat(self, process: str, *, at: float) -> None:
         table, keys = schema.beats, ["tenant", "process"]
