@@ -11,6 +11,8 @@ def bind(
     alerts: Sequence[Alert], names: Names, owed: Mapping[str, Owed]
 ) -> tuple[tuple[Alert, ...], frozenset[str]]:
     """The alerts to be placed, and the sources that gave a sign of life."""
-    signs = frozenset(alert.source for alert in alerts if is_sign_of_life(alert, owed)) if owed else frozenset()
+    signs = (
+        frozenset(alert.source for alert in alerts if is_sign_of_life(alert, owed)) if owed else frozenset()
+    )
     real = alerts if not signs else [alert for alert in alerts if not is_sign_of_life(alert, owed)]
     return tuple(map(names.bound, real)), signs

@@ -39,9 +39,7 @@ def keep_signs(tx: Transaction, sources: Sequence[str], *, now: float) -> None:
 def watch_over(store: Store, owed: Mapping[str, Owed], *, now: float) -> list[str]:
     """Put an alert into the intake for each source that fell silent, or came back; returns their names."""
     return [
-        name
-        for name, due in owed.items()
-        if store.transact(partial(_compare, source=name, due=due, now=now))
+        name for name, due in owed.items() if store.transact(partial(_compare, source=name, due=due, now=now))
     ]
 
 
