@@ -63,10 +63,12 @@ def json_is_ours(text: str, inventory: set[str], bounded: Callable[[int], bool])
 def _is_ours(word: str | int, inventory: set[str], bounded: Callable[[int], bool]) -> bool:
     if isinstance(word, bool):
         return True
-    if isinstance(word, int) or re.fullmatch(r"[0-9]{1,7}", word):
-        return bounded(int(word))
+    if isinstance(word, int):
+        return bounded(word)
     plain = word.removeprefix("watchkeeper-deny-")
-    return word in _PATCH_WORDS or (plain in inventory and re.fullmatch(NAME, plain) is not None)
+    if word in _PATCH_WORDS or (plain in inventory and re.fullmatch(NAME, plain) is not None):
+        return True
+    return re.fullmatch(r"[0-9]{1,7}", word) is not None and bounded(int(word))
 
 
 def _words(value: Any) -> Iterator[str | int]:
