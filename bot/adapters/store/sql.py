@@ -39,6 +39,8 @@ _BUSY_TIMEOUT_S = 8.0
 # A server that is gone without a word must be an error, not a wait for ever.
 _CONNECT_S = 5
 _LIMITS = f"-c lock_timeout={_BUSY_TIMEOUT_S * 1000:.0f} -c statement_timeout=60000"
+# A plan kept from when a table was small reads all of it for every lookup of a storm; poolers also take none.
+_PLANNED_ANEW: dict[str, None] = {"prepare_threshold": None}
 _KEEPALIVE = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -174,7 +176,7 @@ def open_engine(database_url: str) -> Engine:
             url.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
             pool_size=8,
-            connect_args={"connect_timeout": _CONNECT_S, "options": _LIMITS} | _KEEPALIVE,
+            connect_args={"connect_timeout": _CONNECT_S, "options": _LIMITS} | _PLANNED_ANEW | _KEEPALIVE,
         )
     if url.get_backend_name() != "sqlite" or not url.database:
         message = (
