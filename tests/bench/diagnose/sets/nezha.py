@@ -24,7 +24,7 @@ from bot.domain.telemetry import LogLine, MetricSeries, Signal, Telemetry
 from tests.bench.diagnose.case import Case, Row, folders_with, id_of, ranked, timed
 
 HISTORY_S = 7200.0
-WINDOW_S = 190.0  # What a responder waits for: three points of a minute each.
+WINDOW_S = 220.0  # What a responder waits for: three points of a minute each, with some delay.
 STEP_S = 15.0
 SIGNALS = {
     "CpuUsageRate(%)": (Signal.CPU, 0.01),
