@@ -16,7 +16,7 @@ from bot.local.cluster.events import record_event
 from bot.local.cluster.identity import Certificate, write_certificate, write_kubeconfig
 from bot.local.cluster.kinds import PODS, Obj, unix
 from bot.local.cluster.store import ObjectStore
-from bot.local.world.alerts import draw_alerts
+from bot.local.world.alerts import StormAlert, draw_alerts
 from bot.local.world.aws import identities
 from bot.local.world.aws.account import Account
 from bot.local.world.aws.cloudtrail import history
@@ -77,6 +77,7 @@ class Production:
         )
         self._starting = asyncio.Lock()
         self._runs = 0
+        self._ended_at: dict[frozenset[tuple[str, str]], float] = {}
         self._sent_before = 0
         self.run: Run | None = None
 
@@ -111,7 +112,7 @@ class Production:
             await asyncio.to_thread(self.account.set_databases, stores)
             instances = self._instances(scene)
             self._runs += 1
-            alerts = draw_alerts(scene, instances)
+            alerts = self._after_earlier_runs(draw_alerts(scene, instances), time.time())
             self._sent_before = self.alerts_sent
             self.run = Run(
                 self._runs,
@@ -125,6 +126,19 @@ class Production:
             )
             self.run.begin(self._watcher)
             return self.run
+
+    def _after_earlier_runs(self, alerts: tuple[StormAlert, ...], now: float) -> tuple[StormAlert, ...]:
+        """The same alert as one of an earlier run cannot have begun before that one ended, and all end with their run."""
+        if self.run is not None:
+            ended_at = self.run.sender.ended_at or now
+            self._ended_at |= {frozenset(alert.labels.items()): ended_at for alert in self.run.alerts}
+        return tuple(
+            replace(
+                alert,
+                starts_at=max(alert.starts_at, self._ended_at.get(frozenset(alert.labels.items()), 0.0)),
+            )
+            for alert in alerts
+        )
 
     async def finish(self) -> int:
         """End the present run as if its alerts had ended; returns how many were still firing."""

@@ -34,10 +34,12 @@ class Sender:
     started_at: float | None = None
     sent: int = 0
     resolved: int = 0
+    ended_at: float = 0.0
     refused: list[int] = field(default_factory=list)
 
     async def send(self, alerts: Sequence[StormAlert], *, resolved_at: float | None = None) -> None:
         """Post all alerts, as firing or as resolved; returns when each body was taken or refused for good."""
+        self.ended_at = resolved_at or self.ended_at
         queue: asyncio.Queue[_Delivery] = asyncio.Queue()
         for delivery in self._deliveries(alerts, resolved_at):
             queue.put_nowait(delivery)
