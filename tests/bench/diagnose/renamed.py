@@ -28,7 +28,9 @@ def names_of(state: ClusterState) -> dict[str, str]:
 def renamed(text: str, names: dict[str, str]) -> str:
     """A recording with the names replaced, longest first, whole words only."""
     longest = sorted(names, key=lambda name: (-len(name), name))
-    pattern = re.compile(rf"(?<![A-Za-z0-9])(?<!role=)({'|'.join(re.escape(name) for name in longest)})(?![A-Za-z0-9])")
+    pattern = re.compile(
+        rf"(?<![A-Za-z0-9])(?<!role=)({'|'.join(re.escape(name) for name in longest)})(?![A-Za-z0-9])"
+    )
     return pattern.sub(lambda match: names[match[1]], text)
 
 
