@@ -19,6 +19,10 @@ CRITICAL_WEIGHT = 2.0  # A critical service speaks as loudly as one with twice i
 ROOT_SILENT = 0.02  # A cause that has alert rules at all seldom stays silent itself.
 MOST_EXAMINED = 64  # Bounds the walk where thousands of services alert at once.
 MOST_LOOSE_ENDS = 48
+MOST_VISITED = (
+    64_000  # Above a thousand services that are hit, fewer are examined; one storm may ask many times.
+)
+LEAST_EXAMINED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +87,17 @@ class _Scene:
         self._silence = self._rates.odds(0)
         self._odds = {service: says[count] for service, count in weights.items()}
         self._hit = {service for service, odds in self._odds.items() if odds > 0} or set(weights)
+        self._most = max(LEAST_EXAMINED, min(MOST_EXAMINED, MOST_VISITED // max(1, len(self._hit))))
         self._reach: dict[str, set[str]] = {}
         self._loose_ends = self._find_loose_ends()
-        shown = self._loose_ends[:MOST_LOOSE_ENDS]
+        shown = self._loose_ends[: min(MOST_LOOSE_ENDS, self._most)]
         self._by_level = sorted(shown, key=lambda one: (land.level.get(one, 0), one))
 
     def examined(self) -> list[str]:
         """Those worth a full look: loose ends first, since a cause has nothing below it that is hit."""
-        ends = self._loose_ends[:MOST_EXAMINED]
+        ends = self._loose_ends[: self._most]
         rest = sorted(self._hit.difference(ends), key=self._nearby)
-        return ends + rest[: MOST_EXAMINED - len(ends)]
+        return ends + rest[: self._most - len(ends)]
 
     def _nearby(self, service: str) -> tuple[float, str]:
         callers = self._land.callers.get(service, ())
