@@ -57,7 +57,7 @@ def measure(made: Storm, folder: Path) -> dict[str, object]:
             sent = send(
                 product.layout.ports.web, "/alerts/alertmanager", product.layout.secrets.source, made.bodies
             )
-            seen = _watch(product, made, sent)
+            seen = watch(product, made, sent)
             time.sleep(max(0.0, sent.begun_at + seen["t_all_s"] + AFTER_S - time.time()))
         memory = {name: peak_mb(pid) for name, pid in product.pids().items()}
         calls = product.slack_counts()
@@ -81,7 +81,7 @@ def measure(made: Storm, folder: Path) -> dict[str, object]:
     }
 
 
-def _watch(product: Product, made: Storm, sent: Sent) -> dict[str, Any]:
+def watch(product: Product, made: Storm, sent: Sent) -> dict[str, Any]:
     """When the first message stood in Slack, and when one told the number and the cause; seconds from the first byte."""
     first: float | None = None
     limit = time.time() + LIMIT_S
