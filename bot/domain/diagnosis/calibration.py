@@ -9,10 +9,10 @@ from math import exp
 from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.clues import ClueKind
 
-VERSION = "logistic/1"
-BASE = -1.02
+VERSION = "logistic/2"
+BASE = -1.07
 WEIGHT = 2.08
-MARGIN = 3.09
+MARGIN = 3.4
 # Kinds of signals that the recordings have; what they lack is never more certain than somebody judged it to be.
 LEARNT = frozenset({"metric", "topology", "alert", "log", *(kind.value for kind in ClueKind)})
 

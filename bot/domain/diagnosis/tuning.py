@@ -4,7 +4,7 @@ Sources: (m) measured on recorded and simulated incidents when the engine was co
 (d) a definition or unit, (j) judgement, to be replaced by calibration. Changing one changes ENGINE.
 """
 
-ENGINE = "graph-shift/2"
+ENGINE = "graph-shift/3"
 
 # Window
 # (j) Alert rules see a fault up to this late; the baseline ends this long before the symptom...
