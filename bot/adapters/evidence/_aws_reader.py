@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bot.adapters.aws_keys import readable, session_of
 from bot.domain.errors import Permanent, Retryable
 from bot.settings import Settings
 
@@ -20,11 +19,8 @@ class AwsReader:
     """Makes clients of one account with the reader's keys and nobody else's."""
 
     def __init__(self, credentials: Path, region: str, endpoint: str) -> None:
-        # A named profile takes keys from this file alone: botocore then leaves the environment's keys out.
-        session = botocore.session.Session(profile="default")
-        session.set_config_variable("credentials_file", str(credentials))
         retries: Any = {"total_max_attempts": 2, "mode": "standard"}
-        self._session = boto3.Session(botocore_session=session)
+        self._session = session_of(credentials)
         self._config = Config(retries=retries, connect_timeout=1, read_timeout=3, proxies={})
         self._region = region
         self._endpoint = endpoint or None
@@ -39,12 +35,7 @@ class AwsReader:
 def build_reader(settings: Settings) -> AwsReader:
     """The clients that the settings describe; raises Permanent naming what is missing."""
     settings.require("reading AWS", ["aws_reader_credentials", "aws_region"])
-    path = settings.aws_reader_credentials
-    if path is None or not path.is_file():
-        message = (
-            f"the reader's AWS credentials {path} cannot be read; set WATCHKEEPER_AWS_READER_CREDENTIALS"
-        )
-        raise Permanent(message)
+    path = readable(settings.aws_reader_credentials, "the reader's", "WATCHKEEPER_AWS_READER_CREDENTIALS")
     try:
         return AwsReader(path, settings.aws_region, settings.aws_endpoint_url)
     except (BotoCoreError, ValueError) as error:

@@ -3,14 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
+from bot.adapters.evidence._aws_reader import build_reader, reading
 from bot.adapters.evidence._cloudtrail import (
     EcsRecord,
     changes_of,
@@ -19,7 +14,7 @@ from bot.adapters.evidence._cloudtrail import (
     revision_history,
 )
 from bot.domain.catalogue import NAME
-from bot.domain.errors import Permanent, Retryable, WatchkeeperError
+from bot.domain.errors import WatchkeeperError
 from bot.domain.live_service import live_service, revision_of
 from bot.domain.plan import Target
 from bot.domain.price import unit_price
@@ -36,7 +31,6 @@ _CALLS = ("CreateService", "UpdateService")
 _MOST_PAGES = 6
 _ROLE = "watchkeeper-role"
 _AT_ONCE = 10  # DescribeServices takes no more.
-_BUSY = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
 
 
 class Ecs:
@@ -61,22 +55,20 @@ class Ecs:
         """The ECS service of exactly that name; raises Retryable or Permanent when AWS cannot be read."""
         if kind != _KIND or not re.fullmatch(NAME, service):
             return []
-        try:
+        with reading():
             answer = self._ecs.describe_services(cluster=self._cluster, services=[service])
             named = [one for one in answer["services"] if one["serviceName"] == service]
             if not named:
                 return []
             records = self._records()
             return [self._found(one, records) for one in named]
-        except (ClientError, BotoCoreError) as error:
-            raise _failure(error) from error
 
     def declared(self, kind: str, role: str) -> list[tuple[Target, Mapping[str, str]]]:
         """The services of the cluster that carry the tag `watchkeeper-role`; raises like `find`."""
         if kind != _KIND:
             return []
         wanted = {"key": _ROLE, "value": role}
-        try:
+        with reading():
             pages = self._ecs.get_paginator("list_services").paginate(
                 cluster=self._cluster, PaginationConfig={"PageSize": _AT_ONCE}
             )
@@ -91,15 +83,14 @@ class Ecs:
             ]
             records = self._records() if tagged else []
             return [self._found(one, records) for one in tagged]
-        except (ClientError, BotoCoreError) as error:
-            raise _failure(error) from error
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Scalings and deployments of the services within the window."""
         try:
-            records = self._records(end=end)
-        except (ClientError, BotoCoreError) as error:
-            return Readings(missing=(Missing(self.name, str(_failure(error))),))
+            with reading():
+                records = self._records(end=end)
+        except WatchkeeperError as error:
+            return Readings(missing=(Missing(self.name, str(error)),))
         changes = [change for change in changes_of(records, services) if start <= change.at <= end]
         return Readings(changes=tuple(changes))
 
@@ -145,36 +136,5 @@ class Ecs:
 def build(settings: Settings) -> Ecs:
     """The reader that the settings describe; raises Permanent naming what is missing."""
     settings.require("reading AWS", ["aws_reader_credentials", "aws_region", "ecs_cluster"])
-    path = settings.aws_reader_credentials
-    if path is None or not path.is_file():
-        message = (
-            f"the reader's AWS credentials {path} cannot be read; set WATCHKEEPER_AWS_READER_CREDENTIALS"
-        )
-        raise Permanent(message)
-    try:
-        session, config = _session(path)
-        region, endpoint = settings.aws_region, settings.aws_endpoint_url or None
-        ecs = session.client("ecs", region_name=region, endpoint_url=endpoint, config=config)
-        trail = session.client("cloudtrail", region_name=region, endpoint_url=endpoint, config=config)
-    except (BotoCoreError, ValueError) as error:
-        message = f"AWS cannot be read with {path}: {error}"
-        raise Permanent(message) from error
-    return Ecs(ecs, trail, settings.ecs_cluster, settings.prices)
-
-
-def _session(credentials: Path) -> tuple[boto3.Session, Config]:
-    # A named profile takes keys from this file alone: botocore then leaves the environment's keys out.
-    session = botocore.session.Session(profile="default")
-    session.set_config_variable("credentials_file", str(credentials))
-    retries: Any = {"total_max_attempts": 2, "mode": "standard"}
-    config = Config(retries=retries, connect_timeout=1, read_timeout=3, proxies={})
-    return boto3.Session(botocore_session=session), config
-
-
-def _failure(error: ClientError | BotoCoreError) -> WatchkeeperError:
-    message = f"AWS cannot be read: {error}"
-    if isinstance(error, ClientError):
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return Retryable(message) if code in _BUSY or status >= 500 else Permanent(message)
-    return Retryable(message)
+    reader = build_reader(settings)
+    return Ecs(reader.of("ecs"), reader.of("cloudtrail"), settings.ecs_cluster, settings.prices)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -18,6 +17,7 @@ from botocore.exceptions import (
     ProxyConnectionError,
 )
 
+from bot.adapters.aws_keys import readable, session_of
 from bot.domain.catalogue import Action
 from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided, WatchkeeperError
 from bot.domain.plan import PlannedStep, Target
@@ -47,7 +47,7 @@ class Clients:
     """Makes clients of one account, with the executor's own keys (a file, or a session of its role) and nobody else's."""
 
     def __init__(self, credentials: Path | boto3.Session, region: str, endpoint: str) -> None:
-        self._session = _of_file(credentials) if isinstance(credentials, Path) else credentials
+        self._session = session_of(credentials) if isinstance(credentials, Path) else credentials
         self._region = region
         self._endpoint = endpoint or None
         self._config = Config(
@@ -64,22 +64,12 @@ class Clients:
         )
 
 
-def _of_file(credentials: Path) -> boto3.Session:
-    # A named profile takes keys from this file alone: botocore then leaves the environment's keys out.
-    session = botocore.session.Session(profile="default")
-    session.set_config_variable("credentials_file", str(credentials))
-    return boto3.Session(botocore_session=session)
-
-
 def build_clients(settings: Settings) -> Clients:
     """The clients that the settings describe; raises Permanent naming what is missing."""
     settings.require("executor", ["aws_executor_credentials", "aws_region"])
-    path = settings.aws_executor_credentials
-    if path is None or not path.is_file():
-        message = (
-            f"the executor's AWS credentials {path} cannot be read; set WATCHKEEPER_AWS_EXECUTOR_CREDENTIALS"
-        )
-        raise Permanent(message)
+    path = readable(
+        settings.aws_executor_credentials, "the executor's", "WATCHKEEPER_AWS_EXECUTOR_CREDENTIALS"
+    )
     try:
         return Clients(path, settings.aws_region, settings.aws_endpoint_url)
     except (BotoCoreError, ValueError) as error:

@@ -6,11 +6,10 @@ A message is deleted once it is stored. One that cannot be read stays, so that t
 from pathlib import Path
 from typing import Any
 
-import boto3
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bot.adapters.aws_keys import readable, session_of
 from bot.domain.errors import Permanent, Retryable
 from bot.settings import Settings
 
@@ -22,13 +21,9 @@ class SqsQueue:
     """One queue."""
 
     def __init__(self, credentials: Path, region: str, endpoint: str, url: str) -> None:
-        # A named profile takes keys from this file alone: botocore then leaves the environment's keys out.
-        session = botocore.session.Session(profile="default")
-        session.set_config_variable("credentials_file", str(credentials))
         retries: Any = {"total_max_attempts": 2, "mode": "standard"}
         config = Config(retries=retries, connect_timeout=2, read_timeout=WAIT_S + 5, proxies={})
-        made = boto3.Session(botocore_session=session)
-        self._client: Any = made.client(
+        self._client: Any = session_of(credentials).client(
             "sqs", region_name=region, endpoint_url=endpoint or None, config=config
         )
         self._url = url
@@ -59,12 +54,7 @@ class SqsQueue:
 def build(settings: Settings, url: str) -> SqsQueue:
     """The queue behind an address; raises Permanent naming what is missing."""
     settings.require("pulling from SQS", ["aws_intake_credentials", "aws_region"])
-    path = settings.aws_intake_credentials
-    if path is None or not path.is_file():
-        message = (
-            f"the intake's AWS credentials {path} cannot be read; set WATCHKEEPER_AWS_INTAKE_CREDENTIALS"
-        )
-        raise Permanent(message)
+    path = readable(settings.aws_intake_credentials, "the intake's", "WATCHKEEPER_AWS_INTAKE_CREDENTIALS")
     try:
         return SqsQueue(path, settings.aws_region, settings.aws_endpoint_url, url)
     except (BotoCoreError, ValueError) as error:

@@ -11,12 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import boto3
-import botocore.session
 import httpx
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bot.adapters.aws_keys import session_of
 from bot.adapters.evidence import jaeger, loki, prometheus, service_graph
 from bot.domain.errors import WatchkeeperError
 from bot.domain.permissions import APART, EXECUTOR, HELD, READER, KubePermission, kube_permissions
@@ -182,11 +181,9 @@ def _two(reader: tuple[str, str], executor: tuple[str, str]) -> Finding:
 
 def _identity(settings: Settings, path: Path) -> tuple[str, str]:
     """(ARN, access key id) of the credentials in a file."""
-    session = botocore.session.Session(profile="default")
-    session.set_config_variable("credentials_file", str(path))
     retries: Any = {"total_max_attempts": 1}
     config = Config(retries=retries, connect_timeout=2, read_timeout=4, proxies={})
-    boto = boto3.Session(botocore_session=session)
+    boto = session_of(path)
     client = boto.client(
         "sts",
         region_name=settings.aws_region,
