@@ -1,6 +1,8 @@
 """The Store on SQLAlchemy Core: SQLite (WAL, FULL) on one host, PostgreSQL in production; same schema, same code."""
 
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +38,7 @@ T = TypeVar("T")
 MOST_FOLDS = 500
 _ATTEMPTS = 12
 _BUSY_TIMEOUT_S = 8.0
+_ASK_AGAIN_S, _OWN_WAIT_MS = 0.0015, 1000
 # A server that is gone without a word must be an error, not a wait for ever.
 _CONNECT_S = 5
 _LIMITS = f"-c lock_timeout={_BUSY_TIMEOUT_S * 1000:.0f} -c statement_timeout=60000"
@@ -208,8 +211,33 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if not connection.get_execution_options().get("writing", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    if not _turn_taken(connection.connection.dbapi_connection):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # Waits no more, and says what is wrong.
+
+
+def _turn_taken(raw: Any) -> bool:
+    """Ask for the write lock every millisecond or two.
+
+    SQLite's own waiting sleeps for up to 100 ms at a time, so that a click would starve beside a storm's transactions.
+    """
+    end = time.monotonic() + _BUSY_TIMEOUT_S
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < end:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+                    return False
+                time.sleep(_ASK_AGAIN_S)
+            else:
+                return True
+        return False
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={_OWN_WAIT_MS}")
 
 
 def _writing(engine: Engine) -> Connection:
