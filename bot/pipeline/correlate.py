@@ -61,7 +61,7 @@ class CorrelateOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """What a pass needs; built once per process."""
+    """What a pass needs; built once per process. `breathe` lets others write between two transactions of a storm."""
 
     store: Store
     parsers: Mapping[str, AlertParser]
@@ -72,6 +72,7 @@ class Correlation:
     observe_only: bool
     owed: Mapping[str, Owed] = field(default_factory=dict)
     usual: Usual | None = None
+    breathe: Callable[[], None] = lambda: None
 
 
 def correlate(
@@ -165,6 +166,7 @@ def _fold_all(here: _Pass, readable: Sequence[Item]) -> tuple[list[int], bool]:
         try:
             for part, placement in _parts(here, lot):
                 opened = here.parts.store.transact(partial(_write, here=here, part=part, placement=placement))
+                here.parts.breathe()
                 if opened is None:
                     return tasks, True
                 tasks.extend(opened)

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import structlog
 
@@ -29,6 +29,7 @@ CALENDARS_EVERY_S = 300
 # A storm is waited for: so long from its first payload, then until nothing came for the gap, at most this long.
 FIRST_S, GAP_S, MOST_S = 0.25, 0.05, 0.6
 _LOOK_S = 0.02
+_BREATH_S = 0.004
 # An investigation may begin after so long, even while more of the storm is pending.
 _INVESTIGATE_S = 2.5
 
@@ -61,6 +62,7 @@ def build(settings: Settings) -> Runtime:
         holder=holder_name("correlator"),
         new_id=new_id,
         observe_only=settings.mode == "observe",
+        breathe=partial(time.sleep, _BREATH_S),
         owed=owed(settings),
         usual=store.read(remembered),
     )
