@@ -134,11 +134,13 @@ class Drive:
             played.seconds_before_first_alert = round(first_byte - first.posted_at, 3)
             first = self._until(lambda: self._told_of_storm(first_byte), "the storm on the early card")
             played.seconds_to_card = round(first.edited_at - first_byte, 3)
-            self._until(self._outside.settled, "the look at the storm")
         else:
             played.seconds_to_card = round(first.posted_at - first_byte, 3)
         card: Card = self._until(self._answered_card, "the cause on the card")
         played.seconds_to_cause = round(card.edited_at - first_byte, 3)
+        if played.seconds_before_first_alert is not None:
+            self._until(self._outside.settled, "the look at the storm, and its options to show")
+            card = self._until(self._answered_card, "the cause on the card")
         played.card = card
 
     def _told_of_storm(self, first_byte: float) -> Card | None:

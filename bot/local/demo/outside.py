@@ -134,12 +134,14 @@ class Outside:
         return len(states), states.count("firing")
 
     def settled(self) -> bool:
-        """Whether alerts have taken over from the early warnings and nobody investigates just now."""
+        """Whether alerts have taken over from the early warnings, nobody investigates, and the newest options show."""
         busy = text(
             "SELECT count(*) FROM tasks WHERE state = 'claimed' OR (state = 'due' AND due_at <= :soon)"
         )
+        unseen = text("SELECT count(*) FROM messages WHERE kind = 'proposal' AND wanted > sent")
         with self._database() as connection:
-            waiting = int(connection.execute(busy, {"soon": time.time() + 1.0}).scalar_one())
+            waiting = int(connection.execute(unseen).scalar_one())
+            waiting += int(connection.execute(busy, {"soon": time.time() + 1.0}).scalar_one())
         return self.early_warnings()[1] == 0 and waiting == 0
 
     def verify_log(self) -> tuple[int, bool]:
