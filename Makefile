@@ -73,8 +73,9 @@ bench-diagnosis: env
 
 # How generated storms are grouped and their cause named, real alert streams and simulated cascades; JSON lines.
 DATA ?= ../shared/data
+MOST_SERVICES ?= 1000
 bench-storm: env
-	$(BIN)/python -m tests.bench.storm_scorecard --most-services 10000 --seeds 1-3 $(ARGS)
+	$(BIN)/python -m tests.bench.storm_scorecard --most-services $(MOST_SERVICES) --seeds 1-3 $(ARGS)
 	$(BIN)/python -m tests.bench.cascade --seeds 10000-10099
 	$(BIN)/python -m tests.bench.storm --data $(DATA)
 

@@ -31,6 +31,7 @@ class _Desk:
     rows: dict[str, IncidentRow] = field(default_factory=dict)
     stored: dict[str, StoredAlert] = field(default_factory=dict)
     home: dict[str, str] = field(default_factory=dict)
+    members: dict[str, list[str]] = field(default_factory=dict)
     opened: int = 0
 
     def take(self, alerts: Sequence[Alert], case: Storm, now: float) -> None:
@@ -50,9 +51,11 @@ class _Desk:
         for other in others:
             row = self.rows[home]
             self.rows[home] = replace(row, services=(*row.services, *self.rows.pop(other).services))
-            self.home = {one: home if at == other else at for one, at in self.home.items()}
-            for one, kept in self.stored.items():
-                self.stored[one] = replace(kept, incident=self.home[one])
+            moved = self.members.pop(other)
+            self.members[home] += moved
+            for one in moved:
+                self.home[one] = home
+                self.stored[one] = replace(self.stored[one], incident=home)
 
     def _open(self, now: float) -> str:
         number = self.opened = self.opened + 1
@@ -67,6 +70,7 @@ class _Desk:
         self.rows[incident] = replace(row, services=services, last_alert_at=now)
         for alert in alerts:
             self.home[alert.fingerprint] = incident
+            self.members.setdefault(incident, []).append(alert.fingerprint)
             self.stored[alert.fingerprint] = StoredAlert(alert, incident, "", 1, 0)
 
 
