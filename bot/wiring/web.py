@@ -29,9 +29,9 @@ from bot.domain.errors import Permanent, Retryable
 from bot.domain.playbook import Playbook
 from bot.http import switch_page
 from bot.http.app import build_http
-from bot.http.doors import Doors
 from bot.http.conditions import Conditions
 from bot.http.counters import INBOX_DECIDED, SLACK_SENT
+from bot.http.doors import Doors
 from bot.http.group_commit import GroupCommit
 from bot.http.health import HealthPorts
 from bot.http.intake import IntakePorts

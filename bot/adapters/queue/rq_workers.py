@@ -65,7 +65,9 @@ class _OnlyOurs(BaseWorker):
     """Refuses jobs that are not exactly ours: write access to Redis must not become code execution."""
 
     queue_class = _OnlyReadable
-    max_connection_wait_time = 2.0  # Alerts wait as long as this after the server is back; RQ's own is a minute.
+    max_connection_wait_time = (
+        2.0  # Alerts wait as long as this after the server is back; RQ's own is a minute.
+    )
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run one job, if it is one of ours."""
