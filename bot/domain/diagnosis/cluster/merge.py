@@ -40,12 +40,7 @@ def with_cluster(diagnosis: Diagnosis, telemetry: Telemetry) -> Diagnosis:
     if telemetry.cluster is None:
         return diagnosis
     state = _completed(telemetry.cluster, telemetry)
-    found = [
-        (service, one)
-        for one in findings(state)
-        if one.weight >= SEEN
-        for service in [_service(state, one, telemetry)]
-    ]
+    found = [(_service(state, one, telemetry), one) for one in _worth_saying(state, diagnosis)]
     if not found:
         return diagnosis
     near = _near(diagnosis, telemetry, state)
@@ -72,6 +67,14 @@ def with_cluster(diagnosis: Diagnosis, telemetry: Telemetry) -> Diagnosis:
         hypotheses=ranked,
         evidence=tuple(evidence),
     )
+
+
+def _worth_saying(state: ClusterState, diagnosis: Diagnosis) -> list[Finding]:
+    """What was seen to have an effect; where nobody else has a candidate, a mere contradiction is one, and unsure."""
+    every = findings(state)
+    seen = [one for one in every if one.weight >= SEEN]
+    alone = not diagnosis.hypotheses and diagnosis.conclusion is not Conclusion.NO_INCIDENT
+    return seen or (list(every) if alone else [])
 
 
 def _completed(state: ClusterState, telemetry: Telemetry) -> ClusterState:

@@ -1,6 +1,6 @@
 """A recorded cluster: a case is a folder with tool_cache.json.gz, every answer that read-only tools gave.
 
-The answers go through the product's own reader of API objects, and the product's rules; only the names of causes are
+The answers go through the product's own reader of API objects and its engine; only the names of causes are
 translated into the recording's vocabulary.
 """
 
@@ -17,15 +17,18 @@ from typing import Any
 
 import yaml
 
-from bot.domain.diagnosis.cluster.finding import Finding
-from bot.domain.diagnosis.cluster.judge import findings
+from bot.domain.diagnosis.cluster.cause import Cause
 from bot.domain.diagnosis.cluster.quantity import quantity
 from bot.domain.diagnosis.cluster.read_objects import cluster_state
 from bot.domain.diagnosis.cluster.state import ClusterState, Daemon, LogSample, Measure, Reach, Shift
+from bot.domain.diagnosis.engine import diagnose
+from bot.domain.evidence import EvidenceRole
+from bot.domain.telemetry import Telemetry
 from tests.bench.diagnose import kubetext
 from tests.bench.diagnose.case import Case, Row, folders_with, root_of
 from tests.bench.diagnose.cloudops_words import WORDS
 
+NOW = 1_700_000_000.0  # A state has no clock of its own.
 Obj = dict[str, Any]
 Cache = Mapping[str, Any]
 # A tool's answer may be cut off or an error; what cannot be read is left out.
@@ -62,23 +65,29 @@ def state_of(folder: Path) -> ClusterState:
 
 
 def _run(folder: Path) -> Row:
-    state = state_of(folder)
+    told = Telemetry(opened_at=NOW, now=NOW, cluster=state_of(folder))
     begun = time.perf_counter()
-    found = findings(state)
+    found = diagnose(told)
     seconds = time.perf_counter() - begun
+    blamed = [one for one in found.evidence if one.role is EvidenceRole.CAUSE and "cause" in one.value]
+    order = [number for hypothesis in found.hypotheses for number in hypothesis.evidence]
+    blamed.sort(key=lambda one: order.index(one.id) if one.id in order else len(order))
     return {
-        "ranking": [_row(one, state) for one in found if one.cause in WORDS][:5],
-        "confidence": found[0].weight if found else 0.0,
+        "ranking": [row for one in blamed for row in _row(one.value)][:5],
+        "confidence": found.hypotheses[0].confidence if found.hypotheses else 0.0,
         "seconds": round(seconds, 6),
-        "class": found[0].cause.incident_class.value if found else "unknown",
-        "rules": [f"{one.rule}/{one.version} {one.weight:.2f} {one.because}" for one in found[:5]],
+        "class": found.hypotheses[0].cause.value if found.hypotheses else "unknown",
+        "rules": [f"{' '.join(one.rules)} {one.confidence:.2f}" for one in found.hypotheses],
     }
 
 
-def _row(one: Finding, state: ClusterState) -> Mapping[str, str]:
-    taxonomy, cause = WORDS[one.cause]
-    prefix = {"workload": "app", "node": "node", "namespace": "namespace"}[one.kind]
-    return {"object": f"{prefix}/{one.name}", "root_cause": cause, "taxonomy": taxonomy}
+def _row(value: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
+    """The engine's object and cause in the recording's vocabulary; nothing where it has no word for the cause."""
+    kind, _, name = str(value["object"]).partition("/")
+    if value["cause"] in {cause.value for cause in WORDS}:
+        taxonomy, cause = WORDS[Cause(value["cause"])]
+        prefix = {"workload": "app", "node": "node", "namespace": "namespace"}[kind]
+        yield {"object": f"{prefix}/{name}", "root_cause": cause, "taxonomy": taxonomy}
 
 
 def state_from(cache: Cache) -> ClusterState:
