@@ -8,7 +8,7 @@ ARGS ?=
 # Most tests wait for processes, so that four workers keep two cores busy.
 WORKERS ?= 4
 
-.PHONY: env rivals demo test check scenarios bench bench-diagnosis promises promises-long promises-proof lock sbom clean
+.PHONY: env rivals demo test test-faults soak check scenarios bench bench-curves bench-diagnosis bench-storm promises promises-long promises-proof lock sbom clean
 
 env: $(STAMP)
 
@@ -64,20 +64,21 @@ bench: env
 	$(BIN)/python -m tests.bench.storm_curves --write
 
 # Storms only, beside Alertmanager; wants a quiet machine for its seconds.
-bench-storm: env
+bench-curves: env
 	$(BIN)/python -m tests.bench.storm_curves --write $(ARGS)
 
 # Recorded incidents beside published and naive figures; DATA is a copy of the recordings with rca/ and answers/.
 bench-diagnosis: env
+	@test -n "$(DATA)" || { echo "say where the recordings are: make $@ DATA=DIR" >&2; exit 2; }
 	$(BIN)/python -m tests.bench.diagnose.report --data $(DATA) $(ARGS)
 
 # How generated storms are grouped and their cause named, real alert streams and simulated cascades; JSON lines.
-DATA ?= ../shared/data
 MOST_SERVICES ?= 1000
 bench-storm: env
 	$(BIN)/python -m tests.bench.storm_scorecard --most-services $(MOST_SERVICES) --seeds 1-3 $(ARGS)
 	$(BIN)/python -m tests.bench.cascade --seeds 10000-10099
-	$(BIN)/python -m tests.bench.storm --data $(DATA)
+	@test -n "$(DATA)" || echo "without DATA=DIR no recorded alert stream was grouped" >&2
+	test -z "$(DATA)" || $(BIN)/python -m tests.bench.storm --data $(DATA)
 
 # The full published counts; one line a promise.
 promises: env

@@ -47,5 +47,9 @@ def _telemetry(services: int) -> Telemetry:
         next(storms.bodies(services * 4, services * 4)), source="bench", received_at=NOW
     )
     return Telemetry(
-        opened_at=NOW, now=NOW, alerts=tuple(alerts.alerts), series=tuple(series), topology=storms.topology(services)
+        opened_at=NOW,
+        now=NOW,
+        alerts=tuple(alerts.alerts),
+        series=tuple(series),
+        topology=storms.topology(services),
     )

@@ -154,7 +154,7 @@ def _page(pairs: Sequence[Mapping[str, Any]]) -> str:
         "",
         "How long a storm takes until one Slack message tells all of its alerts and names the cause candidate, through the",
         "product's real processes, with the durability of production; beside it Alertmanager, at the best of four group_wait",
-        "settings in the same run, until its webhook has told every alert. Medians of pairs. Drawn by `make bench-storm`.",
+        "settings in the same run, until its webhook has told every alert. Medians of pairs. Drawn by `make bench-curves`.",
         "",
         f"{time.strftime('%Y-%m-%d', time.gmtime())}; {machine}; Alertmanager {rival}; batches of {BATCH}; other load on the machine is in the last column.",
         "",

@@ -30,6 +30,7 @@ from tests.contract.kube.cluster import NAMESPACE, NEWER, Cluster, binary
 _ABSENT = {"previous_revision", "previous_image", "previous_template_hash", "previous_ran_s"} | {
     "previous_config",
     "previous_config_sound",
+    "previous_until",
 }
 _MOVING = {"pods", "last_of", "resource_version"}
 
