@@ -50,8 +50,9 @@ from bot.http import group_commit
 from bot.http.group_commit import GroupCommit, _Waiting
 from bot.cli.main import main
 group_commit._GATHER_S = 3.0
-async def add(self, source, kind, body, *, received_at):
+async def add(self, source, kind, body, *, received_at, once=""):
     self._queue.put_nowait(_Waiting(source, kind, body, received_at, asyncio.Future()))
+    return True
 GroupCommit.add = add
 main()
 """
