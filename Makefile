@@ -33,7 +33,7 @@ demo: env
 	@$(BIN)/watchkeeper demo $(ARGS)
 
 test: env
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The loop from webhook to card while one in twenty calls fails; part of `make test` too.
 test-faults: env

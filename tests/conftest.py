@@ -2,11 +2,14 @@
 
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from bot.adapters.store.sql import SqlStore, open_store
 from bot.settings import Settings, environment_name, load
@@ -28,24 +31,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-# What takes longest starts first, so that no worker is left alone with it at the end.
+_ON_REAL_KUBE = re.compile(r"\[(?:[^]]*-)?real(?:-[^]]*)?\]$")
 _LONGEST = ("tests/scenarios/", "tests/e2e/", "tests/promises/", "tests/world/", "tests/contract/")
+
+
+class ByFile(LoadFileScheduling):
+    """Shares tests between workers by file, except that one real kube-apiserver serves all tests that ask for one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "real-kube" if _ON_REAL_KUBE.search(nodeid) else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Our own sharing for `--dist loadfile`; every other way is xdist's."""
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share tests between workers by file, except that one real kube-apiserver serves all tests that ask for one."""
-    for item in items:
-        real = "real_cluster" in getattr(item, "fixturenames", ()) or item.get_closest_marker("realk8s")
-        item.add_marker(pytest.mark.xdist_group("real-kube" if real else str(item.path)))
+    """What takes longest starts first, after all that shuffles, so that no worker is left alone with it at the end."""
     items.sort(key=_place)
 
 
 def _place(item: pytest.Item) -> int:
-    if item.get_closest_marker("realk8s"):
+    if _ON_REAL_KUBE.search(item.nodeid):
         return -1
-    at = item.nodeid
-    return next((place for place, folder in enumerate(_LONGEST) if at.startswith(folder)), len(_LONGEST))
+    return next((at for at, folder in enumerate(_LONGEST) if item.nodeid.startswith(folder)), len(_LONGEST))
 
 
 @pytest.fixture(autouse=True)
