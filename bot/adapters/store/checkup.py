@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from bot.adapters.store.migrate import alembic_config
+from bot.adapters.store.migrate import newest, revision_of
 from bot.adapters.store.sql import open_engine
 from bot.domain.errors import Permanent
 
@@ -24,7 +22,7 @@ class Checkup:
 
 def look_at(database_url: str) -> Checkup:
     """Connect and read the revision; raises Permanent when it cannot be used. A SQLite file is not made."""
-    wanted = ScriptDirectory.from_config(alembic_config()).get_current_head() or ""
+    wanted = newest()
     try:
         url = make_url(database_url)
     except ArgumentError as error:
@@ -36,7 +34,7 @@ def look_at(database_url: str) -> Checkup:
     engine = open_engine(database_url)
     try:
         with engine.connect() as connection:
-            return Checkup(shown, MigrationContext.configure(connection).get_current_revision(), wanted)
+            return Checkup(shown, revision_of(connection), wanted)
     except DBAPIError as error:
         cause = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
         message = f"{shown} cannot be used: {cause}"

@@ -1,50 +1,51 @@
-"""Brings the schema up to date at start, once, whichever process comes first."""
+"""Brings the schema up to date at start, once, whichever process comes first.
+
+Migrations are numbered files, each on top of the one before (a test holds that), so that the newest is known without Alembic.
+"""
 
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
+from bot.adapters import registry
 from bot.domain.errors import Permanent
 
 _LOCK_NUMBER = 7_220_146
-_FOLDER = Path(__file__).parent / "migrations"
+_VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
 def bring_up_to_date(engine: Engine, data_dir: Path) -> None:
     """Upgrade to the newest revision; a database of a newer version is refused with Permanent."""
-    script = ScriptDirectory.from_config(alembic_config())
-    head = script.get_current_head()
     with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current == head:
-            return
-        if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
-            message = (
-                f"the database has schema {current}, which this version does not know; upgrade Watchkeeper"
-            )
-            raise Permanent(message)
+        current = revision_of(connection)
+    if current == newest():
+        return
+    if current is not None and current not in revisions():
+        message = f"the database has schema {current}, which this version does not know; upgrade Watchkeeper"
+        raise Permanent(message)
     with _alone(engine, data_dir), engine.connect() as connection:
-        _upgrade(connection)
+        registry.module("store", "upgrade").upgrade(connection)
 
 
-def alembic_config() -> Config:
-    """Alembic's configuration without an ini file; `connection` is put into its attributes."""
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
-    return config
+def revisions() -> list[str]:
+    """Every revision of this version, oldest first."""
+    return sorted(path.name.partition("_")[0] for path in _VERSIONS.glob("[0-9]*.py"))
 
 
-def _upgrade(connection: Connection) -> None:
-    config = alembic_config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+def newest() -> str:
+    """The revision that this version wants."""
+    return revisions()[-1]
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision that the database holds; None where nothing was made yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if found is None else str(found)
 
 
 @contextmanager

@@ -2,13 +2,17 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from bot.adapters.store import migrate
 from bot.adapters.store.schema import metadata
 from bot.adapters.store.sql import MOST_FOLDS, SqlStore
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
@@ -41,6 +45,14 @@ def test_migrations_give_exactly_the_schema(opened: SqlStore) -> None:
     with opened.engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_numbered_files_are_alembics_own_chain() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    chain = [one.revision for one in ScriptDirectory.from_config(config).walk_revisions()]
+    assert migrate.revisions() == chain[::-1]
+    assert migrate.newest() == chain[0]
 
 
 def test_concurrent_appends_make_one_unbroken_chain(opened: SqlStore) -> None:
