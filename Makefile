@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.built
 ARGS ?=
-# Most tests wait for processes, so that four workers keep two cores busy.
-WORKERS ?= 4
+# Many tests wait for processes, so that three workers keep two cores busy.
+WORKERS ?= 3
 
 .PHONY: env rivals demo test test-faults soak check scenarios bench bench-curves bench-diagnosis bench-storm promises promises-long promises-proof lock sbom clean
 
