@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from starlette.applications import Starlette
 
 from bot.adapters.monitoring._sns import SnsNotary
@@ -67,6 +67,11 @@ class Intake:
         self.connection.endheaders(body)
         answer = self.connection.getresponse()
         return answer.status, json.loads(answer.read())
+
+    def forget(self) -> None:
+        """Let a delivery of another test be new again."""
+        with self.store.engine.begin() as connection:
+            connection.execute(text("DELETE FROM deliveries"))
 
     def stored(self) -> int:
         """How many bodies wait for the correlator."""

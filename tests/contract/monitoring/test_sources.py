@@ -99,6 +99,7 @@ def test_garbage_is_refused_with_a_sentence(kind: str) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if case.kind in OVER_HTTP], ids=lambda case: case.id)
 def test_a_proved_call_is_stored_and_answered(case: Case, intake: Intake) -> None:
     scheme = case.via or parser(case.kind).facts.proofs[0]
+    intake.forget()
     before = intake.stored()
     status, answer = intake.send(case.kind, scheme, case.raw, TopicArn=topic_of(case))
     assert status == 200, answer
