@@ -77,7 +77,7 @@ class Production:
         )
         self._starting = asyncio.Lock()
         self._runs = 0
-        self._ended_at: dict[frozenset[tuple[str, str]], float] = {}
+        self._seen: set[frozenset[tuple[str, str]]] = set()
         self._sent_before = 0
         self.run: Run | None = None
 
@@ -112,7 +112,7 @@ class Production:
             await asyncio.to_thread(self.account.set_databases, stores)
             instances = self._instances(scene)
             self._runs += 1
-            alerts = self._after_earlier_runs(draw_alerts(scene, instances), time.time())
+            alerts = self._apart_from_earlier_runs(draw_alerts(scene, instances))
             self._sent_before = self.alerts_sent
             self.run = Run(
                 self._runs,
@@ -127,16 +127,14 @@ class Production:
             self.run.begin(self._watcher)
             return self.run
 
-    def _after_earlier_runs(self, alerts: tuple[StormAlert, ...], now: float) -> tuple[StormAlert, ...]:
-        """The same alert as one of an earlier run cannot have begun before that one ended, and all end with their run."""
+    def _apart_from_earlier_runs(self, alerts: tuple[StormAlert, ...]) -> tuple[StormAlert, ...]:
+        """The same alert as one of an earlier run is another one: it would be a copy of one that ended lately."""
         if self.run is not None:
-            ended_at = self.run.sender.ended_at or now
-            self._ended_at |= {frozenset(alert.labels.items()): ended_at for alert in self.run.alerts}
+            self._seen |= {frozenset(alert.labels.items()) for alert in self.run.alerts}
         return tuple(
-            replace(
-                alert,
-                starts_at=max(alert.starts_at, self._ended_at.get(frozenset(alert.labels.items()), 0.0)),
-            )
+            replace(alert, labels={**alert.labels, "run": str(self._runs)})
+            if frozenset(alert.labels.items()) in self._seen
+            else alert
             for alert in alerts
         )
 
