@@ -99,7 +99,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="fresh seeds for each scenario")
     parser.add_argument(
-        "--action-seeds", type=int, default=6, help="fresh seeds for each of the later scenarios"
+        "--action-seeds", type=int, default=4, help="fresh seeds for each of the later scenarios"
     )
     parser.add_argument("--at-once", type=int, default=5, help="trees that run at the same time")
     parser.add_argument("--only", default="", help="scenarios, with commas between them")
