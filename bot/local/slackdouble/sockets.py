@@ -85,10 +85,13 @@ class SocketLink:
         else:
             self.double.failures.append({"envelope_id": envelope, "reason": "late_ack", "ack_ms": took})
 
-    def _gone(self, connection: _Connection) -> None:
+    def _rest(self, connection: _Connection) -> None:
         self._open.discard(connection)
         if not self._open:
             self._connected.clear()
+
+    def _gone(self, connection: _Connection) -> None:
+        self._rest(connection)
         for waiting in connection.waiting.values():
             if not waiting.done():
                 waiting.set_result(Ack(acked=False, error="connection_lost"))
@@ -122,7 +125,10 @@ class SocketLink:
             return Ack(acked=False, error="connection_lost")
 
     async def disconnect(self, *, ask: bool = False) -> int:
-        """Drop every connection, or with `ask` request the app to reconnect as Slack does before a restart."""
+        """Drop every connection, or with `ask` request the app to reconnect as Slack does before a restart.
+
+        A connection that was asked still takes the acks of what it got, and gets nothing new.
+        """
         dropped = list(self._open)
         for connection in dropped:
             try:
@@ -137,6 +143,8 @@ class SocketLink:
                     await connection.socket.close(code=1012)
             except (WebSocketDisconnect, RuntimeError):
                 pass
-            if not ask:
+            if ask:
+                self._rest(connection)
+            else:
                 self._gone(connection)
         return len(dropped)
