@@ -5,7 +5,9 @@ repeated with `watchkeeper demo --scenario NAME --seed N --headless --json`.
 """
 
 import argparse
+import json
 import random
+import re
 import statistics
 import sys
 import tempfile
@@ -19,10 +21,14 @@ from bot.domain.errors import WatchkeeperError
 from bot.local.demo.drive import Drive, Orders, failures
 from bot.local.demo.layout import new_layout, processes
 from bot.local.demo.outside import Outside
+from bot.local.demo.reading import bot_messages
 from bot.local.demo.supervisor import Supervisor
 
 _DEADLINE_S = 120.0  # Several trees share the machine.
 _MOST_A_TREE = 10
+_MOST_MESSAGES = 3
+_MOST_COMPLAINTS = 12  # For each process.
+_COMPLAINT = re.compile(r"error|warning|critical|Traceback|^\w+Error", re.IGNORECASE)
 LOOP = ("bad-deploy", "db-cascade", "recorded", "unannounced-launch", "planned-event")
 ACTIONS = ("memory-exhaustion", "zero-day", "poisoned")
 LONGEST = (
@@ -52,9 +58,11 @@ def play(scenario: str, seeds: Sequence[int]) -> Score:
         layout = new_layout(Path(folder) / "data", 0)
         with Supervisor(layout, processes(layout), quiet=True):
             outside = Outside(layout)
+            logs = layout.data_dir / "logs"
             ways = OPTIONS.get(scenario, ("",))
             for at, seed in enumerate(seeds):
-                _one(outside, Orders(scenario, seed, "oncall-1", "", ways[at % len(ways)]), score)
+                if not _one(outside, Orders(scenario, seed, "oncall-1", "", ways[at % len(ways)]), score):
+                    print("\n".join([*_last_said(outside), *_complaints(logs)]), flush=True)
             outside.close()
     return score
 
@@ -75,7 +83,8 @@ def _together(scenario: str, played: Sequence[Score]) -> Score:
     )
 
 
-def _one(outside: Outside, orders: Orders, score: Score) -> None:
+def _one(outside: Outside, orders: Orders, score: Score) -> bool:
+    """Play one seed; whether it ended as it should."""
     begun = time.monotonic()
     try:
         result = Drive(outside, orders, deadline_s=_DEADLINE_S).play()
@@ -92,6 +101,22 @@ def _one(outside: Outside, orders: Orders, score: Score) -> None:
     print(
         f"{name}: {'; '.join(wrong) or 'ended as it should'} ({time.monotonic() - begun:.0f} s)", flush=True
     )
+    return not wrong
+
+
+def _last_said(outside: Outside) -> list[str]:
+    """The newest messages in Slack, as far as they fit a line each."""
+    newest = sorted(bot_messages(outside.slack()), key=lambda one: float(one[1]["ts"]))[-_MOST_MESSAGES:]
+    return [f"    {channel}: {json.dumps(message, ensure_ascii=False)[:3000]}" for channel, message in newest]
+
+
+def _complaints(logs: Path) -> list[str]:
+    """What the processes of a tree complained about lately: all that is left of a run that failed elsewhere."""
+    lines: list[str] = []
+    for log in sorted(logs.glob("*.log")):
+        told = [line for line in log.read_text(errors="replace").splitlines() if _COMPLAINT.search(line)]
+        lines += [f"    {log.stem}: {line[:400]}" for line in told[-_MOST_COMPLAINTS:]]
+    return lines
 
 
 def main() -> int:
