@@ -347,6 +347,10 @@ class Store(Protocol):
         """Run `work` in one reading transaction."""
         ...
 
+    def close(self) -> None:
+        """Give every connection back; the next use opens another."""
+        ...
+
 
 class Chat(Protocol):
     """Slack, as far as stages and the outbox know it. Blocks are plain dicts."""

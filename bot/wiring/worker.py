@@ -30,7 +30,6 @@ from bot.adapters.store.sql import open_store
 from bot.adapters.topology.files import TopologyFiles
 from bot.adapters.topology.joined import joined
 from bot.adapters.topology.kubernetes import KubernetesTopology
-from bot.boundary import guarded
 from bot.domain.errors import Retryable
 from bot.domain.evidence import Conclusion, Diagnosis
 from bot.domain.incident import Incident
@@ -44,10 +43,10 @@ from bot.pipeline.review import review
 from bot.ports import EvidenceSource, Inventory, Reasoner, Store, TopologySource
 from bot.settings import Settings, load
 from bot.wiring import watcher
+from bot.wiring.beating import Beats
 from bot.wiring.inventories import accounts, looked_up
 from bot.wiring.parts import SystemClock, new_id
 
-BEAT_S = 5.0
 # How long a task may take before another worker may claim it, besides the model's own deadline.
 LEASE_S = 40.0
 MOST_TRIES = 3
@@ -198,16 +197,7 @@ def run(settings: Settings) -> None:
     settings.require("worker", ["audit_key", "storage_key"])
     readers()  # Whatever is missing stops the start.
     watcher.eyes()
-    stopping = threading.Event()
-    store = open_store(settings)
-    clock = SystemClock()
-
-    def beat() -> None:
-        while not stopping.is_set():
-            guarded("beat", lambda: store.transact(lambda tx: tx.beat("worker", at=clock.now())))
-            stopping.wait(BEAT_S)
-
-    threading.Thread(target=beat, name="beat", daemon=True).start()
+    Beats(open_store(settings), SystemClock(), "worker").start(threading.Event())
     run_worker(
         rq_queue.connect(settings.redis_url), "investigate", ForkingWorker, lambda: _log.info("worker_ready")
     )

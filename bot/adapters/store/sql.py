@@ -133,7 +133,7 @@ class SqlStore:
                 del self._folds[next(iter(self._folds))]
 
     def close(self) -> None:
-        """Give every connection back."""
+        """Give every connection back; the next use opens another."""
         self.engine.dispose()
 
 
