@@ -30,11 +30,13 @@ from bot.adapters.store.sql import open_store
 from bot.adapters.topology.files import TopologyFiles
 from bot.adapters.topology.joined import joined
 from bot.adapters.topology.kubernetes import KubernetesTopology
+from bot.boundary import guarded
 from bot.domain.errors import Retryable
 from bot.domain.evidence import Conclusion, Diagnosis
 from bot.domain.incident import Incident
 from bot.domain.playbook import Playbook
 from bot.domain.records import Task, TaskKind
+from bot.pipeline.ask_once import AskedOnce
 from bot.pipeline.give_up import give_up
 from bot.pipeline.investigate import InvestigationOutcome, investigate
 from bot.pipeline.propose import Proposed, propose
@@ -50,6 +52,8 @@ from bot.wiring.parts import SystemClock, new_id
 # How long a task may take before another worker may claim it, besides the model's own deadline.
 LEASE_S = 40.0
 MOST_TRIES = 3
+# After an unknown fault, times the tries so far: sooner than a lease runs out, which is for workers that died.
+FAILED_AGAIN_S = 10.0
 AGAIN_S = 12.0
 MOST_LOOKS = 4
 _SURE = (Conclusion.CAUSE_FOUND, Conclusion.EXPECTED_LOAD)
@@ -125,13 +129,21 @@ def work_on(task_id: int) -> None:
         store.transact(partial(give_up, task=task, now=clock.now()))
         return
     structlog.contextvars.bind_contextvars(incident=task.incident)
+    failed = FAILED_AGAIN_S * task.tries, "it failed, see the worker's log"
+    delay_s, why = guarded("task", lambda: _tried(here, store, task)) or failed
+    if delay_s:
+        store.transact(lambda tx: tx.release_task(task, due_at=clock.now() + delay_s, reason=why))
+    else:
+        store.transact(lambda tx: tx.finish_task(task))
+
+
+def _tried(here: Readers, store: Store, task: Task) -> tuple[float, str]:
+    """Do the task; after how many seconds to try again and why, 0 when it is done."""
     try:
         _do(here, store, task)
     except Retryable as error:
-        later, why = clock.now() + error.delay_s, str(error)
-        store.transact(lambda tx: tx.release_task(task, due_at=later, reason=why))
-        return
-    store.transact(lambda tx: tx.finish_task(task))
+        return max(error.delay_s, 0.1), str(error)
+    return 0.0, ""
 
 
 def _do(here: Readers, store: Store, task: Task) -> None:
@@ -176,7 +188,7 @@ def _propose(here: Readers, clock: SystemClock, incident: Incident, diagnosis: D
         incident,
         diagnosis,
         playbooks=here.playbooks,
-        inventories=here.inventories,
+        inventories=[AskedOnce(inventory) for inventory in here.inventories],
         tenant=here.settings.tenant,
         now=clock.now(),
         nonce=new_id(),
