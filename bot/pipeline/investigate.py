@@ -12,7 +12,7 @@ from bot.domain.alert import Alert
 from bot.domain.candidate import ServiceSummary, rank_candidates
 from bot.domain.diagnosis.engine import diagnose
 from bot.domain.event import EventType, NewEvent
-from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, Explanation, Hypothesis
+from bot.domain.evidence import Conclusion, Diagnosis, Explanation, Hypothesis
 from bot.domain.evidence_json import evidence_body, explanation_body, ranking_body
 from bot.domain.incident import Incident, IncidentState, Severity
 from bot.domain.log_patterns import LogPatterns
@@ -21,9 +21,10 @@ from bot.domain.plan import PlanState
 from bot.domain.records import MessageKind, Task
 from bot.domain.redaction import redact
 from bot.domain.severity import Judged, judge
-from bot.domain.telemetry import Change, Missing, PlannedEvent, Readings, Telemetry
+from bot.domain.telemetry import Change, Missing, PlannedEffect, PlannedEvent, Readings, Telemetry
 from bot.domain.topology import Topology
 from bot.pipeline.collect import DEADLINE_S, collect, read_topology
+from bot.pipeline.grade import grade
 from bot.pipeline.load import MOST_OPEN, record_or_queue
 from bot.pipeline.planned import matched
 from bot.pipeline.propose import Proposed
@@ -50,7 +51,10 @@ class Investigated(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InvestigationOutcome:
-    """What came of it; `offered` counts options, `explained` is the model pass's status."""
+    """What came of it; `offered` counts options, `explained` is the model pass's status.
+
+    `unread` says that options may be missing, because a live inventory did not answer.
+    """
 
     reason: Investigated
     conclusion: Conclusion | None = None
@@ -58,6 +62,7 @@ class InvestigationOutcome:
     confidence: float = 0.0
     offered: int = 0
     explained: str = ""
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ def investigate(
     diagnosis = _redacted(diagnose(_read(opening, sources, topology, deadline_s)))
     diagnosis = replace(diagnosis, precedents=store.read(lambda tx: recall(tx, opening.incident, diagnosis)))
     incident = store.transact(lambda tx: _conclude(tx, opening, diagnosis, clock.now()))
-    offered = _offer(store, incident, diagnosis, propose, clock, most_open)
+    offered, unread = _offer(store, incident, diagnosis, propose, clock, most_open)
     explanation = reasoner.explain(incident, diagnosis)
     store.transact(lambda tx: _explain(tx, incident.id, explanation, clock.now()))
     top = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
@@ -106,6 +111,7 @@ def investigate(
         top.confidence if top else 0.0,
         offered,
         explanation.status,
+        unread,
     )
 
 
@@ -197,23 +203,14 @@ def _conclude(tx: Transaction, opening: _Opening, diagnosis: Diagnosis, now: flo
         NewEvent(EventType.HYPOTHESES_RANKED, ranking_body(diagnosis)),
         *_planned(opening, current, diagnosis),
     ]
-    state, severity = _next_state(current, diagnosis), _next_severity(current, diagnosis)
+    state, judged = _next_state(current, diagnosis), _judged(tx, current, diagnosis)
     if state is not None:
         body = {"to": state.value, "reason": _verdict(diagnosis), "by": ""}
         events.append(NewEvent(EventType.STATUS_CHANGED, body))
         tx.set_state(incident_id, state)
-    if severity is not None:
-        raised = severity < current.severity
-        reason = "foreign code runs in production" if raised else "the load is expected, nothing is broken"
-        events.append(NewEvent(EventType.SEVERITY_CHANGED, {"to": int(severity), "reason": reason, "by": ""}))
-        tx.set_severity(incident_id, severity)
-    worse = _no_longer_expected(tx, current, diagnosis) if severity is None else None
-    if worse is not None:
-        reason = f"no longer explained by load: {worse.reason}"
-        raised_to = {"to": int(worse.severity), "reason": reason, "by": ""}
-        events.append(NewEvent(EventType.SEVERITY_CHANGED, raised_to))
-        tx.set_severity(incident_id, worse.severity)
     tx.append(incident_id, events, at_ms=_ms(now))
+    if judged is not None:
+        grade(tx, incident_id, judged.severity, reason=judged.reason, now=now)
     tx.want_message(incident_id, MessageKind.CARD, now=now)
     tx.want_message(incident_id, MessageKind.EVIDENCE, now=now)
     if _changed_top(current.diagnosis, diagnosis):
@@ -239,6 +236,25 @@ def _next_state(incident: Incident, diagnosis: Diagnosis) -> IncidentState | Non
     return IncidentState.IDENTIFIED if known and incident.state is IncidentState.INVESTIGATING else None
 
 
+def _judged(tx: Transaction, incident: Incident, diagnosis: Diagnosis) -> Judged | None:
+    """Another severity, with its reason. Expected load alone lowers it; what people suffer only ever raises it."""
+    if diagnosis.conclusion is Conclusion.EXPECTED_LOAD:
+        lowest = Judged(Severity.SEV4, "the load is expected, nothing is broken")
+        return lowest if incident.severity is not Severity.SEV4 else None
+    found = [_no_longer_expected(tx, incident, diagnosis), _by_impact(incident, diagnosis)]
+    worse = [one for one in found if one is not None and one.severity < incident.severity]
+    return min(worse, key=lambda one: one.severity, default=None)
+
+
+def _by_impact(incident: Incident, diagnosis: Diagnosis) -> Judged | None:
+    """What the readings say of the people who suffer; nothing where a planned event has taken the alarm away."""
+    found = diagnosis.classification
+    quiet = incident.planned_effect not in ("", PlannedEffect.EXPLAIN.value)
+    if found is None or not found.severity or quiet or diagnosis.conclusion is Conclusion.NO_INCIDENT:
+        return None
+    return Judged(Severity(found.severity), f"by impact: {found.severity_because}")
+
+
 def _no_longer_expected(tx: Transaction, incident: Incident, diagnosis: Diagnosis) -> Judged | None:
     """What was lowered as expected load and is something else now is judged by what fires."""
     was = incident.diagnosis is not None and incident.diagnosis.conclusion is Conclusion.EXPECTED_LOAD
@@ -247,17 +263,7 @@ def _no_longer_expected(tx: Transaction, incident: Incident, diagnosis: Diagnosi
     firing = tx.firing_by_service(incident.id)
     count = sum(number for number, _ in firing.values())
     judged = judge({name: bad for name, (_, bad) in firing.items()}, len(firing), count)
-    return judged if judged.severity < incident.severity else None
-
-
-def _next_severity(incident: Incident, diagnosis: Diagnosis) -> Severity | None:
-    if diagnosis.conclusion is Conclusion.EXPECTED_LOAD:
-        return Severity.SEV4 if incident.severity is not Severity.SEV4 else None
-    broken_into = (
-        diagnosis.conclusion is Conclusion.CAUSE_FOUND
-        and diagnosis.hypotheses[0].cause is CauseClass.SECURITY
-    )
-    return Severity.SEV2 if broken_into and incident.severity > Severity.SEV2 else None
+    return replace(judged, reason=f"no longer explained by load: {judged.reason}")
 
 
 def _verdict(diagnosis: Diagnosis) -> str:
@@ -284,10 +290,13 @@ def _want_hypothesis(tx: Transaction, incident: str, now: float) -> None:
 
 def _offer(
     store: Store, incident: Incident, diagnosis: Diagnosis, propose: Propose, clock: Clock, most_open: int
-) -> int:
-    """Bind playbooks outside any transaction, then record the options unless somebody has decided meanwhile."""
+) -> tuple[int, bool]:
+    """Bind playbooks outside any transaction, then record the options unless somebody has decided meanwhile.
+
+    Returns how many are offered, and whether an inventory did not answer.
+    """
     if _decided(incident):
-        return 0
+        return 0, False
     proposed = propose(incident, diagnosis)
 
     def record(tx: Transaction) -> int:
@@ -296,7 +305,7 @@ def _offer(
             return 0
         return record_or_queue(tx, incident.id, proposed, now=clock.now(), most=most_open)
 
-    return store.transact(record)
+    return store.transact(record), proposed.unread
 
 
 def _decided(incident: Incident) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bot.domain.actions.table import action_of
 from bot.domain.binding import Bound, bind
 from bot.domain.canonical import Json
-from bot.domain.errors import Refused, WatchkeeperError
+from bot.domain.errors import Refused, Retryable, WatchkeeperError
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, EvidenceKind, EvidenceRole, Hypothesis
 from bot.domain.incident import Incident
@@ -29,10 +29,14 @@ _FELT = (EvidenceRole.CAUSE, EvidenceRole.MECHANISM, EvidenceRole.SYMPTOM)
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """Options by letter, best first, and the playbooks that answer the cause but are withheld, with the reason."""
+    """Options by letter, best first, and the playbooks that answer the cause but are withheld, with the reason.
+
+    `unread` says that a live inventory did not answer, so that asking again may give more options.
+    """
 
     options: tuple[tuple[str, Plan], ...]
     withheld: tuple[tuple[str, str], ...]
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ def propose(
     options: list[tuple[str, Plan]] = []
     withheld: list[tuple[str, str]] = []
     pointless: list[tuple[str, str]] = []
+    unread = False
     for playbook in _in_order(playbooks, scene):
         try:
             _allowed(playbook, scene, observe_only=observe_only, room=len(options) < MOST_OPTIONS)
@@ -78,10 +83,11 @@ def propose(
             letter = letters[len(options)]
             options.append((letter, _plan(playbook, scene, letter, bound, cautions)))
         except WatchkeeperError as error:
+            unread = unread or isinstance(error, Retryable)
             # A card has room for two reasons, and that a service has no such target is the least of them.
             nothing_there = isinstance(error, Refused) and error.rule == "target"
             (pointless if nothing_there else withheld).append((playbook.id, str(error)))
-    return Proposed(tuple(options), (*withheld, *pointless))
+    return Proposed(tuple(options), (*withheld, *pointless), unread)
 
 
 def proposed_event(proposed: Proposed) -> NewEvent:

@@ -32,13 +32,14 @@ from bot.adapters.topology.joined import joined
 from bot.adapters.topology.kubernetes import KubernetesTopology
 from bot.boundary import guarded
 from bot.domain.errors import Retryable
-from bot.domain.evidence import Conclusion, Diagnosis
+from bot.domain.evidence import Diagnosis
 from bot.domain.incident import Incident
 from bot.domain.playbook import Playbook
 from bot.domain.records import Task, TaskKind
 from bot.pipeline.ask_once import AskedOnce
 from bot.pipeline.give_up import give_up
-from bot.pipeline.investigate import InvestigationOutcome, investigate
+from bot.pipeline.investigate import investigate
+from bot.pipeline.look_again import look_again
 from bot.pipeline.propose import Proposed, propose
 from bot.pipeline.prove import History, nothing_recorded
 from bot.pipeline.review import review
@@ -54,9 +55,6 @@ LEASE_S = 40.0
 MOST_TRIES = 3
 # After an unknown fault, times the tries so far: sooner than a lease runs out, which is for workers that died.
 FAILED_AGAIN_S = 10.0
-AGAIN_S = 12.0
-MOST_LOOKS = 4
-_SURE = (Conclusion.CAUSE_FOUND, Conclusion.EXPECTED_LOAD)
 
 _log = structlog.get_logger()
 
@@ -162,24 +160,14 @@ def _do(here: Readers, store: Store, task: Task) -> None:
         propose=partial(_propose, here, clock),
         most_open=here.settings.max_open_proposals,
     )
+    looks = look_again(store, task, outcome, now=clock.now())
     _log.info(
         "investigated",
         outcome=outcome.reason.value,
         conclusion=outcome.conclusion,
         confidence=round(outcome.confidence, 2),
         offered=outcome.offered,
-    )
-    _look_again(store, task, outcome, clock.now())
-
-
-def _look_again(store: Store, task: Task, outcome: InvestigationOutcome, now: float) -> None:
-    """While nothing is certain, newer readings may be; a bounded number of times."""
-    looks = int(task.reason.rpartition(" ")[2]) if task.reason.startswith("look ") else 1
-    if outcome.conclusion is None or outcome.conclusion in _SURE or looks >= MOST_LOOKS:
-        return
-    reason = f"look {looks + 1}"
-    store.transact(
-        lambda tx: tx.add_task(TaskKind.INVESTIGATE, task.incident, reason, due_at=now + AGAIN_S * looks)
+        looks=looks.value,
     )
 
 

@@ -194,6 +194,7 @@ def test_what_cannot_be_bound_is_withheld_with_its_reason(store: SqlStore, shelf
     proposed = offer(incident(store), diagnosis(CauseClass.DEPLOY), inventories=[shelf])
     assert "rollback-deployment" not in [plan.playbook for _letter, plan in proposed.options]
     assert reason in dict(proposed.withheld)["rollback-deployment"]
+    assert proposed.unread is shelf.away
 
 
 def test_checks_cover_whoever_showed_the_symptom(store: SqlStore) -> None:

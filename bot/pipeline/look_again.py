@@ -1,0 +1,41 @@
+"""look_again: note a further investigation where newer readings, or an inventory that answers, may tell more."""
+
+from enum import StrEnum
+
+from bot.domain.evidence import Conclusion
+from bot.domain.records import Task, TaskKind
+from bot.pipeline.investigate import InvestigationOutcome
+from bot.ports import Store
+
+UNCERTAIN_S = 12.0
+UNREAD_S = 3.0
+MOST_LOOKS = 4
+_SURE = (Conclusion.CAUSE_FOUND, Conclusion.EXPECTED_LOAD)
+_LOOK = "look "
+
+
+class Looks(StrEnum):
+    """Why there is a further look, or why not."""
+
+    SETTLED = "settled"
+    ENOUGH = "enough"
+    UNCERTAIN = "uncertain"
+    UNREAD = "unread"
+
+
+def look_again(store: Store, task: Task, outcome: InvestigationOutcome, *, now: float) -> Looks:
+    """Add a task that is due later, a bounded number of times; `now` in unix seconds.
+
+    The wait grows with each look. An inventory that did not answer is asked sooner than readings are taken anew: the
+    cause is known then, and people wait for the options.
+    """
+    if outcome.conclusion is None or (outcome.conclusion in _SURE and not outcome.unread):
+        return Looks.SETTLED
+    number = int(task.reason.removeprefix(_LOOK)) if task.reason.startswith(_LOOK) else 1
+    if number >= MOST_LOOKS:
+        return Looks.ENOUGH
+    due_at = now + number * (UNREAD_S if outcome.unread else UNCERTAIN_S)
+    store.transact(
+        lambda tx: tx.add_task(TaskKind.INVESTIGATE, task.incident, f"{_LOOK}{number + 1}", due_at=due_at)
+    )
+    return Looks.UNREAD if outcome.unread else Looks.UNCERTAIN
