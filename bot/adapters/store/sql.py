@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -51,6 +52,10 @@ _KEEPALIVE = {
     "tcp_user_timeout": 15_000,
 }
 _RACES = ("40001", "40P01", "23505")
+# What an event that somebody changed, or that a newer version wrote, may raise when it is read.
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
+_log = structlog.get_logger()
 
 
 class SqlTransaction(
@@ -69,15 +74,25 @@ class SqlTransaction(
 ):
     """One transaction with every group of methods. Folds start from what this process folded before."""
 
-    def __init__(self, connection: Connection, tenant: str, keys: Keys, folds: dict[str, Incident]) -> None:
+    def __init__(
+        self, connection: Connection, tenant: str, keys: Keys, folds: dict[str, Incident], told: set[str]
+    ) -> None:
         super().__init__(connection, tenant, keys)
         self._folds = folds
+        self._told = told
         self.folded: dict[str, Incident] = {}
 
     def incident(self, incident: str) -> Incident | None:
+        """None, too, where its log cannot be read: nothing may be decided on it, and no other one waits for it."""
         folded = self._folds.get(incident)
-        for entry in self.events(incident, after=folded.seq if folded else 0):
-            folded = apply(folded, entry)
+        try:
+            for entry in self.events(incident, after=folded.seq if folded else 0):
+                folded = apply(folded, entry)
+        except _UNREADABLE as error:
+            if incident not in self._told:
+                self._told.add(incident)
+                _log.error("incident_log_damaged", incident=incident, reason=type(error).__name__)
+            return None
         if folded is not None:
             self.folded[incident] = folded
         return folded
@@ -91,6 +106,7 @@ class SqlStore:
         self.engine = engine
         self._keys = keys
         self._folds: dict[str, Incident] = {}
+        self._told: set[str] = set()
         self._writer = threading.Lock()
         self._folding = threading.Lock()
 
@@ -99,7 +115,7 @@ class SqlStore:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self._writer, _writing(self.engine) as connection, connection.begin():
-                    return work(SqlTransaction(connection, self.tenant, self._keys, self._folds))
+                    return work(self._transaction(connection))
             except Conflict:
                 if attempt == _ATTEMPTS:
                     raise
@@ -114,7 +130,7 @@ class SqlStore:
         """Run `work` in a reading transaction; raises Retryable when the database is away."""
         try:
             with self.engine.connect() as connection, connection.begin():
-                transaction = SqlTransaction(connection, self.tenant, self._keys, self._folds)
+                transaction = self._transaction(connection)
                 result = work(transaction)
         except DBAPIError as error:
             raise _translated(error) from error
@@ -122,6 +138,9 @@ class SqlStore:
             raise _crowded() from error
         self._remember(transaction.folded)
         return result
+
+    def _transaction(self, connection: Connection) -> SqlTransaction:
+        return SqlTransaction(connection, self.tenant, self._keys, self._folds, self._told)
 
     def _remember(self, folded: Mapping[str, Incident]) -> None:
         """Keep the incidents that were looked at last."""
