@@ -13,6 +13,8 @@ from bot.domain.permissions import EXECUTOR, HELD, READER, AwsPermission, aws_pe
 VERSION = "2012-10-17"
 ANYTHING = ("*",)
 ROLE = "watchkeeper-executor"
+READING_SESSION = "watchkeeper-reading"
+SESSION_NAMES = ("plan-*", READING_SESSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +134,17 @@ NEVER = (
 
 
 def aws_files(place: Place) -> Mapping[str, Json]:
-    """File name -> policy document; the executor's long-lived keys may hold the last one alone."""
+    """File name -> policy document.
+
+    The executor's long-lived keys may hold the one for assuming alone; the role that they become trusts them and
+    nobody else.
+    """
     reader, executor = (aws_permissions(HELD[role]) for role in (READER, EXECUTOR))
     return {
         "reader-policy.json": policy(reader, place, deny=NEVER),
         "executor-policy.json": policy(executor, place, deny=NEVER),
-        "executor-assume-policy.json": _assume_policy(place),
+        "executor-assume-policy.json": _becoming({"Resource": f"arn:aws:iam::{place.account}:role/{ROLE}"}),
+        "executor-trust-policy.json": _becoming(_trusted(place)),
     }
 
 
@@ -173,15 +180,15 @@ def _statement(actions: Sequence[str], scope: Scope, place: Place) -> Json:
     return statement
 
 
-def _assume_policy(place: Place) -> Json:
-    """For keys that hold nothing but the right to become the executor's role, one plan at a time."""
+def _becoming(more: Mapping[str, Json]) -> Json:
+    """Becoming the executor's role, with the names of those who approved: what the keys may do, and the role allows."""
+    actions: list[Json] = ["sts:AssumeRole", "sts:SetSourceIdentity"]
+    return {"Version": VERSION, "Statement": [{"Effect": "Allow", "Action": actions, **more}]}
+
+
+def _trusted(place: Place) -> Mapping[str, Json]:
+    """The user with the executor's keys, in a session that is named like one of ours."""
     return {
-        "Version": VERSION,
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
-                "Resource": f"arn:aws:iam::{place.account}:role/{ROLE}",
-            }
-        ],
+        "Principal": {"AWS": f"arn:aws:iam::{place.account}:user/{ROLE}"},
+        "Condition": {"StringLike": {"sts:RoleSessionName": list(SESSION_NAMES)}},
     }

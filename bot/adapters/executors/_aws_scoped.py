@@ -18,10 +18,21 @@ class ScopedExecutor:
 
     name = "aws"
 
-    def __init__(self, sessions: Sessions, within: Callable[[boto3.Session, str], Executor]) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        within: Callable[[boto3.Session, str], Executor],
+        approver: str = "",
+        made: dict[boto3.Session, Executor] | None = None,
+    ) -> None:
         self._sessions = sessions
         self._within = within
-        self._made: dict[boto3.Session, Executor] = {}
+        self._approver = approver
+        self._made = {} if made is None else made
+
+    def for_approver(self, approver: str) -> Executor:
+        """The same, with the same sessions for reading, whose writes bear this name."""
+        return ScopedExecutor(self._sessions, self._within, approver, self._made)
 
     def read(self, target: Target) -> Mapping[str, str]:
         return self._reading(_reads_of(target.kind), target).read(target)
@@ -31,7 +42,8 @@ class ScopedExecutor:
         self._reading(action_of(step.action).permissions, step.target).dry_run(step)
 
     def call(self, step: PlannedStep, *, token: str) -> str:
-        session = self._sessions.of_plan(action_of(step.action).permissions, step.target, token)
+        permissions = action_of(step.action).permissions
+        session = self._sessions.of_plan(permissions, step.target, token, self._approver)
         return self._within(session, step.target.kind).call(step, token=token)
 
     def settled(self, step: PlannedStep, *, token: str) -> bool:

@@ -1,7 +1,7 @@
 """Short-lived credentials cut to one step: the executor's role, assumed anew with a session policy of its targets.
 
-The long-lived keys may then hold nothing but the right to assume the role. The session bears the plan's hash as name
-and source identity, so that CloudTrail leads from each call to the plan, and the log from there to its approvers.
+The long-lived keys may then hold nothing but the right to assume the role. The session bears the plan's hash as its
+name and those who approved it as its source identity, so that CloudTrail tells both of every call by itself.
 """
 
 import json
@@ -13,16 +13,23 @@ from typing import Any
 import boto3
 
 from bot.adapters.executors._aws_call import calling
-from bot.domain.errors import Permanent
+from bot.domain.errors import Permanent, Refused
 from bot.domain.permissions import aws_permissions
-from bot.domain.permissions_aws import Place, policy
+from bot.domain.permissions_aws import READING_SESSION, Place, policy
 from bot.domain.plan import Target
 
 DURATION_S = 900
 _MARGIN_S = 60
 _MOST_KEPT = 64
 _ROLE = re.compile(r"arn:aws:iam::([0-9]{12}):role/[A-Za-z0-9+=,.@_/-]{1,512}")
-_READING = "watchkeeper-reading"
+# What STS takes as a session's name and as its source identity.
+_LEAST_CHARACTERS, _MOST_CHARACTERS = 2, 64
+_STRANGE = re.compile(r"[^A-Za-z0-9_+=,.@-]")
+
+
+def source_identity(approver: str) -> str:
+    """The approver's text in the characters and the length that STS takes."""
+    return _STRANGE.sub("-", approver)[:_MOST_CHARACTERS]
 
 
 class Sessions:
@@ -40,10 +47,14 @@ class Sessions:
         self._now = now
         self._kept: dict[str, tuple[float, boto3.Session]] = {}
 
-    def of_plan(self, permissions: Iterable[str], target: Target, token: str) -> boto3.Session:
-        """A fresh session for one write of a plan; `token` begins with the plan's hash. Raises like every AWS call."""
-        plan = f"plan-{token.partition(':')[0]}"[:64]
-        return self._assumed(self._policy(permissions, target), plan, source=plan)
+    def of_plan(self, permissions: Iterable[str], target: Target, token: str, approver: str) -> boto3.Session:
+        """A fresh session for one write; `token` begins with the plan's hash. Raises Refused where nobody approved it."""
+        source = source_identity(approver)
+        if len(source) < _LEAST_CHARACTERS:
+            message = "the session of a write must name who approved it"
+            raise Refused(message, rule="no_approver")
+        plan = f"plan-{token.partition(':')[0]}"[:_MOST_CHARACTERS]
+        return self._assumed(self._policy(permissions, target), plan, source=source)
 
     def of_reading(self, permissions: Iterable[str], target: Target) -> boto3.Session:
         """A session for reads, kept while it lasts."""
@@ -52,7 +63,7 @@ class Sessions:
         if session is None or self._now() >= until:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
-            session = self._assumed(text, _READING, source="")
+            session = self._assumed(text, READING_SESSION, source="")
             self._kept[text] = (self._now() + DURATION_S - _MARGIN_S, session)
         return session
 

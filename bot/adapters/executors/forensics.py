@@ -8,7 +8,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,15 @@ _NO_SENSOR = "no runtime sensor is configured, and nothing is run inside a conta
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What else may be asked, each None where it is not configured; `account` gives the clients for one call."""
+    """What else may be asked, each None where it is not configured.
+
+    `account` gives the clients for one call by its target, its token and who approved it.
+    """
 
     sensor: EvidenceSource | None = None
-    account: Callable[[Target, str], Clients] | None = None
+    account: Callable[[Target, str, str], Clients] | None = None
     bucket: str = ""
+    approver: str = ""
 
 
 class ForensicsExecutor:
@@ -64,6 +68,11 @@ class ForensicsExecutor:
         self._outside = outside or Outside()
         self._now = now
         self._budget_s = budget_s
+
+    def for_approver(self, approver: str) -> Executor:
+        """The same, whose calls to the account bear this name."""
+        outside = replace(self._outside, approver=approver)
+        return ForensicsExecutor(self._kubectl, self._folder, outside, now=self._now, budget_s=self._budget_s)
 
     def read(self, target: Target) -> Mapping[str, str]:
         self._kubectl.inside(target)
@@ -133,14 +142,14 @@ class ForensicsExecutor:
             package.take("processes.jsonl", processes(self._outside.sensor, service, now))
 
     def _trail(self, package: Package, target: Target, token: str, now: float) -> None:
-        account = self._outside.account
+        account, approver = self._outside.account, self._outside.approver
         if account is None:
             package.lack("cloudtrail.jsonl", "no AWS account is configured")
             return
 
         def write(path: Path) -> bool:
             # The session is assumed here, so that a refusal is a gap of the package and not its end.
-            return trail(account(target, token).of("cloudtrail"), now)(path)
+            return trail(account(target, token, approver).of("cloudtrail"), now)(path)
 
         package.take("cloudtrail.jsonl", write)
 
@@ -166,7 +175,8 @@ class ForensicsExecutor:
             return ""
         prefix = f"{package.folder.parent.name}/{package.folder.name}"
         try:
-            vault = Vault(account(target, token).of("s3"), bucket)
+            clients = account(target, token, self._outside.approver)
+            vault = Vault(clients.of("s3"), bucket)
         except WatchkeeperError as error:
             return f"; not copied to S3: {error}"
         return f"; {vault.keep(package.folder, prefix, now=self._now(), within_s=_COPY_S)}"
@@ -210,13 +220,13 @@ def build(settings: Settings) -> Executor:
     return ForensicsExecutor(build_call(settings), settings.data_dir.resolve() / "forensics", outside)
 
 
-def _account(settings: Settings) -> Callable[[Target, str], Clients]:
+def _account(settings: Settings) -> Callable[[Target, str, str], Clients]:
     """The long-lived clients, or those of a session of its own for each package where a role is configured."""
     clients = build_clients(settings)
     if not settings.aws_executor_role:
-        return lambda _target, _token: clients
+        return lambda _target, _token, _approver: clients
     region, endpoint = settings.aws_region, settings.aws_endpoint_url
     sessions = Sessions(clients.of("sts"), settings.aws_executor_role, region)
-    return lambda target, token: Clients(
-        sessions.of_plan(COLLECT.permissions, target, token), region, endpoint
+    return lambda target, token, approver: Clients(
+        sessions.of_plan(COLLECT.permissions, target, token, approver), region, endpoint
     )

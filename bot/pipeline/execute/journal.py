@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from bot.domain.actions.table import action_of
 from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import IncidentState
 from bot.domain.plan import PlannedStep, PlanState
 from bot.domain.records import MessageKind, PlanRow, StepRow, StepState
+from bot.pipeline.execute.attribution import Attributed, approved_by
 from bot.pipeline.execute.terms import Means, TakenOver
 from bot.pipeline.forbid import forbidden, looks_only
 from bot.pipeline.orders import withdraw
-from bot.ports import Transaction
+from bot.ports import Executor, Transaction
 
 T = TypeVar("T")
 
@@ -48,6 +50,13 @@ class Run:
         """Take the plan's row and a new term of its lease; False when it is no longer ours."""
         now = shared_now(tx, self.means)
         return tx.renew_plan(self.hash, epoch=self.epoch, now=now, lease_s=self.means.lease_s)
+
+    def executor_of(self, step: PlannedStep) -> Executor:
+        """Who carries the step out, in the name of those who approved the plan where the provider records one."""
+        executor = self.means.executors[action_of(step.action).executor]
+        if not isinstance(executor, Attributed):
+            return executor
+        return executor.for_approver(self.means.store.read(lambda tx: approved_by(tx, self.hash)))
 
     def step_row(self, step: str, phase: str) -> StepRow | None:
         """The journal row of one step in one phase."""

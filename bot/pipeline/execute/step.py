@@ -58,7 +58,7 @@ class _Attempt:
         self._step = step
         self._phase = phase
         self._token = token_of(run.hash, step.id, phase)
-        self._executor = run.means.executors[action_of(step.action).executor]
+        self._executor = run.executor_of(step)
         self._deadline = run.now() + run.means.step_deadline_s
 
     def begin(self) -> StepOutcome:

@@ -1,6 +1,7 @@
 """The executor in sessions of a role: short, named after the plan, and cut to the targets of one step."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from bot.adapters.executors import aws
 from bot.adapters.executors._aws_call import Clients
 from bot.adapters.executors._aws_scoped import ScopedExecutor
-from bot.adapters.executors._aws_session import DURATION_S, Sessions
+from bot.adapters.executors._aws_session import DURATION_S, Sessions, source_identity
 from bot.domain.actions.ecs import SET_DESIRED_COUNT
 from bot.domain.actions.table import ACTIONS
 from bot.domain.catalogue import Action, planned_step
@@ -20,6 +21,7 @@ from bot.domain.errors import Permanent, Refused
 from bot.domain.permissions import AwsPermission, permission_of
 from bot.domain.permissions_aws import Place, aws_files
 from bot.domain.plan import PlannedStep, Target
+from bot.ports import Executor
 from bot.settings import Settings
 from tests.contract.executors.aws_scenes import client, ecs_count
 from tests.contract.executors.bench import REGION, moto
@@ -40,17 +42,18 @@ class Scene:
         self.asked: list[dict[str, Any]] = []
         self.clock = 0.0
 
-    def executor(self, keys: boto3.Session) -> ScopedExecutor:
-        """What `aws.build` makes with a role, over these long-lived keys."""
+    def executor(self, keys: boto3.Session, approver: str = "U0ALICE") -> Executor:
+        """What `aws.build` makes with a role, over these long-lived keys, in the name of somebody who approved."""
         sts = Clients(keys, REGION, self.url).of("sts")
         sts.meta.events.register("provide-client-params.sts.AssumeRole", self._note)
         settings = Settings(aws_region=REGION, ecs_cluster=self.target.scope, audit_key=None)
-        return ScopedExecutor(
+        scoped = ScopedExecutor(
             Sessions(sts, ROLE, REGION, lambda: self.clock),
             lambda session, kind: aws.AwsExecutor(Clients(session, REGION, self.url), settings, kind),
         )
+        return scoped.for_approver(approver)
 
-    def step(self, executor: ScopedExecutor, count: int) -> PlannedStep:
+    def step(self, executor: Executor, count: int) -> PlannedStep:
         live = executor.read(self.target)
         return planned_step(SET_DESIRED_COUNT, "change", self.target, live, {"count": count})
 
@@ -80,7 +83,7 @@ def test_a_write_runs_in_a_session_of_the_plan_and_its_target(scene: Scene) -> N
     assert executor.call(step, token=TOKEN)
     assert executor.settled(step, token=TOKEN)
     [write] = [one for one in scene.asked if "SourceIdentity" in one]
-    assert write["SourceIdentity"] == write["RoleSessionName"] == f"plan-{PLAN}"[:64]
+    assert (write["RoleSessionName"], write["SourceIdentity"]) == (f"plan-{PLAN}"[:64], "U0ALICE")
     assert (write["RoleArn"], write["DurationSeconds"]) == (ROLE, DURATION_S)
     [statement] = write["Policy"]["Statement"]
     assert statement["Action"] == ["ecs:DescribeServices", "ecs:UpdateService"]
@@ -105,8 +108,32 @@ def test_every_write_takes_a_session_of_its_own(scene: Scene) -> None:
     executor = scene.executor(anybody())
     for count, plan in ((4, "b" * 64), (5, "c" * 64)):
         executor.call(scene.step(executor, count), token=f"{plan}:change:do")
-    writes = [one["SourceIdentity"] for one in scene.asked if "SourceIdentity" in one]
+    writes = [one["RoleSessionName"] for one in scene.asked if "SourceIdentity" in one]
     assert writes == [f"plan-{'b' * 59}", f"plan-{'c' * 59}"]
+
+
+@pytest.mark.parametrize(
+    ("approver", "identity"),
+    [
+        ("U0ALICE,U0BOB", "U0ALICE,U0BOB"),
+        ("SO-12,U0ALICE,U0BOB", "SO-12,U0ALICE,U0BOB"),
+        ("U0 ALICE:root/*\n\u202e<@U0EVE>", "U0-ALICE-root-----@U0EVE-"),
+        ("U" * 200, "U" * 64),
+    ],
+)
+def test_a_source_identity_is_what_sts_takes(approver: str, identity: str) -> None:
+    assert source_identity(approver) == identity
+    # The pattern that the reference of AssumeRole gives; the test server does not check it.
+    assert re.fullmatch(r"[\w+=,.@-]{2,64}", identity, re.ASCII)
+
+
+def test_a_write_that_nobody_approved_gets_no_session(scene: Scene) -> None:
+    step = scene.step(scene.executor(anybody()), 4)
+    asked = len(scene.asked)
+    for nobody in ("", "U"):
+        with pytest.raises(Refused) as refused:
+            scene.executor(anybody(), nobody).call(step, token=TOKEN)
+        assert (refused.value.rule, len(scene.asked)) == ("no_approver", asked)
 
 
 @pytest.mark.parametrize("action", ON_AWS, ids=lambda action: action.id)
@@ -117,7 +144,7 @@ def test_the_policy_of_a_step_names_its_target_wherever_it_writes(action: Action
         "provide-client-params.sts.AssumeRole", lambda params, **_more: asked.append(params)
     )
     target = Target(action.target_kind, "first-name:second", "scope-name", "uid-first/uid-second", "service")
-    Sessions(sts, ROLE, REGION).of_plan(action.permissions, target, TOKEN)
+    Sessions(sts, ROLE, REGION).of_plan(action.permissions, target, TOKEN, "U0ALICE")
     text = asked[0]["Policy"]
     # AWS takes no longer one.
     assert len(text) <= 2048
@@ -153,29 +180,35 @@ def anywhere(document: Any) -> Any:
     return {**document, "Statement": statements}
 
 
-def test_keys_that_may_only_become_the_role_write_through_it_alone(scene: Scene) -> None:
-    """With IAM enforced: the assume policy on the keys, the executor's on the role, as shipped but for the resources.
+def keys_of(scene: Scene, user: str, policy: Any) -> boto3.Session:
+    """The keys of a user who holds this policy and nothing else."""
+    iam = client(scene.url, "iam")
+    iam.create_user(UserName=user)
+    iam.put_user_policy(UserName=user, PolicyName="assume", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    return boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=REGION)
 
-    The server matches actions alone, so that every resource must be written as any.
+
+def test_keys_that_may_only_become_the_role_write_through_it_alone(scene: Scene) -> None:
+    """With IAM enforced: the assume policy on the keys, the executor's and the trust on the role, as shipped.
+
+    But the server matches actions and principals alone, so that every resource must be written as any and the
+    condition on the session's name left out.
     """
     iam = client(scene.url, "iam")
-    files = {name: anywhere(document) for name, document in aws_files(Place(REGION, ACCOUNT)).items()}
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
-    }
-    iam.create_role(RoleName="watchkeeper-executor", AssumeRolePolicyDocument=json.dumps(trust))
+    shipped = aws_files(Place(REGION, ACCOUNT))
+    files = {name: anywhere(document) for name, document in shipped.items()}
+    iam.create_role(
+        RoleName="watchkeeper-executor",
+        AssumeRolePolicyDocument=json.dumps(files["executor-trust-policy.json"]),
+    )
     iam.put_role_policy(
         RoleName="watchkeeper-executor",
         PolicyName="held",
         PolicyDocument=json.dumps(files["executor-policy.json"]),
     )
-    iam.create_user(UserName="keys")
-    iam.put_user_policy(
-        UserName="keys", PolicyName="assume", PolicyDocument=json.dumps(files["executor-assume-policy.json"])
-    )
-    key = iam.create_access_key(UserName="keys")["AccessKey"]
-    keys = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=REGION)
+    keys = keys_of(scene, "watchkeeper-executor", files["executor-assume-policy.json"])
+    others = keys_of(scene, "somebody-else", files["executor-assume-policy.json"])
     settings = Settings(aws_region=REGION, ecs_cluster=scene.target.scope, audit_key=None)
     direct = aws.AwsExecutor(Clients(keys, REGION, scene.url), settings)
     through = scene.executor(keys)
@@ -188,5 +221,7 @@ def test_keys_that_may_only_become_the_role_write_through_it_alone(scene: Scene)
             direct.call(step, token=TOKEN)
         assert through.call(step, token=TOKEN)
         assert through.settled(step, token=TOKEN)
+        with pytest.raises(Refused):
+            scene.executor(others).read(scene.target)
     finally:
         httpx.post(f"{scene.url}/moto-api/reset-auth", content=b"inf", trust_env=False)
