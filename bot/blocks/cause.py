@@ -205,3 +205,8 @@ def _named_ids(text: str, known: dict[str, Evidence]) -> list[str]:
 
 def _ids(names: tuple[str, ...] | list[str]) -> str:
     return "".join(f"[{safe(name, 8)}]" for name in names)
+
+
+def unread(incident: Incident) -> tuple[str, ...]:
+    """Evidence that was asked for and not had."""
+    return incident.diagnosis.missing if incident.diagnosis else ()

@@ -8,6 +8,7 @@ from bot.domain.alert import Alert
 from bot.domain.calls import Calls
 from bot.domain.databases import Database
 from bot.domain.diagnosis.cluster.state import ClusterState
+from bot.domain.errors import Retryable, WatchkeeperError
 from bot.domain.log_patterns import LogPatterns
 from bot.domain.topology import Topology
 from bot.domain.trust import Trust
@@ -136,10 +137,19 @@ class PlannedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Evidence that was asked for and not had, with the reason in one sentence."""
+    """Evidence that was asked for and not had, with the reason in one sentence.
+
+    `passing` says that the same question may be answered a little later.
+    """
 
     source: str
     reason: str
+    passing: bool = False
+
+
+def missed(source: str, error: WatchkeeperError, about: str = "") -> Missing:
+    """The gap that a failed question leaves; `about` names the part of the source that was asked."""
+    return Missing(source, f"{about}: {error}" if about else str(error), isinstance(error, Retryable))
 
 
 @dataclass(frozen=True, slots=True)

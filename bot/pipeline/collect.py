@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from bot.domain.errors import WatchkeeperError
-from bot.domain.telemetry import Missing, Readings
+from bot.domain.telemetry import Missing, Readings, missed
 from bot.domain.topology import Topology
 from bot.ports import EvidenceSource, TopologySource
 
@@ -52,7 +52,7 @@ def read_topology(
     try:
         found = source.topology(now=now)
     except WatchkeeperError as error:
-        return stored, (Missing("topology", str(error)),)
+        return stored, (missed("topology", error),)
     known = found if found.nodes() else stored
     said = known.said_of_age(now) if known.nodes() else ""
     return known, (Missing("topology", said),) if said else ()
@@ -60,8 +60,10 @@ def read_topology(
 
 def _part(future: "Future[Readings]", name: str, deadline_s: float) -> Readings:
     if not future.done() or future.cancelled():
-        return Readings(missing=(Missing(name, f"no answer within {deadline_s:g} s"),))
+        return Readings(missing=(Missing(name, f"no answer within {deadline_s:g} s", passing=True),))
     error = future.exception()
+    if isinstance(error, WatchkeeperError):
+        return Readings(missing=(missed(name, error),))
     if error is not None:
         return Readings(missing=(Missing(name, f"failed: {type(error).__name__}: {str(error)[:200]}"),))
     return future.result()

@@ -53,7 +53,7 @@ class Investigated(StrEnum):
 class InvestigationOutcome:
     """What came of it; `offered` counts options, `explained` is the model pass's status.
 
-    `unread` says that options may be missing, because a live inventory did not answer.
+    `unread` says that options may be missing, because a live inventory or a source of evidence did not answer.
     """
 
     reason: Investigated
@@ -97,7 +97,8 @@ def investigate(
     if not opening.incident.state.open:
         return InvestigationOutcome(Investigated.CLOSED)
     store.transact(lambda tx: _begin(tx, task, opening.now))
-    diagnosis = _redacted(diagnose(_read(opening, sources, topology, deadline_s)))
+    telemetry = _read(opening, sources, topology, deadline_s)
+    diagnosis = _redacted(diagnose(telemetry))
     diagnosis = replace(diagnosis, precedents=store.read(lambda tx: recall(tx, opening.incident, diagnosis)))
     incident = store.transact(lambda tx: _conclude(tx, opening, diagnosis, clock.now()))
     offered, unread = _offer(store, incident, diagnosis, propose, clock, most_open)
@@ -111,7 +112,7 @@ def investigate(
         top.confidence if top else 0.0,
         offered,
         explanation.status,
-        unread,
+        unread or (not offered and any(gap.passing for gap in telemetry.missing)),
     )
 
 

@@ -26,12 +26,12 @@ class Looks(StrEnum):
 def look_again(store: Store, task: Task, outcome: InvestigationOutcome, *, now: float) -> Looks:
     """Add a task that is due later, a bounded number of times; `now` in unix seconds.
 
-    The wait grows with each look. An inventory that did not answer is asked sooner than readings are taken anew: the
-    cause is known then, and people wait for the options.
+    The wait grows with each look. Whoever did not answer is asked sooner than readings are taken anew: people wait for
+    options then.
     """
     if outcome.conclusion is None or (outcome.conclusion in _SURE and not outcome.unread):
         return Looks.SETTLED
-    number = int(task.reason.removeprefix(_LOOK)) if task.reason.startswith(_LOOK) else 1
+    number = look_of(task)
     if number >= MOST_LOOKS:
         return Looks.ENOUGH
     due_at = now + number * (UNREAD_S if outcome.unread else UNCERTAIN_S)
@@ -39,3 +39,8 @@ def look_again(store: Store, task: Task, outcome: InvestigationOutcome, *, now: 
         lambda tx: tx.add_task(TaskKind.INVESTIGATE, task.incident, f"{_LOOK}{number + 1}", due_at=due_at)
     )
     return Looks.UNREAD if outcome.unread else Looks.UNCERTAIN
+
+
+def look_of(task: Task) -> int:
+    """The how many-th look this is, 1 for the first."""
+    return int(task.reason.removeprefix(_LOOK)) if task.reason.startswith(_LOOK) else 1

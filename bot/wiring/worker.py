@@ -37,9 +37,10 @@ from bot.domain.incident import Incident
 from bot.domain.playbook import Playbook
 from bot.domain.records import Task, TaskKind
 from bot.pipeline.ask_once import AskedOnce
+from bot.pipeline.collect import DEADLINE_S
 from bot.pipeline.give_up import give_up
 from bot.pipeline.investigate import investigate
-from bot.pipeline.look_again import look_again
+from bot.pipeline.look_again import look_again, look_of
 from bot.pipeline.propose import Proposed, propose
 from bot.pipeline.prove import History, nothing_recorded
 from bot.pipeline.review import review
@@ -159,6 +160,7 @@ def _do(here: Readers, store: Store, task: Task) -> None:
         reasoner=here.reasoner,
         propose=partial(_propose, here, clock),
         most_open=here.settings.max_open_proposals,
+        deadline_s=DEADLINE_S * look_of(task),  # Whoever is slow gets more time at each further look.
     )
     looks = look_again(store, task, outcome, now=clock.now())
     _log.info(

@@ -17,7 +17,7 @@ from bot.adapters.evidence._cloudtrail_changes import EVENTS, resource_changes
 from bot.domain.catalogue import NAME
 from bot.domain.errors import Permanent, Retryable
 from bot.domain.plan import Target
-from bot.domain.telemetry import Missing, Readings
+from bot.domain.telemetry import Readings, missed
 from bot.settings import Settings
 
 # How long before the window the state before a change is looked for.
@@ -74,7 +74,7 @@ class AwsResources:
                 events = [event for name in EVENTS for event in self._events(name, start, end)]
                 applications = self._applications() if self._strategy else {}
         except (Permanent, Retryable) as error:
-            return Readings(missing=(Missing(self.name, str(error)),))
+            return Readings(missing=(missed(self.name, error),))
         changes = resource_changes(events, services, applications)
         return Readings(changes=tuple(change for change in changes if start <= change.at <= end))
 

@@ -13,7 +13,7 @@ from typing import Any
 from bot.adapters.evidence._kubectl_read import KubectlRead, build_read
 from bot.domain.diagnosis.cluster.read_objects import cluster_state
 from bot.domain.errors import WatchkeeperError
-from bot.domain.telemetry import Missing, Readings
+from bot.domain.telemetry import Missing, Readings, missed
 from bot.settings import Settings
 
 _Obj = Mapping[str, Any]
@@ -52,7 +52,7 @@ class ClusterReader:
             read = {_KINDS[name] for name in kinds if name in _KINDS}
             return Readings(cluster=cluster_state(objects, self._kubectl.namespace, end, read))
         except WatchkeeperError as error:
-            return Readings(missing=(Missing(self.name, str(error)),))
+            return Readings(missing=(missed(self.name, error),))
         except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
             return Readings(missing=(Missing(self.name, f"an object could not be read: {error}"),))
 

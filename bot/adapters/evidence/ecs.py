@@ -18,7 +18,7 @@ from bot.domain.errors import WatchkeeperError
 from bot.domain.live_service import live_service, revision_of
 from bot.domain.plan import Target
 from bot.domain.price import unit_price
-from bot.domain.telemetry import Missing, Readings
+from bot.domain.telemetry import Readings, missed
 from bot.settings import Settings
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Ecs:
             with reading():
                 records = self._records(end=end)
         except WatchkeeperError as error:
-            return Readings(missing=(Missing(self.name, str(error)),))
+            return Readings(missing=(missed(self.name, error),))
         changes = [change for change in changes_of(records, services) if start <= change.at <= end]
         return Readings(changes=tuple(changes))
 

@@ -13,7 +13,7 @@ import httpx
 
 from bot.adapters.evidence._loki_api import PATH, asked
 from bot.domain.errors import Permanent, Retryable
-from bot.domain.telemetry import Behaviour, BehaviourKind, Missing, Readings
+from bot.domain.telemetry import Behaviour, BehaviourKind, Missing, Readings, missed
 from bot.settings import Settings
 
 TIMEOUT_S = 2.5
@@ -58,7 +58,7 @@ class FalcoEvents:
             lines = [pair for stream in streams for pair in stream["values"]]
             read = [_event(service, int(pair[0]) / 1e9, str(pair[1])) for pair in lines]
         except (Retryable, Permanent) as error:
-            return [], Missing("runtime sensor", str(error))
+            return [], missed("runtime sensor", error)
         except (ValueError, TypeError, KeyError, IndexError):
             return [], Missing("runtime sensor", f"{self._url} answered something that is not a Loki result")
         cut = Missing("runtime sensor", f"only {MOST_LINES} events of {service} were read")

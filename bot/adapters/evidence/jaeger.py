@@ -12,7 +12,7 @@ import httpx
 
 from bot.domain.errors import Permanent, Retryable
 from bot.domain.spans import Span, calls_of
-from bot.domain.telemetry import Missing, Readings
+from bot.domain.telemetry import Missing, Readings, missed
 from bot.settings import Settings
 
 TIMEOUT_S = 2.5
@@ -64,7 +64,7 @@ class JaegerTraces:
         try:
             return dict(_read(self._asked(params)))
         except (Retryable, Permanent) as error:
-            return Missing("traces", str(error))
+            return missed("traces", error)
         except (ValueError, TypeError, KeyError, AttributeError):
             return Missing("traces", f"{self._url} answered something that is not a list of traces")
 

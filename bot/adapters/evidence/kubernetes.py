@@ -12,7 +12,7 @@ from bot.adapters.evidence._kubernetes_workloads import BOTH, FoundAutoscalers, 
 from bot.domain.catalogue import NAME
 from bot.domain.errors import Permanent, WatchkeeperError
 from bot.domain.live_deployment import owned_by, revision_of
-from bot.domain.telemetry import Change, ChangeKind, Missing, Readings
+from bot.domain.telemetry import Change, ChangeKind, Missing, Readings, missed
 from bot.settings import Settings
 
 _CAUSE = "kubernetes.io/change-cause"
@@ -64,7 +64,7 @@ class Kubernetes:
                 if change.service in services and start <= change.at <= end
             ]
         except WatchkeeperError as error:
-            return Readings(missing=(Missing(self.name, str(error)),))
+            return Readings(missing=(missed(self.name, error),))
         except (KeyError, IndexError, ValueError) as error:
             return Readings(missing=(Missing(self.name, f"an object could not be read: {error}"),))
         return Readings(changes=tuple(sorted(changes, key=lambda change: (change.at, change.service))))

@@ -12,7 +12,7 @@ import httpx
 
 from bot.adapters.evidence._loki_api import PATH, asked
 from bot.domain.errors import Permanent, Retryable
-from bot.domain.telemetry import LogLine, Missing, Readings
+from bot.domain.telemetry import LogLine, Missing, Readings, missed
 from bot.settings import Settings
 
 TIMEOUT_S = 2.5
@@ -53,7 +53,7 @@ class LokiLogs:
         try:
             return _read(service, asked(self._client, self._url, query, start=start, end=end, limit=limit))
         except (Retryable, Permanent) as error:
-            return Missing("logs", str(error))
+            return missed("logs", error)
         except (ValueError, TypeError, KeyError, IndexError):
             return Missing("logs", f"{self._url} answered something that is not a Loki result")
 

@@ -15,7 +15,7 @@ import httpx
 
 from bot.adapters.evidence._prometheus_api import TIMEOUT_S, asked
 from bot.domain.errors import Permanent, Retryable
-from bot.domain.telemetry import MetricSeries, Missing, Readings, Signal
+from bot.domain.telemetry import MetricSeries, Missing, Readings, Signal, missed
 from bot.settings import Settings
 
 LEAST_STEP_S = 5.0
@@ -68,7 +68,7 @@ class PrometheusMetrics:
         try:
             rows = self._range(query, start, end, step)
         except (Retryable, Permanent) as error:
-            return [], [Missing(f"metrics {signal.value}", str(error))]
+            return [], [missed(f"metrics {signal.value}", error)]
         kept = [row for row in rows if _service(row) and (not wanted or _service(row) in wanted)]
         gaps = []
         if len(kept) > MOST_SERIES:

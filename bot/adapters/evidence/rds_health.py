@@ -14,7 +14,7 @@ from bot.adapters.evidence._rds_metrics import METRICS, NAMESPACE
 from bot.adapters.rds_look import SERVICE
 from bot.domain.databases import Database, DatabaseEvent, DatabaseMetric, DatabaseSeries
 from bot.domain.errors import Permanent, Retryable
-from bot.domain.telemetry import Missing, Readings
+from bot.domain.telemetry import Missing, Readings, missed
 from bot.settings import Settings
 
 MOST_DATABASES = 4  # The caller names services in order of suspicion.
@@ -42,7 +42,7 @@ class RdsHealth:
                 pages = self._rds.get_paginator("describe_db_instances").paginate()
                 everything = [one for page in pages for one in page["DBInstances"]]
         except (Retryable, Permanent) as error:
-            return Readings(missing=(Missing(self.name, str(error)),))
+            return Readings(missing=(missed(self.name, error),))
         wanted = list(_wanted(everything, services))
         if not wanted:
             return Readings()
@@ -69,7 +69,7 @@ class RdsHealth:
                 with reading():
                     sessions = sessions_of(self._insights, resource, name, start=start, end=end)
         except (Retryable, Permanent) as error:
-            missing.append(Missing(self.name, f"{name}: {error}"))
+            missing.append(missed(self.name, error, name))
         storage = instance.get("AllocatedStorage")
         read = Database(
             service=service,

@@ -14,7 +14,7 @@ import httpx
 from bot.adapters.evidence._prometheus_api import TIMEOUT_S, asked
 from bot.domain.calls import Calls, EdgeSeries
 from bot.domain.errors import Permanent, Retryable
-from bot.domain.telemetry import Missing, Readings
+from bot.domain.telemetry import Readings, missed
 from bot.settings import Settings
 
 STEP_S = 60
@@ -44,7 +44,7 @@ class ServiceCalls:
                 ]
                 rates, caller, callee = (_values(one.result()) for one in asking)
         except (Retryable, Permanent) as error:
-            return Readings(missing=(Missing("calls", str(error)),))
+            return Readings(missing=(missed("calls", error),))
         wanted = frozenset(services)
         edges = sorted(edge for edge in rates if not wanted or wanted.intersection(edge))[:MOST_EDGES]
         times = tuple(sorted({at for edge in edges for at in rates[edge]}))
