@@ -5,6 +5,8 @@ repeated with `watchkeeper demo --scenario NAME --seed N --headless --json`.
 """
 
 import argparse
+import contextlib
+import itertools
 import json
 import random
 import re
@@ -52,19 +54,30 @@ class Score:
 
 
 def play(scenario: str, seeds: Sequence[int]) -> Score:
-    """All seeds of one scenario on one tree, one after the other."""
+    """All seeds of one scenario, one after the other; on one tree, until a run leaves an open incident behind."""
     score = Score(scenario)
+    ways = OPTIONS.get(scenario, ("",))
+    left = [Orders(scenario, seed, "oncall-1", "", way) for seed, way in zip(seeds, itertools.cycle(ways))]
+    while left:
+        left = left[_on_one_tree(left, score) :]
+    return score
+
+
+def _on_one_tree(runs: Sequence[Orders], score: Score) -> int:
+    """Play up to the first run that fails; how many were played."""
     with tempfile.TemporaryDirectory(prefix="watchkeeper-", ignore_cleanup_errors=True) as folder:
         layout = new_layout(Path(folder) / "data", 0)
-        with Supervisor(layout, processes(layout), quiet=True):
-            outside = Outside(layout)
-            logs = layout.data_dir / "logs"
-            ways = OPTIONS.get(scenario, ("",))
-            for at, seed in enumerate(seeds):
-                if not _one(outside, Orders(scenario, seed, "oncall-1", "", ways[at % len(ways)]), score):
-                    print("\n".join([*_last_said(outside), *_complaints(logs)]), flush=True)
-            outside.close()
-    return score
+        with (
+            Supervisor(layout, processes(layout), quiet=True),
+            contextlib.closing(Outside(layout)) as outside,
+        ):
+            for number, orders in enumerate(runs, start=1):
+                if not _one(outside, orders, score):
+                    print(
+                        "\n".join([*_last_said(outside), *_complaints(layout.data_dir / "logs")]), flush=True
+                    )
+                    return number
+    return len(runs)
 
 
 def _shares(seeds: Sequence[int]) -> list[Sequence[int]]:
