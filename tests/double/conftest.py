@@ -69,7 +69,7 @@ class Running:
         out: list[Json] = self.get("state", channel=channel)["channels"][0]["messages"]
         return out
 
-    def until(self, holds: Callable[[], Any], seconds: float = 5.0) -> Any:
+    def until(self, holds: Callable[[], Any], seconds: float = 60.0) -> Any:
         """The first true value of `holds`; AssertionError after `seconds`."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -168,7 +168,7 @@ async def test_without_an_app_the_person_is_told_at_once(double: Running, opened
     await opened.page.goto(double.url)
     await opened.page.fill("[data-composer=channel] textarea", "/incident help")
     await opened.page.press("[data-composer=channel] textarea", "Enter")
-    await opened.page.wait_for_selector(".toast >> text=not connected", timeout=2000)
+    await opened.page.wait_for_selector(".toast >> text=not connected")
     await opened.page.wait_for_selector("text=app not connected")
 
 

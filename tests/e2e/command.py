@@ -40,7 +40,7 @@ def minimum(folder: Path) -> dict[str, str]:
 
 
 def watchkeeper(
-    *arguments: str, settings: Mapping[str, str], timeout: float = 30, cwd: Path = ROOT
+    *arguments: str, settings: Mapping[str, str], timeout: float = 120, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(

@@ -221,7 +221,7 @@ def test_a_second_demo_on_the_same_data_directory(tmp_path: Path) -> None:
     command = ("demo", "--port", str(free_port()), "--data-dir", str(folder))
     first = spawned(*command, settings={}, log=tmp_path / "first.log")
     try:
-        waiting = time.monotonic() + 30
+        waiting = time.monotonic() + 90
         while not (folder / "run.json").exists():
             assert first.poll() is None, (tmp_path / "first.log").read_text()
             assert time.monotonic() < waiting
@@ -241,7 +241,7 @@ def test_two_valkeys_never_share_a_data_directory(tmp_path: Path) -> None:
     arguments = ("--data-dir", str(tmp_path / "valkey"))
     first = spawned("valkey", "--port", str(port), *arguments, settings={}, log=tmp_path / "first.log")
     try:
-        waiting = time.monotonic() + 20
+        waiting = time.monotonic() + 60
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5):
                 break

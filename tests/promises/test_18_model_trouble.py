@@ -2,7 +2,6 @@
 
 import json
 import random
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -27,8 +26,8 @@ from tests.unit.domain.test_diagnosis import bad_deploy
 from tests.unit.pipeline.test_investigate import At, Graph, Told, nothing, readings
 
 FULL, FULL_SLOW = 600, 20
-DEADLINE_S = 0.5
-LATE_S = 2.0  # What a busy machine may add to the deadline.
+DEADLINE_S = 20.0
+IMPATIENT_S = 0.5
 HUGE = says("x" * 1_000_000)
 ENDLESS = tells(*((f"cart fails {at}", ["E1"]) for at in range(20_000)))
 OURS = frozenset({"number", "id", "seq", "head", "timeline", "explanation"})
@@ -94,8 +93,8 @@ def _tool_call() -> dict[str, object]:
     return {"id": "t", "type": "function", "function": {"name": "kubectl", "arguments": "{}"}}
 
 
-def investigated(store: SqlStore, name: str, reasoner: Reasoner) -> tuple[Incident, float]:
-    """A whole investigation of a new incident, and how long it took in seconds."""
+def investigated(store: SqlStore, name: str, reasoner: Reasoner) -> Incident:
+    """A whole investigation of a new incident."""
     told = bad_deploy()
     renamed = [replace(alert, fingerprint=f"{name}-{alert.fingerprint}") for alert in told.alerts]
 
@@ -104,7 +103,6 @@ def investigated(store: SqlStore, name: str, reasoner: Reasoner) -> tuple[Incide
         tx.save_alerts([StoredAlert(alert, name, "first", 1, 1) for alert in renamed])
 
     store.transact(open_it)
-    started = time.monotonic()
     investigate(
         Task(1, TaskKind.INVESTIGATE, name, "declared", 1, 1),
         store=store,
@@ -114,10 +112,9 @@ def investigated(store: SqlStore, name: str, reasoner: Reasoner) -> tuple[Incide
         reasoner=reasoner,
         propose=nothing,
     )
-    took = time.monotonic() - started
     found = store.read(lambda tx: tx.incident(name))
     assert found is not None
-    return found, took
+    return found
 
 
 def deterministic(incident: Incident) -> dict[str, object]:
@@ -163,18 +160,23 @@ def test_trouble_changes_nothing_but_the_prose(
 ) -> None:
     tally, seeded, witness = promise(18), random.Random(18), Witness(store)
     endpoint.answer = witness
-    reference, without = investigated(store, "reference", NoReasoner())
-    reasoner = OpenAiReasoner(base_url=endpoint.url, model="told", api_key="k", deadline_s=DEADLINE_S)
-    slow: list[tuple[str, Answer]] = [("hang", hangs(2 * DEADLINE_S)), ("drip", drips)]
+    reference = investigated(store, "reference", NoReasoner())
+    patient, impatient = (
+        OpenAiReasoner(base_url=endpoint.url, model="told", api_key="k", deadline_s=wait)
+        for wait in (DEADLINE_S, IMPATIENT_S)
+    )
+    slow: list[tuple[str, Answer]] = [("hang", hangs(30.0)), ("drip", drips)]
     trials = [slow[at % 2] for at in range(tally.size(FULL_SLOW, least=2))]
     trials += [quick(seeded) for _ in range(tally.size(FULL, least=30))]
     for number, (kind, answer) in enumerate(trials):
         witness.incident, witness.answer = f"trial-{number}", answer
-        found, took = investigated(store, witness.incident, reasoner)
+        endless = kind in {name for name, _answer in slow}
+        found = investigated(store, witness.incident, impatient if endless else patient)
         judge(tally, kind, reference, found)
         tally.check(witness.early, f"{kind}: the card waited for the model")
-        limit = without + DEADLINE_S + LATE_S
-        tally.check(took < limit, f"{kind}: took {took:.1f} s, not {limit:.1f} s")
+        said = found.explanation
+        left = said is not None and (said.status == "timeout" or not endless)
+        tally.check(left, f"{kind}: waited out what never ends")
     assert len(endpoint.requests) == len(trials), "one call each, no retries"
     nobody = OpenAiReasoner(base_url="http://127.0.0.1:9/v1", model="m", api_key="", deadline_s=DEADLINE_S)
-    judge(tally, "nobody there", reference, investigated(store, "away", nobody)[0])
+    judge(tally, "nobody there", reference, investigated(store, "away", nobody))

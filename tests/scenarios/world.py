@@ -109,7 +109,7 @@ class World:
         self._await_ready()
 
     def _await_ready(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             try:
                 if self.http.get("/healthz").status_code == 200:
@@ -129,7 +129,7 @@ class World:
         self.sink.alerts.clear()
         started = self.http.post("/start", json={"scenario": scenario, "seed": seed})
         assert started.status_code == 200, started.text
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             facts: dict[str, Any] = self.http.get("/scenario").json()
             if facts["alerts_sent"] >= facts["alerts_planned"] and facts["started_sending_at"]:

@@ -112,7 +112,7 @@ class Stage:
         found: dict[str, list[dict[str, Any]]] = httpx.get(f"{self.control}/_records").json()
         return found
 
-    def wait(self, holds: Callable[[dict[str, Any]], bool], seconds: float = 10.0) -> dict[str, Any]:
+    def wait(self, holds: Callable[[dict[str, Any]], bool], seconds: float = 60.0) -> dict[str, Any]:
         """Poll the facts until they hold; fails after the seconds."""
         deadline = time.monotonic() + seconds
         while not holds(facts := self.facts()):
@@ -134,7 +134,7 @@ class Stage:
             [str(KUBECTL), f"--kubeconfig={config}", f"--cache-dir={self.folder}/cache", *arguments],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=90,
             check=False,
         )
 
@@ -191,7 +191,7 @@ def running_world(folder: Path, time_scale: float) -> Iterator[Stage]:
 
 
 def _await_health(stage: Stage, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         assert process.poll() is None, (stage.folder / "world.log").read_text()
         try:

@@ -45,7 +45,7 @@ def test_a_full_heap_is_healed_by_a_collection_or_by_more_tasks(stage: Stage, re
     else:
         count = round(fix["count"] * 1.25)
         _ecs(stage.aws).update_service(cluster="production", service=fix["service"], desiredCount=count)
-    stage.wait(lambda facts: facts["healthy"], 6)
+    stage.wait(lambda facts: facts["healthy"])
     assert stage.metric("service:memory_utilisation")[fix["service"]] < 0.8, seed
 
 
@@ -62,7 +62,7 @@ def test_a_flood_ends_with_its_queries_and_not_with_a_cap_alone(stage: Stage) ->
     asked(stage, "watchkeeper_executor", "acts", f'ALTER ROLE "{role}" CONNECTION LIMIT 5')
     _stays_sick(stage)
     asked(stage, "watchkeeper_executor", "acts", _END, role, query_id, 5)
-    stage.wait(lambda facts: facts["healthy"], 6)
+    stage.wait(lambda facts: facts["healthy"])
     records = httpx.get(f"{stage.control}/_records").json()["sql"]
     assert [record["status"] for record in records] == [403, 200, 200], seed
 
@@ -71,7 +71,7 @@ def test_foreign_code_falls_silent_when_its_pods_are_cut_off(stage: Stage) -> No
     [seed] = fresh_seeds(1)
     stage.start("zero-day", seed)
     service = stage.truth()["root_cause"]
-    stage.wait(lambda facts: facts["alerts_sent"] >= facts["alerts_planned"], 6)
+    stage.wait(lambda facts: facts["alerts_sent"] >= facts["alerts_planned"])
     pods = sorted(
         {
             alert["labels"]["pod"]
@@ -95,7 +95,7 @@ def test_foreign_code_falls_silent_when_its_pods_are_cut_off(stage: Stage) -> No
     for pod in pods:
         cut = stage.kubectl("executor", "-n", "production", "label", "pod", pod, "cut=off")
         assert cut.returncode == 0, cut.stderr
-    facts = stage.wait(lambda facts: facts["healthy"], 8)
+    facts = stage.wait(lambda facts: facts["healthy"])
     assert (facts["contained"], facts["service_kept"]) == (3, True)
     since, query = time.time(), f'{{source="syscall",workload="{service}"}}'
     given = {"query": query, "start": str(since), "limit": "5000"}

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -55,11 +55,12 @@ class Endpoint(ThreadingHTTPServer):
 
 @dataclass
 class Hang:
-    """A reply that comes too late."""
+    """A reply that comes too late; `waited_out` says whether anybody was still there."""
 
-    seconds: float
-    asked: list[dict[str, str]] = field(default_factory=list)
+    seconds: float = 30.0
+    waited_out: bool = False
 
     def __call__(self, given: dict[str, str]) -> tuple[int, bytes]:
         time.sleep(self.seconds)
+        self.waited_out = True
         return 200, b"{}"

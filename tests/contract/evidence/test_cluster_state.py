@@ -60,7 +60,7 @@ def test_an_image_that_is_not_there_is_the_cause(simulated_cluster: Cluster, mak
     """Only here: the stand-in for a kubelet beside the real API server says nothing of images."""
     name = f"ill-{uuid4().hex[:6]}"
     simulated_cluster.deploy(name, BAD)
-    reader, deadline = make(simulated_cluster.configs["reader"]), time.monotonic() + 20
+    reader, deadline = make(simulated_cluster.configs["reader"]), time.monotonic() + 90
     found = about(state_of(reader), name)
     while not found and time.monotonic() < deadline:
         time.sleep(0.3)

@@ -1,7 +1,6 @@
 """Metrics, service graph and logs over real HTTP: what is read, and that trouble is Missing or an error of ours."""
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -42,7 +41,7 @@ TROUBLE = {
     "not json": lambda _given: (200, b"<html>"),
     "not an object": lambda _given: (200, b"[1]"),
     "no data": lambda _given: (200, b'{"status":"success"}'),
-    "too slow": Hang(2.0),
+    "too slow": Hang(),
 }
 
 
@@ -78,11 +77,10 @@ def test_what_is_no_number_is_no_point(endpoint: Endpoint):
 @pytest.mark.parametrize("name", TROUBLE)
 def test_trouble_with_metrics_is_missing(endpoint: Endpoint, name: str):
     endpoint.reply = TROUBLE[name]
-    started = time.monotonic()
     found = PrometheusMetrics(endpoint.url, QUERIES, timeout_s=0.5).collect(["a"], start=0, end=60)
-    assert time.monotonic() - started < 1.5
     assert found.series == ()
     assert sorted(gap.source for gap in found.missing) == ["metrics error_ratio", "metrics latency_seconds"]
+    assert not getattr(endpoint.reply, "waited_out", False)
 
 
 def test_one_failing_query_takes_no_other_with_it(endpoint: Endpoint):

@@ -91,13 +91,14 @@ def test_an_unknown_service_is_no_trouble(endpoint: Endpoint):
         (lambda _given: (200, b"<html>"), "not a list of traces"),
         (lambda _given: (200, b"[]"), "not a list of traces"),
         (lambda _given: (200, b'{"data":[{"traceID":"t"}]}'), "not a list of traces"),
-        (Hang(1.0), "did not answer"),
+        (Hang(), "did not answer"),
     ],
     ids=["500", "not json", "no object", "no spans", "too slow"],
 )
 def test_trouble_is_missing_with_its_reason(endpoint: Endpoint, reply, reason: str):
     endpoint.reply = reply
-    found = JaegerTraces(endpoint.url, timeout_s=0.3).collect(["shop"], start=0, end=100)
+    patience_s = 0.3 if isinstance(reply, Hang) else 20.0
+    found = JaegerTraces(endpoint.url, timeout_s=patience_s).collect(["shop"], start=0, end=100)
     assert found.calls == ()
     assert [gap.source for gap in found.missing] == ["traces"]
     assert reason in found.missing[0].reason

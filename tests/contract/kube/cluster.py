@@ -81,7 +81,7 @@ def manifest(name: str, image: str, replicas: int) -> dict[str, Any]:
     }
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 25.0) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 90.0) -> None:
     """Poll until `holds`; fails the test when time is over."""
     deadline = time.monotonic() + seconds
     while not holds():

