@@ -42,6 +42,8 @@ _YOUNG_S, _YOUNG_EDIT_S, _EDIT_S = 10.0, 3.0, 10.0
 _READ_BACK_S = 2.0
 _LONGEST_WAIT_S = 600.0
 _NEVER_S = 365 * 86_400.0
+# A message that cannot even be made is no reason to fill the log ten times a second.
+_FAULTY_S = 5.0
 _SEVERITY_HEAD_START_S = 5.0
 
 
@@ -93,7 +95,11 @@ class Outbox:
         for job in jobs:
             if not self._leading() or self._epoch != epoch:
                 break
-            sent += 1 if guarded("outbox", partial(self._send, job)) else 0
+            done = guarded("outbox", partial(self._send, job))
+            if done is None:
+                again = self.clock.now() + _FAULTY_S
+                guarded("outbox", partial(self._delay, job, again, "it could not be made, see the log of web"))
+            sent += 1 if done else 0
         return sent
 
     def _leading(self) -> bool:

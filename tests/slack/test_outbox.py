@@ -342,3 +342,14 @@ def test_messages_that_wait_for_a_card_do_not_hide_a_new_card(
     card = store.read(lambda tx: tx.message(fresh, MessageKind.CARD))
     assert card is not None
     assert card.ts
+
+
+def test_an_unforeseen_fault_is_not_repeated_ten_times_a_second(
+    store: SqlStore, chat: TroubledChat, clock: HandClock, outbox: Outbox
+) -> None:
+    chat.troubles = (("post", ZeroDivisionError(), False),) * 3
+    declare(store, clock)
+    drain(outbox, clock, 4)
+    assert chat.calls == 1
+    drain(outbox, clock)
+    assert len(chat.posts) == 1
