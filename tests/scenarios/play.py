@@ -48,19 +48,24 @@ class Score:
 
     scenario: str
     passed: int = 0
-    failed: list[str] = field(default_factory=list)
+    failed: list[tuple[Orders, str]] = field(default_factory=list)
     seconds_to_card: list[float] = field(default_factory=list)
     seconds_to_cause: list[float] = field(default_factory=list)
 
 
-def play(scenario: str, seeds: Sequence[int]) -> Score:
-    """All seeds of one scenario, one after the other; on one tree, until a run leaves an open incident behind."""
-    score = Score(scenario)
-    ways = OPTIONS.get(scenario, ("",))
-    left = [Orders(scenario, seed, "oncall-1", "", way) for seed, way in zip(seeds, itertools.cycle(ways))]
+def play(runs: Sequence[Orders]) -> Score:
+    """All runs of one scenario, one after the other; on one tree, until a run leaves an open incident behind."""
+    score = Score(runs[0].scenario)
+    left = runs
     while left:
         left = left[_on_one_tree(left, score) :]
     return score
+
+
+def orders_of(scenario: str, seeds: Sequence[int]) -> list[Orders]:
+    """What is to be played for each seed."""
+    ways = OPTIONS.get(scenario, ("",))
+    return [Orders(scenario, seed, "oncall-1", "", way) for seed, way in zip(seeds, itertools.cycle(ways))]
 
 
 def _on_one_tree(runs: Sequence[Orders], score: Score) -> int:
@@ -80,9 +85,9 @@ def _on_one_tree(runs: Sequence[Orders], score: Score) -> int:
     return len(runs)
 
 
-def _shares(seeds: Sequence[int]) -> list[Sequence[int]]:
-    """Seeds that one tree plays, one after the other; more of them go to another tree."""
-    return [seeds[at : at + _MOST_A_TREE] for at in range(0, len(seeds), _MOST_A_TREE)]
+def _shares(runs: Sequence[Orders]) -> list[Sequence[Orders]]:
+    """Runs that one tree plays, one after the other; more of them go to another tree."""
+    return [runs[at : at + _MOST_A_TREE] for at in range(0, len(runs), _MOST_A_TREE)]
 
 
 def _together(scenario: str, played: Sequence[Score]) -> Score:
@@ -108,7 +113,7 @@ def _one(outside: Outside, orders: Orders, score: Score) -> bool:
         wrong = [str(error)]
     name = f"{orders.scenario} seed {orders.seed} {orders.option}".strip()
     if wrong:
-        score.failed.append(f"{name}: {'; '.join(wrong)}")
+        score.failed.append((orders, f"{name}: {'; '.join(wrong)}"))
     else:
         score.passed += 1
     print(
@@ -141,15 +146,18 @@ def main() -> int:
     )
     parser.add_argument("--at-once", type=int, default=5, help="trees that run at the same time")
     parser.add_argument("--only", default="", help="scenarios, with commas between them")
+    parser.add_argument(
+        "--again", action="store_true", help="what fails is played once more, alone, and told of by name"
+    )
     given = parser.parse_args()
     draw = random.SystemRandom()
     # The longest first, so that no tree plays alone at the end.
     wanted = given.only.split(",") if given.only else sorted([*LOOP, *ACTIONS], key=LONGEST.index)
     counts = {name: given.action_seeds if name in ACTIONS else given.seeds for name in wanted}
     seeds = {name: [draw.randrange(10**6) for _ in range(count)] for name, count in counts.items()}
-    shares = [(name, share) for name in wanted for share in _shares(seeds[name])]
+    shares = [share for name in wanted for share in _shares(orders_of(name, seeds[name]))]
     with ThreadPoolExecutor(given.at_once) as pool:
-        played = list(pool.map(lambda one: play(*one), shares))
+        played = list(pool.map(play, shares))
     scores = [_together(name, played) for name in wanted]
     for score in scores:
         card, cause = (
@@ -158,10 +166,18 @@ def main() -> int:
         print(
             f"{score.scenario}: {score.passed} of {counts[score.scenario]}, median card {card:.2f} s, cause {cause:.2f} s"
         )
-    failed = [line for score in scores for line in score.failed]
-    print("\n".join(failed))
+    failed = [one for score in scores for one in score.failed]
+    print("\n".join(line for _orders, line in failed))
     print(f"{sum(score.passed for score in scores)} passed, {len(failed)} failed")
+    if failed and given.again:
+        failed = _alone([orders for orders, _line in failed])
     return 1 if failed else 0
+
+
+def _alone(runs: Sequence[Orders]) -> list[tuple[Orders, str]]:
+    """Play each run on a tree and a machine of its own; those that fail a second time."""
+    print(f"A SECOND TIME, alone: {len(runs)}", flush=True)
+    return [one for orders in runs for one in play([orders]).failed]
 
 
 if __name__ == "__main__":
