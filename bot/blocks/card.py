@@ -43,7 +43,7 @@ def render(incident: Incident, place: Place) -> Rendered:
     """The card at this revision."""
     blocks = [
         header(f"{severity_word(incident.severity)} · {incident.key} · {line(incident.title, 110)}"),
-        section("\n".join(["*What's going on?*", *_going_on(incident)])),
+        section("\n".join(["*What's going on?*", *_going_on(incident), *_raised(incident)])),
         section("\n".join(["*What caused it?*", *cause.lines(incident)])),
         *_warning(incident),
         section("\n".join([_question(incident), *_can_do(incident)])),
@@ -88,6 +88,12 @@ def _going_on(incident: Incident) -> list[str]:
     return shown
 
 
+def _raised(incident: Incident) -> list[str]:
+    if not incident.raised_because:
+        return []
+    return [f"Raised to {incident.severity.label}: {safe(incident.raised_because, 120)}"]
+
+
 def _warning(incident: Incident) -> list[Block]:
     """Orders that somebody wrote into the evidence: said out loud, quoted inertly, followed by nobody."""
     found = [
@@ -128,7 +134,8 @@ def _can_do(incident: Incident) -> list[str]:
     if cause.answered(incident) and not incident.investigating and cause.top_cause(incident) is None:
         return ["Nothing is offered while no cause is sure; the evidence is in the thread."]
     if cause.answered(incident) and not incident.investigating:
-        return ["No playbook fits this cause; the evidence is in the thread."]
+        unread = [f"Could not be read: {safe(gap, 120)}" for gap in cause.unread(incident)[:2]]
+        return ["No playbook fits this cause; the evidence is in the thread.", *unread]
     return ["_Options follow when the cause is known._"]
 
 

@@ -86,13 +86,16 @@ class Ground:
 @dataclass(frozen=True, slots=True)
 class Impact:
     """Whom an incident hurts. `errors` is the worst share of failed requests at an entry, `slower` the worst latency
-    ratio there; both 0 where they were not measured or not raised.
+    ratio there; both 0 where they were not measured or not raised. `measured` of `seen` services suffer by their own
+    readings; 0 where alerts stand in for readings.
     """
 
     services: tuple[str, ...] = ()
     entries: tuple[str, ...] = ()
     errors: float = 0.0
     slower: float = 0.0
+    measured: int = 0
+    seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,11 @@ def _classification(item: Mapping[str, Any] | None) -> Classification | None:
         severity=item["severity"],
         severity_because=item["severity_because"],
         impact=Impact(
-            tuple(impact["services"]), tuple(impact["entries"]), impact["errors"], impact["slower"]
+            tuple(impact["services"]),
+            tuple(impact["entries"]),
+            impact["errors"],
+            impact["slower"],
+            impact.get("measured", 0),
+            impact.get("seen", 0),
         ),
     )

@@ -131,6 +131,7 @@ class Incident:
     seq: int
     head: str
     channel_wanted: bool = False
+    raised_because: str = ""
     alerts_total: int = 0
     alerts_firing: int = 0
     services: Mapping[str, int] | None = None

@@ -3,7 +3,7 @@
 Bodies (JSON): incident_declared {number, title, severity, reason, key, own_channel, observe_only, by} ·
 alerts_folded {count, firing, resolved, total, still_firing, services{name: n}, joins{reason: n}, candidate,
 candidate_why, raw_ids[], digest} · alerts_moved {way, other, count, firing,
-services{name: n}, reason, by} · status_changed {to, reason, by} · severity_changed {to, reason, by} ·
+services{name: n}, reason, by} · status_changed {to, reason, by} · severity_changed {to, reason, by, own_channel} ·
 planned_event_matched {id, title, ends_at, effect, services[]} · planned_event_ended {title, firing} · investigation_requested {by, reason} ·
 investigation_started {reason} · evidence_collected {evidence[], missing[]} ·
 hypotheses_ranked {conclusion, hypotheses[], engine} · explained {author, status, sentences[], dropped,
@@ -140,7 +140,14 @@ def _status_changed(incident: Incident, event: Event) -> Incident:
 
 
 def _severity_changed(incident: Incident, event: Event) -> Incident:
-    return replace(incident, severity=Severity(event.body["to"]))
+    """`own_channel` says that from here on the incident has a channel of its own."""
+    body, severity = event.body, Severity(event.body["to"])
+    return replace(
+        incident,
+        severity=severity,
+        channel_wanted=incident.channel_wanted or bool(body.get("own_channel", False)),
+        raised_because=body["reason"] if severity < incident.severity else "",
+    )
 
 
 def _planned_event(incident: Incident, event: Event) -> Incident:

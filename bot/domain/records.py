@@ -99,6 +99,7 @@ class MessageKind(StrEnum):
     POSTMORTEM = "postmortem"
     NOTICE = "notice"
     ORDER = "order"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bot.domain.telemetry import Change
 from bot.domain.topology import Topology
 from bot.pipeline.declare import declare, declare_everyday, judge_alerts
 from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
+from bot.pipeline.grade import grade
 from bot.pipeline.planned import covering, outside
 from bot.pipeline.regroup import merge
 from bot.pipeline.usual import EVERYDAY_KEY, Usual, quiet_row
@@ -326,9 +327,7 @@ def _raise(
         return
     judged = judge_alerts(beyond) if beyond else _judged(tx, routing.id, members, known, by_all=by_all)
     if judged.severity < routing.severity:
-        body = {"to": int(judged.severity), "reason": judged.reason, "by": ""}
-        tx.append(routing.id, [NewEvent(EventType.SEVERITY_CHANGED, body)], at_ms=round(now * 1000))
-        tx.set_severity(routing.id, judged.severity)
+        grade(tx, routing.id, judged.severity, reason=judged.reason, now=now)
         if beyond:
             tx.add_task(TaskKind.INVESTIGATE, routing.id, "alerts beyond the planned event", due_at=now)
 

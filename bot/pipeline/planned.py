@@ -12,6 +12,7 @@ from bot.domain.incident import Incident
 from bot.domain.records import MessageKind, TaskKind
 from bot.domain.severity import judge
 from bot.domain.telemetry import PlannedEffect, PlannedEvent
+from bot.pipeline.grade import grade
 from bot.ports import Store, Transaction
 
 LONGEST_AGO_S = 32 * 86_400.0
@@ -76,21 +77,15 @@ def _refire(tx: Transaction, incident_id: str, now: float) -> int:
     firing = tx.firing_by_service(incident_id)
     count = sum(number for number, _ in firing.values())
     ended = {"title": incident.planned_event, "firing": count}
-    events = [NewEvent(EventType.PLANNED_EVENT_ENDED, ended)]
+    tx.append(incident_id, [NewEvent(EventType.PLANNED_EVENT_ENDED, ended)], at_ms=round(now * 1000))
     if count:
         judged = judge({name: bad for name, (_, bad) in firing.items()}, len(firing), count)
         if judged.severity < row.severity:
             reason = f"the planned event is over and {count} alerts still fire"
-            body = {"to": int(judged.severity), "reason": reason, "by": ""}
-            events.append(NewEvent(EventType.SEVERITY_CHANGED, body))
-            tx.set_severity(incident_id, judged.severity)
+            grade(tx, incident_id, judged.severity, reason=reason, now=now)
         again = {"by": "", "reason": "the planned event is over"}
-        events.append(NewEvent(EventType.INVESTIGATION_REQUESTED, again))
-    tx.append(incident_id, events, at_ms=round(now * 1000))
+        tx.append(incident_id, [NewEvent(EventType.INVESTIGATION_REQUESTED, again)], at_ms=round(now * 1000))
     tx.want_message(incident_id, MessageKind.CARD, now=now)
     if not count:
         return 0
-    newest = tx.incident_row(incident_id)
-    if newest is not None and newest.severity.own_channel:
-        tx.want_message(incident_id, MessageKind.ANNOUNCEMENT, now=now)
     return tx.add_task(TaskKind.INVESTIGATE, incident_id, "the planned event is over", due_at=now)

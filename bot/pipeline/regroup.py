@@ -13,6 +13,7 @@ from bot.domain.plan import PlanState
 from bot.domain.records import IncidentRow, MessageKind
 from bot.domain.severity import judge
 from bot.pipeline.declare import Declared, declare
+from bot.pipeline.grade import grade
 from bot.ports import Transaction
 
 _BUSY = (PlanState.GRANTED, PlanState.RUNNING)
@@ -106,9 +107,7 @@ def _raise(tx: Transaction, worst: IncidentRow, row: IncidentRow, now: float) ->
     judged = judge(critical, len(firing), sum(count for count, _ in firing.values()))
     severity = min(judged.severity, worst.severity)
     if severity < row.severity:
-        body = {"to": int(severity), "reason": judged.reason, "by": ""}
-        tx.append(row.id, [NewEvent(EventType.SEVERITY_CHANGED, body)], at_ms=round(now * 1000))
-        tx.set_severity(row.id, severity)
+        grade(tx, row.id, severity, reason=judged.reason, now=now)
 
 
 def _leads(tx: Transaction, row: IncidentRow) -> list[str]:

@@ -41,7 +41,7 @@ def resolve(
         tx.want_message(incident, kind, now=now)
     if tx.message(incident, MessageKind.PROPOSAL) is not None:
         tx.want_message(incident, MessageKind.PROPOSAL, now=now)
-    if row.severity.own_channel:
+    if row.severity.own_channel or tx.message(incident, MessageKind.ANNOUNCEMENT) is not None:
         tx.want_message(incident, MessageKind.ANNOUNCEMENT, now=now)
     return tx.add_task(TaskKind.REVIEW, incident, reason, due_at=now)
 

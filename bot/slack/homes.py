@@ -30,7 +30,7 @@ def spot_of(
         return Spot(row.channel) if row.channel else None
     if card is None or not card.ts:
         return None
-    if kind is MessageKind.ANNOUNCEMENT:
+    if kind in (MessageKind.ANNOUNCEMENT, MessageKind.MOVED):
         return Spot(alerts_channel)
     # A decision must be seen by people who do not follow the thread.
     if incident.channel_wanted and kind in _IN_CHANNEL:

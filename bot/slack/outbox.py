@@ -31,6 +31,7 @@ _log = structlog.get_logger()
 POST_CAP = 10
 _ROOM_FOR_DECISIONS = 3
 _OPTIONAL = (MessageKind.HYPOTHESIS, MessageKind.NOTICE)
+_POINTERS = (MessageKind.ANNOUNCEMENT, MessageKind.MOVED)
 _BATCH = 500
 _LEASE = "outbox"
 _LEASE_S = 10.0
@@ -164,8 +165,11 @@ class Outbox:
                 job, found, Spot(job.message.channel, job.message.thread_ts), revision=job.message.sent
             )
             return True
+        if job.message.kind is MessageKind.MOVED:
+            self._delay(job, now + _NEVER_S, "it was never posted in the place that the incident left")
+            return False
         content = self._render(job)
-        if not self.store.transact(lambda tx: _about_to_post(tx, job.message, spot, self._epoch)):
+        if not self.store.transact(lambda tx: _about_to_post(tx, job, spot, self._epoch)):
             return False
         post = partial(
             self.chat.post,
@@ -222,7 +226,8 @@ class Outbox:
         body = {"kind": job.message.kind.value, "channel": spot.channel, "ts": ts}
 
         def work(tx: Transaction) -> None:
-            if card and not job.incident.channel_wanted:
+            newest = tx.incident(job.incident.id) or job.incident
+            if card and not newest.channel_wanted:
                 tx.set_place(job.incident.id, channel=spot.channel, thread_ts=ts)
             tx.append(job.incident.id, [NewEvent(EventType.MESSAGE_POSTED, body)], at_ms=round(now * 1000))
             tx.sent_message(job.message.id, ts=ts, revision=revision, next_at=now + _FIRST_EDIT_S, now=now)
@@ -233,6 +238,9 @@ class Outbox:
 
     def _edit(self, job: _Job) -> bool:
         now, message = self.clock.now(), job.message
+        if message.kind in _POINTERS and self._spot(job) is None:
+            self._delay(job, now + _WAIT_FOR_CARD_S, "waits for the place that it points to")
+            return False
         content = self._render(job)
         decision, news = message.kind is MessageKind.PROPOSAL, self._news(job, content)
         if not decision and not news and not self._due_again(job, now):
@@ -301,9 +309,11 @@ def _gist(incident: Incident, content: Rendered) -> tuple[str, ...]:
     return content.text, incident.state.value, conclusion, states
 
 
-def _about_to_post(tx: Transaction, message: Message, spot: Spot, epoch: int) -> bool:
-    """Write the doubt down, unless another sender leads by now."""
-    if not tx.holds_lease(_LEASE, epoch):
+def _about_to_post(tx: Transaction, job: _Job, spot: Spot, epoch: int) -> bool:
+    """Write the doubt down, unless another sender leads by now or the incident has moved since it was looked at."""
+    newest, message = tx.incident(job.incident.id), job.message
+    moved = newest is not None and newest.channel_wanted is not job.incident.channel_wanted
+    if moved or not tx.holds_lease(_LEASE, epoch):
         return False
     tx.place_message(message.id, channel=spot.channel, thread_ts=spot.thread_ts)
     tx.doubt_message(message.id)

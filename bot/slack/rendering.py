@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from bot.blocks import announcement, card, evidence, hypothesis, notice, postmortem, proposal, resolved
+from bot.blocks import announcement, card, evidence, hypothesis, moved, notice, postmortem, proposal, resolved
 from bot.blocks.shape import Place, Rendered, section, with_blocks
 from bot.blocks.text import safe
 from bot.blocks.validate import rendered_faults
@@ -36,6 +36,7 @@ _RENDERERS: Mapping[MessageKind, Callable[[Content], Rendered]] = {
     MessageKind.POSTMORTEM: lambda content: postmortem.render(
         content.incident, content.place, content.postmortem, content.names
     ),
+    MessageKind.MOVED: lambda content: moved.render(content.incident, content.place),
     MessageKind.NOTICE: lambda content: notice.render(content.incident, content.place, content.text),
 }
 

@@ -155,7 +155,7 @@ class Filled:
         )
         assert claimed is not None
         self.task: Task = claimed
-        tx.want_message(self.incident, MessageKind.EVIDENCE, text=words, now=0.0)
+        tx.doubt_message(tx.want_message(self.incident, MessageKind.EVIDENCE, text=words, now=0.0))
         self.message = tx.want_message(self.incident, MessageKind.NOTICE, key="k", text=words, now=0.0)
         tx.sent_message(self.message, ts="1.2", revision=0, next_at=0.0, now=0.0)
         for state in PLAN_HASHES:
@@ -290,6 +290,7 @@ class Filled:
             "doubt_message": lambda tx: tx.doubt_message(self.message),
             "sent_message": lambda tx: tx.sent_message(self.message, ts="9.9", revision=9, next_at=0.0, now=0.0),
             "delay_message": lambda tx: tx.delay_message(self.message, next_at=0.0, reason="x"),
+            "leave_place": lambda tx: tx.leave_place(self.incident, now=1.0) and HIT,
             "add_plan": lambda tx: tx.add_plan(replace(samples.plan(), nonce=str(random.random()))) in self.hashes.values() and HIT,
             "move_plan": lambda tx: tx.move_plan(plan, to=PlanState.REJECTED, frm=gone) and HIT,
             "add_grant": lambda tx: tx.add_grant(grant(f"of-ours-{random.random()}", "ours")),

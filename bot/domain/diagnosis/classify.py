@@ -49,6 +49,8 @@ def impact_of(states: Mapping[str, ServiceState], entries: list[str], alerting: 
         tuple(entries[:_MOST_SERVICES]),
         round(min(1.0, max(failing, default=0.0)), 4),
         round(min(1000.0, max(slower, default=0.0)), 2),
+        len(unwell),
+        len(states) if unwell else 0,
     )
 
 
@@ -94,15 +96,21 @@ def _severity(diagnosis: Diagnosis, impact: Impact) -> tuple[int, str]:
         and diagnosis.hypotheses[0].cause is CauseClass.SECURITY
     ):
         return 2, "foreign code runs in production"
-    users = f"{impact.errors * 100:.0f} % of users' requests fail"
+    where = f" at {impact.entries[0]}" if impact.entries else ""
+    users = f"{impact.errors * 100:.0f} % of users' requests fail{where}"
     count = len(impact.services)
+    wide = f"{impact.measured} of {impact.seen} services suffer"
     lines = (
         (impact.errors >= _MOST_FAIL, 1, users),
         (impact.errors >= _MANY_FAIL, 2, users),
-        (count >= _WIDE, 2, f"{count} services suffer"),
+        (impact.measured >= _WIDE, 2, wide),
         (impact.errors >= _SOME_FAIL, 3, users),
         (impact.slower >= _SLOWER, 3, f"users wait {impact.slower:.1f} times as long"),
-        (count >= _SEVERAL, 3, f"{count} services suffer, users next to nothing"),
+        (
+            count >= _SEVERAL,
+            3,
+            f"{wide if impact.measured else f'{count} services alert'}, users next to nothing",
+        ),
         (count > 0, 4, "one service suffers, users next to nothing"),
     )
     return next(((severity, why) for holds, severity, why in lines if holds), (0, "no impact was measured"))

@@ -11,9 +11,10 @@ from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
 from bot.domain.errors import Conflict
 from bot.domain.incident import IncidentState, Severity
-from bot.domain.records import IncidentRow
+from bot.domain.records import IncidentRow, MessageKind
 
 _incidents = schema.incidents
+_messages = schema.messages
 
 
 class IncidentsPart(Part):
@@ -42,7 +43,10 @@ class IncidentsPart(Part):
         return None if row is None else _row(row)
 
     def incident_at(self, channel: str, thread_ts: str) -> IncidentRow | None:
-        """The incident that owns a channel of its own, or the thread in a shared one; newest first."""
+        """The incident that owns a channel of its own, or the thread in a shared one; newest first.
+
+        What is said below the one line about an incident is said about it too.
+        """
         query = (
             select(_incidents)
             .where(
@@ -54,7 +58,16 @@ class IncidentsPart(Part):
             .limit(1)
         )
         row = self._connection.execute(query).one_or_none()
-        return None if row is None else _row(row)
+        if row is not None or not thread_ts:
+            return None if row is None else _row(row)
+        line = select(_messages.c.incident).where(
+            _messages.c.tenant == self._tenant,
+            _messages.c.kind == MessageKind.ANNOUNCEMENT.value,
+            _messages.c.channel == channel,
+            _messages.c.ts == thread_ts,
+        )
+        found = self._connection.execute(line.limit(1)).scalar_one_or_none()
+        return None if found is None else self.incident_row(found)
 
     def next_number(self) -> int:
         query = select(func.coalesce(func.max(_incidents.c.number), 0)).where(

@@ -11,6 +11,7 @@ from bot.domain.records import REFUSED, Message, MessageKind
 
 _messages = schema.messages
 _IN_THREAD = [kind.value for kind in MessageKind if kind not in (MessageKind.CARD, MessageKind.ANNOUNCEMENT)]
+_FOLLOWS = [MessageKind.EVIDENCE.value, MessageKind.PROPOSAL.value]
 _BEFORE_LONG_S = 3600.0
 _KINDS = [kind.value for kind in MessageKind]
 
@@ -128,6 +129,23 @@ class OutboxPart(Part):
             .where(_messages.c.tenant == self._tenant, _messages.c.incident == incident, _messages.c.ts != "")
         )
         return int(self._connection.execute(query).scalar_one())
+
+    def leave_place(self, incident: str, *, now: float) -> bool:
+        """The card becomes the announcement, evidence and proposal become a pointer; they keep their ids.
+
+        So a post that is in doubt right now is still found again under the id that it was sent with.
+        """
+        mine = (_messages.c.tenant == self._tenant) & (_messages.c.incident == incident)
+        sent = (_messages.c.ts != "") | _messages.c.in_doubt
+        card = mine & sent & (_messages.c.kind == MessageKind.CARD.value)
+        pointers = mine & sent & _messages.c.kind.in_(_FOLLOWS)
+        again = {"wanted": _messages.c.wanted + 1, "next_at": now, "attempts": 0, "note": ""}
+        moved = update(_messages).values(kind=MessageKind.MOVED.value, key=_messages.c.kind, **again)
+        self._connection.execute(moved.where(pointers))
+        if self.message(incident, MessageKind.ANNOUNCEMENT) is not None:
+            return self._connection.execute(moved.where(card)).rowcount > 0
+        line = update(_messages).values(kind=MessageKind.ANNOUNCEMENT.value, **again)
+        return self._connection.execute(line.where(card)).rowcount > 0
 
     def _set_message(self, message_id: int, **values: object) -> None:
         here = (_messages.c.tenant == self._tenant) & (_messages.c.id == message_id)
