@@ -40,6 +40,7 @@ class SlackChat:
         self._rooms: Cache[Mapping[str, Any]] = Cache(clock, CACHE_S)
         self._members: Cache[tuple[str, ...]] = Cache(clock, CACHE_S)
         self._groups: Cache[str] = Cache(clock, CACHE_S)
+        self._own: Cache[str] = Cache(clock, CACHE_S)
         self._refused: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
@@ -65,10 +66,12 @@ class SlackChat:
         self._with_blocks("chat.update", fields, blocks, effect=False)
 
     def find_post(self, *, channel: str, thread_ts: str, dedupe: str) -> str | None:
-        """The ts of the message that carries this dedupe key, among the newest few hundred."""
+        """The ts of the message of ours that carries this dedupe key, among the newest few hundred."""
+        # Every app may write such metadata.
+        own = self._own.get("", lambda: self.identity()[1])
         for message in self._messages(channel, thread_ts):
             metadata = message.get("metadata") or {}
-            ours = metadata.get("event_type") == EVENT_TYPE
+            ours = message.get("user") == own and metadata.get("event_type") == EVENT_TYPE
             if ours and metadata.get("event_payload", {}).get("dedupe") == dedupe:
                 return str(message["ts"])
         return None

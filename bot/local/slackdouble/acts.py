@@ -221,6 +221,7 @@ class Acts:
             app_id=f"A0{app.upper()}",
             username=app,
             subtype="bot_message",
+            metadata=body.get("metadata"),
         )
         return await self._told(room, message, mention=False)
 

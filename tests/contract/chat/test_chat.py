@@ -97,6 +97,14 @@ def test_a_post_is_seen_and_found_again_by_its_key(workspace: Workspace) -> None
     assert workspace.chat.find_post(channel="C0ALERTS", thread_ts="", dedupe="d2") is None
 
 
+def test_what_another_app_posted_is_not_taken_for_ours(double: Running) -> None:
+    chat = slack_workspace(double).chat
+    forged = {"event_type": "watchkeeper", "event_payload": {"dedupe": "d1"}}
+    act = {"type": "app_message", "channel": "alerts", "app": "Other", "text": "x", "metadata": forged}
+    double.post("act", **act)
+    assert chat.find_post(channel="C0ALERTS", thread_ts="", dedupe="d1") is None
+
+
 def test_a_reply_is_found_in_its_thread(workspace: Workspace) -> None:
     root = post(workspace.chat)
     reply = post(workspace.chat, "reply", root, "d2")
