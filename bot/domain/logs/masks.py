@@ -13,38 +13,42 @@ _ZONE = r"(?:com|net|org|edu|gov|mil|io|us|uk|de|cn|hk|jp|fr|ru|br|kr|tw|local|i
 _PIECE = r"[\w.@+~$%&=,-]"
 
 # Within one word. The order decides where two forms begin at the same character; free ones stand on a word's edge.
-_BOUND = (
+_ADDRESSES = (
+    r"\d{4}-\d\d-\d\d[-T_]\d\d[:.]\d\d[:.]\d\d(?:[.,]\d+)?(?:Z|[-+]\d\d:?\d\d)?",
     r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}",
     r"(?:[0-9a-fA-F]{1,4}:){3,}[0-9a-fA-F:.]*[0-9a-fA-F]",
     r"(?<!\.)\d{1,3}(?:\.\d{1,3}){3}",
-    rf"(?<![.>/\\])[\w.@+~-]+/(?={_PIECE}+/){_PIECE}*(?:/{_PIECE}*)*",
+)
+_RELATIVE = rf"(?<![.>/\\])[\w.@+~-]++/(?={_PIECE}+/){_PIECE}*(?:/{_PIECE}*)*"
+_NAMES = (
     r"0x[0-9a-fA-F]+",
     r"\d+(?:[.,]\d+)*(?:[A-Za-z]\w*|%)?",
+    r"(?=[A-Z0-9:-]*\d)[A-Z][A-Z0-9]*(?:[-:][A-Z0-9]+){2,}(?!\.\w)",
     r"(?=[\w-]*\d)[A-Za-z]\w*(?:-\w+){2,}(?:\.[\w-]+)*",
     r"[A-Za-z]\w*_-?\d[\w-]*",
-    r"(?=[A-Z0-9:-]*\d)[A-Z][A-Z0-9]*(?:[-:][A-Z0-9]+){2,}",
-    r"[A-Za-z0-9][\w-]*(?:\.[\w-]+)+(?=:\d)",
-    rf"[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.{_ZONE}(?!\.)",
+    r"[A-Za-z0-9][\w-]*+(?:\.[\w-]++)++(?=:\d)",
+    rf"[A-Za-z0-9][\w-]*+(?:\.(?!{_ZONE}(?![\w.-]))[\w-]++)*+\.{_ZONE}(?![\w.])",
     r"[a-z]+\d{3,}",
     r"(?=[0-9A-Fa-f]*\d)[0-9A-Fa-f]{8,}",
     r"null|true|false|True|False|None|NULL",
 )
-_FORMS = (
+_SIGNED = r"[-+](?:(?<=[=:(\[,][-+])|(?<=^[-+]))\d+(?:[.,]\d+)*[A-Za-z%]{0,2}(?!\w)"
+_FORM = re.compile(rf"{_SIGNED}|(?<!\w)(?:{'|'.join((*_ADDRESSES, *_NAMES))})(?!\w)")
+_PATHS = (
     r"(?<=://)[^\s'\",;<>\])]+",
-    r"(?<![\w.>/])/\d{1,3}(?:\.\d{1,3}){3}(?!\w)",
-    rf"(?<![\w.>/])/(?!/){_PIECE}*(?:/{_PIECE}*)*",
-    r"(?:(?<=[=:(\[,])|^)[-+]\d+(?:[.,]\d+)*[A-Za-z%]{0,2}(?!\w)",
-    rf"(?<!\w)(?:{'|'.join(_BOUND)})(?!\w)",
+    rf"/(?<![\w.>/]/)(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?!\w)|(?!/){_PIECE}*(?:/{_PIECE}*)*)",
 )
-_FORM = re.compile("|".join(_FORMS))
+_SLASHED = re.compile(
+    rf"{'|'.join(_PATHS)}|{_SIGNED}|(?<!\w)(?:{'|'.join((*_ADDRESSES, _RELATIVE, *_NAMES))})(?!\w)"
+)
 # A word without any of these has nothing that a form could match.
-_TELLING = re.compile(r"[\d/]|\.[a-z]|null|true|false|True|False|None|NULL")
+_TELLING = re.compile(rf"[\d/]|\.{_ZONE}(?![\w.])|null|true|false|True|False|None|NULL")
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _DIGIT = re.compile(r"\d")
-_NAMED = re.compile(r"[0-9a-f]")
+_NAMED = re.compile(r"[0-9a-fA-F]")
 # Long words with many digits, all of them masked, are looked up without regard to their hexadecimal letters.
-_LETTERS = bytes.maketrans(b"abcdef", b"000000")
-_LONG_ID, _ID_DIGITS = 12, 4
+_LETTERS = bytes.maketrans(b"abcdefABCDEF", b"000000000000")
+_LONG_ID, _ID_DIGITS = 8, 4
 _VALUES = frozenset((b"null", b"true", b"false", b"True", b"False", b"None", b"NULL"))
 _MOST_WORDS = 50_000
 _PROTOCOL = "<*> HTTP/<*>"
@@ -98,7 +102,7 @@ class Masks:
             masked = masked_word(word.decode("utf-8", "replace"))
             if alike and not _NAMED.search(masked):
                 self._ids[alike] = masked
-        if _DIGIT.search(masked):
+        if b"0" in shape and _DIGIT.search(masked):
             self._words[word] = masked
         else:
             self._shapes[shape] = masked
@@ -115,5 +119,5 @@ def masked_word(word: str) -> str:
     """One word with its variable parts replaced."""
     if not _TELLING.search(word):
         return word
-    masked = _FORM.sub(WILDCARD, word)
+    masked = (_SLASHED if "/" in word else _FORM).sub(WILDCARD, word)
     return masked.replace("<*>>", WILDCARD) if masked.endswith(_SHUT) else masked

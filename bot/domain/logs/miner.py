@@ -6,8 +6,10 @@ ids stay valid, `resolve` says what an id became. Pure: no clock, no randomness.
 """
 
 import math
+import re
 from collections.abc import Iterable
-from operator import eq
+from itertools import compress
+from operator import eq, ne
 
 from bot.domain.logs.masks import WILDCARD, Masks
 
@@ -20,7 +22,8 @@ MOST_TEMPLATES = 5_000  # Beyond, new lines are told apart by their first word o
 MOST_FAMILIES = 48  # Of one length and first word; beyond, the most alike one takes the line in.
 
 _DIGITS = b"0123456789"
-_LETTERS = b"abcdef"
+_LETTERS = b"abcdefABCDEF"
+_HEXED = re.compile("[a-fA-F]").search
 _OPENING = "=:([{\"',<"
 _CLOSING = ")]},;\"':.>"
 
@@ -37,10 +40,6 @@ class _Family:
         self.open: dict[int, str] = {}
         self.kinds: dict[tuple[str, ...], int] = {}
 
-    def at_most(self, words: set[str], length: int) -> int:
-        """More than this `likeness` cannot be: cheap to say."""
-        return len(self.words & words) + len(self.open) + length - len(words)
-
     def likeness(self, words: list[str]) -> int:
         typical = self.typical
         alike: int = sum(map(eq, typical, words))
@@ -53,20 +52,22 @@ class _Family:
     def take_in(self, words: list[str]) -> bool:
         """Learn the words; whether a place became variable, or a variable one wider."""
         widened = False
-        for place, pattern in self.open.items():
-            if pattern != WILDCARD:
-                wider = _pattern((pattern, words[place]))
-                widened |= wider != pattern
-                self.open[place] = wider
-        for place, (mine, word) in enumerate(zip(self.typical, words, strict=True)):
-            if mine != word and place not in self.open:
-                seen = self.seen.setdefault(place, {mine})
-                seen.add(word)
-                self.words.add(word)
-                if len(seen) >= VARIED:
-                    self.open[place] = _pattern(seen)
-                    del self.seen[place]
-                    widened = True
+        for place in compress(range(len(words)), map(ne, self.typical, words)):
+            word = words[place]
+            pattern = self.open.get(place)
+            if pattern is not None:
+                if pattern != WILDCARD and not _fits(word, pattern):
+                    wider = _pattern((pattern, word))
+                    widened |= wider != pattern
+                    self.open[place] = wider
+                continue
+            seen = self.seen.setdefault(place, {self.typical[place]})
+            seen.add(word)
+            self.words.add(word)
+            if len(seen) >= VARIED:
+                self.open[place] = _pattern(seen)
+                del self.seen[place]
+                widened = True
         return widened
 
     def key(self, words: Iterable[str]) -> tuple[str, ...]:
@@ -88,7 +89,8 @@ class Miner:
         self._became: list[int] = [0]
         self._masks = Masks()
         self._masked: dict[str, int] = {}
-        self._alike: dict[bytes, tuple[int, frozenset[str]]] = {}
+        self._alike: dict[bytes, tuple[int, str]] = {}
+        self._fixed: dict[str, tuple[str, ...]] = {}
         self._young: dict[bytes, int] = {}
         self._old: dict[bytes, int] = {}
         for template in known:
@@ -117,7 +119,7 @@ class Miner:
                 shape = line.encode("utf-8", "surrogatepass").translate(None, _DIGITS)
             found = known(shape)
             if found is None:
-                found = self._missed(shape[:MOST_CHARS], line)
+                found = self._missed(shape, line)
                 known = self._young.get
             add(found)
         return ids
@@ -133,29 +135,43 @@ class Miner:
         return " ".join(self._texts[self.resolve(template)])
 
     def _missed(self, shape: bytes, line: str) -> int:
-        found = self._old.pop(shape, None) if len(shape) < MOST_CHARS else None
+        if len(shape) >= MOST_CHARS or len(line) > MOST_CHARS:
+            shape, line = shape[:MOST_CHARS], line[:MOST_CHARS]
+            found = self._young.get(shape)
+            if found is not None:
+                return found
+        found = self._old.pop(shape, None) if self._old else None
         if found is None:
-            found = self._like(shape, line[:MOST_CHARS])
+            found = self._like(shape.translate(None, _LETTERS), line)
         if len(self._young) >= MOST_SHAPES:
             self._young, self._old = {}, self._young
         self._young[shape] = found
         return found
 
-    def _like(self, shape: bytes, line: str) -> int:
+    def _like(self, coarse: bytes, line: str) -> int:
         """Lines that differ in hexadecimal digits only are mostly told by a second shape.
 
-        It is blind to the letters a to f, so the fixed words of the template must all be in the line.
+        It is blind to the letters a to f, so all that is fixed about the template must be in the line.
         """
-        coarse = shape.translate(None, _LETTERS)
         known = self._alike.get(coarse)
-        if known is not None and known[1] <= set(line.split()):
-            return known[0]
+        if known is not None:
+            found, masked = known
+            parts = self._fixed.get(masked)
+            if parts is None:
+                parts = self._fixed[masked] = tuple(filter(_HEXED, masked.split(WILDCARD)))
+            for part in parts:
+                if part not in line:
+                    break
+            else:
+                return found
         masked = self._masks.mask(line)
+        if known is not None and known[1] == masked:
+            self._fixed[masked] = tuple(word for word in masked.split() if WILDCARD not in word)
         found = self._place(masked)
         if len(self._alike) >= MOST_SHAPES:
             self._alike.clear()
-        fixed = frozenset([word for word in masked.split(" ") if WILDCARD not in word])
-        self._alike[coarse] = (found, fixed)
+            self._fixed.clear()
+        self._alike[coarse] = (found, masked)
         return found
 
     def _place(self, masked: str) -> int:
@@ -171,7 +187,7 @@ class Miner:
     def _sorted_in(self, words: list[str]) -> int:
         if len(self) >= MOST_TEMPLATES:
             words = [words[0], WILDCARD] if len(self) < 2 * MOST_TEMPLATES else [WILDCARD]
-        first = next((word for word in words if WILDCARD not in word), WILDCARD)
+        first = words[0] if WILDCARD not in words[0] else _first_fixed(words)
         families = self._families.setdefault((len(words), first), [])
         family = self._most_alike(families, words)
         if family is None:
@@ -187,9 +203,11 @@ class Miner:
     def _most_alike(self, families: list[_Family], words: list[str]) -> _Family | None:
         full = len(families) >= MOST_FAMILIES
         distinct, length = set(words), len(words)
+        spare = length - len(distinct)
         best, most = None, -1 if full else math.ceil(ALIKE * length) - 1
         for family in families:
-            if family.at_most(distinct, length) > most:
+            # More than this the likeness cannot be, and it is cheap to say.
+            if len(family.words & distinct) + len(family.open) + spare > most:
                 alike = family.likeness(words)
                 if alike > most:
                     best, most = family, alike
@@ -198,7 +216,7 @@ class Miner:
     def _merge(self, family: _Family) -> None:
         """Kinds that differ in variable places only are one from now on: the oldest of them."""
         kinds: dict[tuple[str, ...], int] = {}
-        for words, template in sorted(family.kinds.items(), key=lambda kind: kind[1]):
+        for words, template in family.kinds.items():  # In the order of their ids.
             key = family.key(words)
             into = kinds.setdefault(key, template)
             self._became[template] = into
@@ -209,6 +227,15 @@ class Miner:
         self._texts.append(key)
         self._became.append(len(self._texts) - 1)
         return len(self._texts) - 1
+
+
+def _first_fixed(words: list[str]) -> str:
+    return next((word for word in words if WILDCARD not in word), WILDCARD)
+
+
+def _fits(word: str, pattern: str) -> bool:
+    head, _, tail = pattern.partition(WILDCARD)
+    return len(word) >= len(head) + len(tail) and word.startswith(head) and word.endswith(tail)
 
 
 def _pattern(words: Iterable[str]) -> str:

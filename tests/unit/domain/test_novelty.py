@@ -7,7 +7,7 @@ from bot.domain.telemetry import LogLine
 
 WERE_AND_ARE = [
     ("took 31 ms for user 7", "took 812 ms for user 90211"),
-    ("2026-01-02T03:04:05Z started", "2026-02-03T04:05:06.123Z started"),
+    ("2026-01-02T03:04:05Z started", "2026-02-03T04:05:06.123+00:00 started"),
     ("from 10.0.0.1:8080", "from 192.168.77.2:9"),
     ("request=7feaeec7 done", "request=00a1b2c3 done"),
     ("id 123e4567-e89b-12d3-a456-426614174000", "id 00000000-e89b-12d3-a456-426614174999"),
