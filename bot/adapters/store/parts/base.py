@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from bot.adapters.store.sealing import Sealer
 
 _COMPILED: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {}
+_MADE: dict[tuple[str, str], Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,31 @@ class Part:
             return postgresql.insert(table)
         return sqlite.insert(table)
 
+    def _run(self, what: str, make: Callable[[], Any], **values: object) -> Any:
+        """Run a statement that is made once and known by `what`; `values` are its bound parameters.
+
+        Making a statement costs SQLAlchemy several times as much as running it, and loops run the same ones all day.
+        The tenant is bound as `tenant`, in an UPDATE, where names of columns are taken, as `of_tenant`.
+        """
+        statement = self._made(what, make)
+        tenant = "of_tenant" if statement.is_update else "tenant"
+        return self._connection.execute(statement, {tenant: self._tenant, **values})
+
+    def _made(self, what: str, make: Callable[[], Any]) -> Any:
+        key = (self._connection.dialect.name, what)
+        if key not in _MADE:
+            _MADE[key] = make()
+        return _MADE[key]
+
     def _changed(self, statement: Any) -> bool:
         """Run an UPDATE or INSERT and say whether it touched exactly one row."""
         return self._connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
+
+    def _touched(self, what: str, make: Callable[[], Any], **values: object) -> bool:
+        """Run a statement made once, and say whether it touched exactly one row."""
+        return bool(
+            self._run(what, lambda: make().execution_options(preserve_rowcount=True), **values).rowcount == 1
+        )
 
     def _many(
         self,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import bindparam, case, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -53,20 +53,17 @@ class ControlPart(Part):
         A holder that comes late keeps its epoch as long as nobody else took over meanwhile.
         """
         table = schema.leases
-        here = (table.c.tenant == self._tenant) & (table.c.name == name)
-        renewed = update(table).where(here & (table.c.holder == holder))
-        taken = update(table).where(here & (table.c.expires_at < now))
-        first = self._upsert(table).values(
-            tenant=self._tenant, name=name, holder=holder, epoch=1, expires_at=now + ttl_s
-        )
+        ends = now + ttl_s
+
+        def first() -> Any:
+            return self._upsert(table).on_conflict_do_nothing()
+
         got = (
-            self._changed(renewed.values(expires_at=now + ttl_s))
-            or self._changed(taken.values(holder=holder, epoch=table.c.epoch + 1, expires_at=now + ttl_s))
-            or self._changed(first.on_conflict_do_nothing())
+            self._touched("renew lease", _renewed, lease=name, by=holder, ends=ends)
+            or self._touched("take lease", _taken, lease=name, by=holder, ends=ends, now=now)
+            or self._touched("first lease", first, name=name, holder=holder, epoch=1, expires_at=ends)
         )
-        if not got:
-            return None
-        return int(self._connection.execute(select(table.c.epoch).where(here)).scalar_one())
+        return int(self._run("lease", _epoch, lease=name).scalar_one()) if got else None
 
     def holds_lease(self, name: str, epoch: int) -> bool:
         """Whether `epoch` is still the newest; locks the row, so that nobody takes it before this commits."""
@@ -117,16 +114,15 @@ class ControlPart(Part):
     def pending_inbox(self, *, limit: int) -> Sequence[InboxRow]:
         """Pending rows, clicks before everything else."""
         table = schema.inbox
-        clicks_first = case((table.c.kind == "click", 0), else_=1)
-        query = (
-            select(table)
-            .where(table.c.tenant == self._tenant, table.c.state == "pending")
-            .order_by(clicks_first, table.c.id)
-            .limit(limit)
-        )
+
+        def make() -> Any:
+            clicks_first = case((table.c.kind == "click", 0), else_=1)
+            here = (table.c.tenant == bindparam("tenant")) & (table.c.state == "pending")
+            return select(table).where(here).order_by(clicks_first, table.c.id).limit(bindparam("most"))
+
         return [
             InboxRow(row.id, row.kind, _object(row.payload), row.received_at, row.tries)
-            for row in self._connection.execute(query)
+            for row in self._run("pending inbox", make, most=limit)
         ]
 
     def settle_inbox(self, row_id: int, *, note: str) -> None:
@@ -175,12 +171,18 @@ class ControlPart(Part):
 
     def beat(self, process: str, *, at: float) -> None:
         table, keys = schema.beats, ["tenant", "process"]
-        statement = self._upsert(table).values(tenant=self._tenant, process=process, at=at)
-        self._connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"at": at}))
-        latest = self._upsert(table).values(tenant=self._tenant, process=schema.LATEST_BEAT, at=at)
-        self._connection.execute(
-            latest.on_conflict_do_update(index_elements=keys, set_={"at": at}, where=table.c.at < at)
-        )
+
+        def own() -> Any:
+            sign = self._upsert(table)
+            return sign.on_conflict_do_update(index_elements=keys, set_={"at": sign.excluded.at})
+
+        def latest() -> Any:
+            sign = self._upsert(table)
+            later = table.c.at < sign.excluded.at
+            return sign.on_conflict_do_update(index_elements=keys, set_={"at": sign.excluded.at}, where=later)
+
+        self._run("beat", own, process=process, at=at)
+        self._run("latest beat", latest, process=schema.LATEST_BEAT, at=at)
 
     def beats(self) -> Mapping[str, float]:
         table = schema.beats
@@ -230,3 +232,27 @@ def _object(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _lease(tenant: str = "of_tenant") -> Any:
+    table = schema.leases
+    return (table.c.tenant == bindparam(tenant)) & (table.c.name == bindparam("lease"))
+
+
+def _renewed() -> Any:
+    own = _lease() & (schema.leases.c.holder == bindparam("by"))
+    return update(schema.leases).where(own).values(expires_at=bindparam("ends"))
+
+
+def _taken() -> Any:
+    table = schema.leases
+    over = _lease() & (table.c.expires_at < bindparam("now"))
+    return (
+        update(table)
+        .where(over)
+        .values(holder=bindparam("by"), epoch=table.c.epoch + 1, expires_at=bindparam("ends"))
+    )
+
+
+def _epoch() -> Any:
+    return select(schema.leases.c.epoch).where(_lease("tenant"))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.adapters.store import schema
@@ -21,12 +21,7 @@ class IncidentsPart(Part):
     """`bot.ports.Incidents` in SQL."""
 
     def open_incidents(self) -> Sequence[IncidentRow]:
-        query = (
-            select(_incidents)
-            .where(_incidents.c.tenant == self._tenant, _incidents.c.open_key.is_not(None))
-            .order_by(_incidents.c.number)
-        )
-        return [_row(row) for row in self._connection.execute(query)]
+        return [_row(row) for row in self._run("open incidents", _open)]
 
     def all_incidents(self, *, limit: int) -> Sequence[IncidentRow]:
         query = (
@@ -38,8 +33,7 @@ class IncidentsPart(Part):
         return [_row(row) for row in self._connection.execute(query)]
 
     def incident_row(self, incident: str) -> IncidentRow | None:
-        query = select(_incidents).where(_incidents.c.tenant == self._tenant, _incidents.c.id == incident)
-        row = self._connection.execute(query).one_or_none()
+        row = self._run("incident", _one, id=incident).one_or_none()
         return None if row is None else _row(row)
 
     def incident_at(self, channel: str, thread_ts: str) -> IncidentRow | None:
@@ -115,6 +109,17 @@ class IncidentsPart(Part):
     def _set_incident(self, incident: str, **values: object) -> None:
         here = (_incidents.c.tenant == self._tenant) & (_incidents.c.id == incident)
         self._connection.execute(update(_incidents).where(here).values(**values))
+
+
+def _open() -> Any:
+    here = _incidents.c.tenant == bindparam("tenant")
+    return select(_incidents).where(here, _incidents.c.open_key.is_not(None)).order_by(_incidents.c.number)
+
+
+def _one() -> Any:
+    return select(_incidents).where(
+        _incidents.c.tenant == bindparam("tenant"), _incidents.c.id == bindparam("id")
+    )
 
 
 def _row(row: Row[Any]) -> IncidentRow:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, case, func, insert, literal_column, select, update
+from sqlalchemy import Row, bindparam, case, func, insert, literal_column, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -67,15 +67,9 @@ class IntakePart(Part):
 
         A row that does not open comes back as damaged; where none opens, the key is wrong and Permanent is raised.
         """
-        query = (
-            select(_raw)
-            .where(_raw.c.tenant == self._tenant, _raw.c.state == "pending", _raw.c.id > after)
-            .order_by(_raw.c.id)
-            .limit(limit)
-        )
         found: list[RawBody] = []
         size = 0
-        with self._connection.execute(query.execution_options(yield_per=_FETCHED_AT_ONCE)) as rows:
+        with self._run("pending raw", _pending, after=after, most=limit) as rows:
             for row in rows:
                 found.append(self._opened(row))
                 size += len(found[-1].body)
@@ -87,13 +81,7 @@ class IntakePart(Part):
 
     def oldest_pending_raw(self) -> float | None:
         """When the oldest pending payload was received, without reading any payload."""
-        query = (
-            select(_raw.c.received_at)
-            .where(_raw.c.tenant == self._tenant, _raw.c.state == "pending")
-            .order_by(_raw.c.id)
-            .limit(1)
-        )
-        found = self._connection.execute(query).scalar_one_or_none()
+        found = self._run("oldest raw", _oldest).scalar_one_or_none()
         return None if found is None else float(found)
 
     def _opened(self, row: Row[Any]) -> RawBody:
@@ -187,6 +175,17 @@ class IntakePart(Part):
             )
         )
         return int(self._connection.execute(query).scalar_one())
+
+
+def _oldest() -> Any:
+    here = (_raw.c.tenant == bindparam("tenant")) & (_raw.c.state == "pending")
+    return select(_raw.c.received_at).where(here).order_by(_raw.c.id).limit(1)
+
+
+def _pending() -> Any:
+    here = (_raw.c.tenant == bindparam("tenant")) & (_raw.c.state == "pending")
+    query = select(_raw).where(here, _raw.c.id > bindparam("after")).order_by(_raw.c.id)
+    return query.limit(bindparam("most")).execution_options(yield_per=_FETCHED_AT_ONCE)
 
 
 def _alert(row: Row[Any]) -> Alert:

@@ -1,8 +1,9 @@
 """The chained event log: optimistic append, read, fold."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -46,28 +47,21 @@ class LogPart(Part):
             {"tenant": self._tenant, "chain": chain, "seq": e.seq, "record": e.record, "mac": e.mac}
             for e in sealed
         ]
-        self._connection.execute(insert(_events), rows)
+        self._connection.execute(self._made("new events", lambda: insert(_events)), rows)
         return sealed
 
     def _move_head(self, chain: str, seq: int, last: Event) -> None:
-        values = {"seq": last.seq, "mac": last.mac}
         if seq == 0:
-            first = self._upsert(_chains).values(tenant=self._tenant, chain=chain, **values)
+            first = self._upsert(_chains).values(tenant=self._tenant, chain=chain, seq=last.seq, mac=last.mac)
             moved = self._changed(first.on_conflict_do_nothing())
         else:
-            here = (_chains.c.tenant == self._tenant) & (_chains.c.chain == chain) & (_chains.c.seq == seq)
-            moved = self._changed(update(_chains).where(here).values(**values))
+            moved = self._touched("move head", _moved, of_chain=chain, was=seq, to=last.seq, by=last.mac)
         if not moved:
             message = f"another writer appended to {chain} first"
             raise Conflict(message)
 
     def events(self, chain: str, *, after: int = 0) -> Sequence[Event]:
-        query = (
-            select(_events.c.record, _events.c.mac)
-            .where(_events.c.tenant == self._tenant, _events.c.chain == chain, _events.c.seq > after)
-            .order_by(_events.c.seq)
-        )
-        return [opened(record, mac) for record, mac in self._connection.execute(query)]
+        return [opened(record, mac) for record, mac in self._run("events", _after, chain=chain, after=after)]
 
     def incident(self, incident: str) -> Incident | None:
         return fold(self.events(incident))
@@ -77,8 +71,31 @@ class LogPart(Part):
         return list(self._connection.execute(query).scalars())
 
     def head(self, chain: str) -> tuple[int, bytes] | None:
-        query = select(_chains.c.seq, _chains.c.mac).where(
-            _chains.c.tenant == self._tenant, _chains.c.chain == chain
-        )
-        row = self._connection.execute(query).one_or_none()
+        row = self._run("head", _head, chain=chain).one_or_none()
         return None if row is None else (row.seq, row.mac)
+
+
+def _after() -> Any:
+    return (
+        select(_events.c.record, _events.c.mac)
+        .where(
+            _events.c.tenant == bindparam("tenant"),
+            _events.c.chain == bindparam("chain"),
+            _events.c.seq > bindparam("after"),
+        )
+        .order_by(_events.c.seq)
+    )
+
+
+def _head() -> Any:
+    here = (_chains.c.tenant == bindparam("tenant")) & (_chains.c.chain == bindparam("chain"))
+    return select(_chains.c.seq, _chains.c.mac).where(here)
+
+
+def _moved() -> Any:
+    here = (_chains.c.tenant == bindparam("of_tenant")) & (_chains.c.chain == bindparam("of_chain"))
+    return (
+        update(_chains)
+        .where(here & (_chains.c.seq == bindparam("was")))
+        .values(seq=bindparam("to"), mac=bindparam("by"))
+    )

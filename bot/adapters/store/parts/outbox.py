@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, case, func, literal_column, select, update
+from sqlalchemy import Row, bindparam, case, func, literal_column, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -56,20 +56,7 @@ class OutboxPart(Part):
 
     def due_messages(self, *, now: float, limit: int) -> Sequence[Message]:
         """What is due: cards that nobody has seen yet, then decisions, then whatever waits longest."""
-        unseen = (_messages.c.kind == MessageKind.CARD.value) & (_messages.c.ts == "")
-        turn = case((unseen, 0), (_messages.c.kind == MessageKind.PROPOSAL.value, 1), else_=2)
-        query = (
-            select(_messages)
-            .where(
-                _messages.c.tenant == self._tenant,
-                _messages.c.next_at <= now,
-                _messages.c.sent < _messages.c.wanted,
-                _messages.c.kind.in_(_KINDS),
-            )
-            .order_by(turn, _messages.c.next_at, _messages.c.id)
-            .limit(limit)
-        )
-        return [_message(row) for row in self._connection.execute(query)]
+        return [_message(row) for row in self._run("due messages", _due, now=now, most=limit)]
 
     def waits_for_another(self, message: Message, *, now: float) -> bool:
         """Whether an older message of the same thread is not posted yet, though it will be before long.
@@ -150,6 +137,22 @@ class OutboxPart(Part):
     def _set_message(self, message_id: int, **values: object) -> None:
         here = (_messages.c.tenant == self._tenant) & (_messages.c.id == message_id)
         self._connection.execute(update(_messages).where(here).values(**values))
+
+
+def _due() -> Any:
+    unseen = (_messages.c.kind == MessageKind.CARD.value) & (_messages.c.ts == "")
+    turn = case((unseen, 0), (_messages.c.kind == MessageKind.PROPOSAL.value, 1), else_=2)
+    return (
+        select(_messages)
+        .where(
+            _messages.c.tenant == bindparam("tenant"),
+            _messages.c.next_at <= bindparam("now"),
+            _messages.c.sent < _messages.c.wanted,
+            _messages.c.kind.in_(_KINDS),
+        )
+        .order_by(turn, _messages.c.next_at, _messages.c.id)
+        .limit(bindparam("most"))
+    )
 
 
 def _message(row: Row[Any]) -> Message:

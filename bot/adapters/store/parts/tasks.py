@@ -1,9 +1,10 @@
 """Background work as rows: due, claimed under a lease with an epoch, finished or given back."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -34,16 +35,7 @@ class TasksPart(Part):
         return int(key[0]) if key else 0
 
     def due_tasks(self, *, now: float) -> Sequence[int]:
-        query = (
-            select(_tasks.c.id)
-            .where(
-                _tasks.c.tenant == self._tenant,
-                _tasks.c.state.in_(["due", "claimed"]),
-                _tasks.c.due_at <= now,
-            )
-            .order_by(_tasks.c.id)
-        )
-        return list(self._connection.execute(query).scalars())
+        return list(self._run("due tasks", _due, now=now).scalars())
 
     def claim_task(self, task_id: int, *, now: float, lease_s: float) -> Task | None:
         """Take a due task; None when another has it. A row of a kind that nobody knows is set aside for good."""
@@ -77,3 +69,15 @@ class TasksPart(Part):
             & (_tasks.c.state == "claimed")
         )
         return self._changed(update(_tasks).where(here).values(**values))
+
+
+def _due() -> Any:
+    return (
+        select(_tasks.c.id)
+        .where(
+            _tasks.c.tenant == bindparam("tenant"),
+            _tasks.c.state.in_(["due", "claimed"]),
+            _tasks.c.due_at <= bindparam("now"),
+        )
+        .order_by(_tasks.c.id)
+    )
