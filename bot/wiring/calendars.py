@@ -1,6 +1,7 @@
 """Planned events from the calendars of the settings, read by the worker whenever RQ's cron says so."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -28,20 +29,41 @@ def look() -> None:
 
 
 def keep(store: Store, settings: Settings, *, now: float) -> int:
-    """Enter what the calendars plan; how many events those are. What is entered already stays as it is."""
-    count = 0
+    """Enter what the calendars plan; how many events those are. What is entered already stays as it is.
+
+    What an earlier reading entered and its calendar no longer holds is over, so that it quietens nothing any more.
+    """
+    read_from: dict[str, list[PlannedEvent]] = {}
+    in_part: set[str] = set()
     for place in settings.planned_calendars:
+        source = _source(place)
         try:
             found = read(place, now=now)
         except WatchkeeperError as error:
-            _log.warning("calendar_unread", place=place, reason=str(error))
+            _log.warning("calendar_unread", place=_shown(place), reason=str(error))
+            in_part.add(source)
             continue
-        count += len(found)
-        store.transact(lambda tx, found=found: _enter(tx, found, now))  # type: ignore[misc]
-    return count
+        if len(found) >= ics.MOST:
+            in_part.add(source)
+        read_from.setdefault(source, []).extend(found)
+    every = [event for found in read_from.values() for event in found]
+    # Calendars at different places may have one name, as shared ones often do: nothing is taken back by half of them.
+    whole = {f"calendar {source}"[:100] for source in read_from.keys() - in_part}
+    if read_from:
+        store.transact(lambda tx: _enter(tx, every, whole, now))
+    return len(every)
 
 
-def _enter(tx: Transaction, found: Sequence[PlannedEvent], now: float) -> None:
+def _source(place: str) -> str:
+    return place.rpartition("/")[2].partition("?")[0]
+
+
+def _shown(place: str) -> str:
+    """The place for a log: a private calendar's address is its secret."""
+    return f"{httpx.URL(place).host}, {_source(place)}" if place.startswith("https://") else place
+
+
+def _enter(tx: Transaction, found: Sequence[PlannedEvent], whole: Collection[str], now: float) -> None:
     known = {event.id: event for event in tx.planned_events(start=0.0, end=now + 400 * 86_400.0)}
     for event in found:
         before = known.get(event.id)
@@ -52,12 +74,16 @@ def _enter(tx: Transaction, found: Sequence[PlannedEvent], now: float) -> None:
             event.title,
         ):
             tx.add_planned_event(event)
+    planned = {event.id for event in found}
+    for event in known.values():
+        if event.id not in planned and event.entered_by in whole and event.ends_at > now:
+            tx.add_planned_event(replace(event, ends_at=min(event.ends_at, max(event.starts_at, now))))
 
 
 def read(place: str, *, now: float) -> list[PlannedEvent]:
     """The events of one file or https address; raises Retryable or Permanent."""
     text = _fetched(place) if place.startswith("https://") else _file(place)
-    source = place.rpartition("/")[2].partition("?")[0]
+    source = _source(place)
     if source.lower().endswith((".yaml", ".yml")):
         return yaml_file.planned(text, source=source, now=now)
     return ics.planned(text, source=source, now=now)

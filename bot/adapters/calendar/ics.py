@@ -1,11 +1,13 @@
 """Planned events from an iCalendar text, with recurrences, for the days around now.
 
 A category MAINTENANCE makes the event suppress alerts, LOWER takes their alarm away; any other event only explains.
-A line `services: a, b` in the description limits it to these services.
+A line `services: a, b` in the description limits it to these services. An occurrence that was moved or called off by an
+entry of its own (RECURRENCE-ID) is planned as that entry says.
 """
 
+import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from dateutil.rrule import rrulestr  # type: ignore[import-untyped]  # it ships no types
@@ -30,13 +32,24 @@ def planned(text: str, *, source: str, now: float) -> list[PlannedEvent]:
         message = f"calendar {source}: not iCalendar ({error})"
         raise Permanent(message) from error
     moment = datetime.fromtimestamp(now, UTC)
+    entries = calendar.walk("VEVENT")
+    moved = {(str(entry.get("UID", "")), at) for entry in entries for at in _stands_for(entry)}
     found: list[PlannedEvent] = []
-    for entry in calendar.walk("VEVENT"):
-        found.extend(_occurrences(entry, source, moment))
+    for entry in entries:
+        found.extend(_occurrences(entry, source, moment, moved))
     return found[:MOST]
 
 
-def _occurrences(entry: Component, source: str, now: datetime) -> Iterator[PlannedEvent]:
+def _stands_for(entry: Component) -> Iterator[datetime]:
+    """The time of the one occurrence in whose place this entry stands, where it is such an entry."""
+    with contextlib.suppress(KeyError, ValueError, TypeError, AttributeError):
+        yield _moment(entry.decoded("RECURRENCE-ID"))
+
+
+def _occurrences(
+    entry: Component, source: str, now: datetime, moved: Collection[tuple[str, datetime]]
+) -> Iterator[PlannedEvent]:
+    uid, replaces = str(entry.get("UID", "")), "RECURRENCE-ID" in entry
     try:
         start = _moment(entry.decoded("DTSTART"))
         length = _length(entry, start)
@@ -48,9 +61,11 @@ def _occurrences(entry: Component, source: str, now: datetime) -> Iterator[Plann
     words = described.group(1).replace(",", " ").split() if described else []
     services = tuple(word for word in words if _SERVICE.fullmatch(word))
     for begins in starts:
+        if not replaces and (uid, begins) in moved:
+            continue
         ends = begins if cancelled else begins + length
         yield PlannedEvent(
-            digest([source, str(entry.get("UID", "")), str(begins.timestamp())])[:16],
+            digest([source, uid, str(begins.timestamp())])[:16],
             " ".join(str(entry.get("SUMMARY", "planned work")).split())[:150],
             begins.timestamp(),
             ends.timestamp(),

@@ -174,6 +174,64 @@ def test_a_calendar_with_recurrences_zones_and_what_was_called_off() -> None:
         ics.planned("nonsense", source="work.ics", now=NOW)
 
 
+MOVED = """BEGIN:VEVENT
+UID:1
+RECURRENCE-ID:20270129T060000Z
+SUMMARY:Weekly database work, later
+DTSTART:20270129T160000Z
+DTEND:20270129T180000Z
+CATEGORIES:MAINTENANCE
+END:VEVENT
+BEGIN:VEVENT
+UID:1
+RECURRENCE-ID:20270205T060000Z
+SUMMARY:Weekly database work
+STATUS:CANCELLED
+DTSTART:20270205T060000Z
+DTEND:20270205T100000Z
+CATEGORIES:MAINTENANCE
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_one_occurrence_that_was_moved_or_called_off() -> None:
+    changed = ICS.replace("END:VCALENDAR\n", MOVED)
+    found = [one for one in ics.planned(changed, source="work.ics", now=NOW) if "Weekly" in one.title]
+    days = sorted((round((one.starts_at - NOW) / 3600), one.ends_at > one.starts_at) for one in found)
+    assert days == [(-2, True), (14 * 24 + 8, True), (21 * 24 - 2, False), (28 * 24 - 2, True)]
+
+
+def test_what_a_calendar_no_longer_holds_quietens_nothing(
+    tmp_path: Path, store: SqlStore, settings: Callable[..., Settings]
+) -> None:
+    def entry(title: str, start: str, end: str) -> str:
+        return f"- {{title: {title}, start: {start}, end: {end}, effect: suppress}}\n"
+
+    def quietened(at: float) -> list[str]:
+        found = store.read(lambda tx: tx.planned_events(start=at, end=at))
+        return sorted(one.title for one in found if one.covers("cart", at))
+
+    path = tmp_path / "plan.yaml"
+    kept = "events:\n" + entry("Kept", "2027-01-15T06:00Z", "2027-01-15T23:00Z")
+    gone = entry("Begun", "2027-01-15T06:00Z", "2027-01-15T22:00Z")
+    gone += entry("Later", "2027-01-15T20:00Z", "2027-01-15T22:00Z")
+    path.write_text(kept + gone)
+    asked = settings(planned_calendars=json.dumps([str(path)]))
+    keep(store, asked, now=NOW)
+    evening = NOW + 14 * 3600
+    assert quietened(evening) == ["Begun", "Kept", "Later"]
+    path.write_text("half written")
+    keep(store, asked, now=NOW + 300)
+    assert quietened(evening) == ["Begun", "Kept", "Later"]
+    path.write_text(kept)
+    keep(store, asked, now=NOW + 600)
+    assert quietened(evening) == ["Kept"]
+    path.write_text(kept + gone)
+    keep(store, asked, now=NOW + 900)
+    assert quietened(evening) == ["Begun", "Kept", "Later"]
+
+
 def test_planned_events_from_yaml() -> None:
     text = "events:\n- {title: Sale, start: 2027-01-15T07:00Z, end: 2027-01-15T09:00+00:00, services: [web], effect: lower}\n"
     (found,) = yaml_file.planned(text, source="plan.yaml", now=NOW)
