@@ -163,8 +163,10 @@ def _slack() -> _Json:
         },
         "responses": {
             "200": {"description": "Recorded."},
+            "400": {"description": "Signed, but not what Slack sends."},
             "401": {"description": "Not Slack's, old, or seen before."},
-            "404": {"description": "Socket Mode is chosen, so there is no such route."},
+            "404": {"description": "Socket Mode is chosen, or nothing of ours has that name."},
             "405": {"description": "Socket Mode is chosen, so there is no such route."},
+            "503": {"description": "Not stored; Slack sends it again or tells the person."},
         },
     }

@@ -9,12 +9,14 @@ import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.errors import Retryable
 from bot.slack.actions import approve, menu, order, reject, review, stop, undo
 from bot.slack.commands import incident
 from bot.slack.events import mention, message
-from bot.slack.listening import SlackPorts, quiet_logger
+from bot.slack.listening import UNREADABLE, SlackPorts, quiet_logger
 from bot.slack.views import approve_review, new_incident, planned_event, standing_order, unfreeze
 
 LISTENERS = (
@@ -42,7 +44,7 @@ def build_app(ports: SlackPorts) -> AsyncApp:
         ssl_check_enabled=False,
         raise_error_for_unhandled_request=False,
     )
-    app.error(_log_error)
+    app.error(_failed)
     for listener in LISTENERS:
         listener.register(app, ports)
     return app
@@ -54,9 +56,19 @@ def socket_handler(app: AsyncApp, ports: SlackPorts, app_token: str) -> AsyncSoc
     return AsyncSocketModeHandler(app, app_token, logger=quiet_logger(), web_client=client)
 
 
-async def _log_error(error: Exception) -> None:
-    """Bolt's last resort: without an acknowledgement Slack tells the person that it failed. No body is logged."""
+async def _failed(error: Exception) -> BoltResponse | None:
+    """Bolt's last resort: without an acknowledgement Slack tells the person that it failed. No body is logged.
+
+    What Slack may send again is a 503, what has another shape than Slack's a 400; only an error of ours is a 500.
+    """
+    if isinstance(error, Retryable):
+        _log.warning("slack_request_not_durable", reason=str(error))
+        return BoltResponse(status=503)
+    if isinstance(error, UNREADABLE):
+        _log.warning("slack_request_unreadable", kind=type(error).__name__)
+        return BoltResponse(status=400)
     _log.error("listener_failed", kind=type(error).__name__, reason=str(error)[:300])
+    return None
 
 
 def _with_slash(url: str) -> str:

@@ -1,6 +1,6 @@
 """HTTP mode: our own door in front of Bolt, which verifies the raw bytes before anything is parsed.
 
-Whatever is wrong gets the same empty 401, and nothing of the request is logged. Each signature is taken once.
+What is not proved gets the same empty 401, and nothing of any request is logged. Each signature is taken once.
 """
 
 import hashlib
@@ -8,11 +8,13 @@ import hmac
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+import structlog
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from bot.slack.listening import SlackPorts
+from bot.domain.errors import Retryable
+from bot.slack.listening import UNREADABLE, SlackPorts
 from bot.slack.recording import DELIVERY
 
 MAX_BYTES = 1024 * 1024
@@ -21,6 +23,8 @@ FUTURE_S = 5
 _TIMESTAMP = re.compile(rb"[1-9][0-9]{8,10}")
 _SIGNATURE = re.compile(rb"v0=[0-9a-f]{64}")
 Headers = Iterable[tuple[bytes, bytes]]
+
+_log = structlog.get_logger()
 
 
 def verified(headers: Headers, body: bytes, *, secret: bytes, now: float) -> str | None:
@@ -54,21 +58,25 @@ def door(
         if body is None:
             return Response(status_code=401)
         signature = verified(request.headers.raw, body, secret=secret, now=now())
-        if signature is None or not await ports.record(f"signature:{signature}", DELIVERY, {}):
-            return Response(status_code=401)
         try:
-            headers: dict[str, str | Sequence[str]] = dict(request.headers.items())
-            bolt = AsyncBoltRequest(body=body.decode(), headers=headers)
-        except ValueError:
-            return Response(status_code=401)
-        answer = await app.async_dispatch(bolt)
-        return Response(
-            content=answer.body,
-            status_code=answer.status,
-            headers={k: v[0] for k, v in answer.headers.items()},
-        )
+            if signature is None or not await ports.record(f"signature:{signature}", DELIVERY, {}):
+                return Response(status_code=401)
+            return await _dispatched(app, request, body)
+        except Retryable as error:
+            _log.warning("slack_request_not_durable", reason=str(error))
+            return Response(status_code=503)
+        except UNREADABLE as error:
+            _log.warning("slack_request_unreadable", kind=type(error).__name__)
+            return Response(status_code=400)
 
     return take
+
+
+async def _dispatched(app: AsyncApp, request: Request, body: bytes) -> Response:
+    headers: dict[str, str | Sequence[str]] = dict(request.headers.items())
+    answer = await app.async_dispatch(AsyncBoltRequest(body=body.decode(), headers=headers))
+    shown = {name: values[0] for name, values in answer.headers.items()}
+    return Response(content=answer.body, status_code=answer.status, headers=shown)
 
 
 async def _bounded(request: Request) -> bytes | None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncBoltRequest
 
+# What a body of another shape than Slack's makes of a read field; Bolt reads some before any listener is asked.
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 STAMP = "x-slack-request-timestamp"
 Body = Mapping[str, Any]
 Kept = tuple[str, str, dict[str, Any]]

@@ -22,7 +22,10 @@ class Recorder:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slack-record")
 
     async def record(self, dedupe: str, kind: str, payload: Mapping[str, Any]) -> bool:
-        """Commit one row; False when this delivery was recorded before."""
+        """Commit one row; False when this delivery was recorded before. ValueError for a key that no database keeps."""
+        if "\0" in dedupe:
+            message = "a NUL character"
+            raise ValueError(message)
         return await self._run(lambda tx: tx.record_inbox(dedupe, kind, payload, at=self._clock.now()))
 
     async def record_alert(self, dedupe: str, source: str, body: bytes) -> bool:
