@@ -17,16 +17,12 @@ _ADDRESSES = (
     r"\d{4}-\d\d-\d\d[-T_]\d\d[:.]\d\d[:.]\d\d(?:[.,]\d+)?(?:Z|[-+]\d\d:?\d\d)?",
     r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}",
     r"(?:[0-9a-fA-F]{1,4}:){3,}[0-9a-fA-F:.]*[0-9a-fA-F]",
-    r"(?<!\.)\d{1,3}(?:\.\d{1,3}){3}",
 )
-_RELATIVE = rf"(?<![.>/\\])[\w.@+~-]++/(?={_PIECE}+/){_PIECE}*(?:/{_PIECE}*)*"
 _NAMES = (
-    r"0x[0-9a-fA-F]+",
     r"\d+(?:[.,]\d+)*(?:[A-Za-z]\w*|%)?",
     r"(?=[A-Z0-9:-]*\d)[A-Z][A-Z0-9]*(?:[-:][A-Z0-9]+){2,}(?!\.\w)",
     r"(?=[\w-]*\d)[A-Za-z]\w*(?:-\w+){2,}(?:\.[\w-]+)*",
     r"[A-Za-z]\w*_-?\d[\w-]*",
-    r"[A-Za-z0-9][\w-]*+(?:\.[\w-]++)++(?=:\d)",
     rf"[A-Za-z0-9][\w-]*+(?:\.(?!{_ZONE}(?![\w.-]))[\w-]++)*+\.{_ZONE}(?![\w.])",
     r"[a-z]+\d{3,}",
     r"(?=[0-9A-Fa-f]*\d)[0-9A-Fa-f]{8,}",
@@ -38,9 +34,7 @@ _PATHS = (
     r"(?<=://)[^\s'\",;<>\])]+",
     rf"/(?<![\w.>/]/)(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?!\w)|(?!/){_PIECE}*(?:/{_PIECE}*)*)",
 )
-_SLASHED = re.compile(
-    rf"{'|'.join(_PATHS)}|{_SIGNED}|(?<!\w)(?:{'|'.join((*_ADDRESSES, _RELATIVE, *_NAMES))})(?!\w)"
-)
+_SLASHED = re.compile(rf"{'|'.join(_PATHS)}|{_SIGNED}|(?<!\w)(?:{'|'.join((*_ADDRESSES, *_NAMES))})(?!\w)")
 # A word without any of these has nothing that a form could match.
 _TELLING = re.compile(rf"[\d/]|\.{_ZONE}(?![\w.])|null|true|false|True|False|None|NULL")
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
@@ -51,7 +45,6 @@ _LETTERS = bytes.maketrans(b"abcdefABCDEF", b"000000000000")
 _LONG_ID, _ID_DIGITS = 8, 4
 _VALUES = frozenset((b"null", b"true", b"false", b"True", b"False", b"None", b"NULL"))
 _MOST_WORDS = 50_000
-_PROTOCOL = "<*> HTTP/<*>"
 _RUN = "<*> <*>"
 _CLOCK = " <*>:<*>:<*>"
 _WEEKDAY = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ")
@@ -82,8 +75,6 @@ class Masks:
                 word = raw[place]
                 words[place] = self._words.get(word) or self._met(shapes[place], word)
         masked = " ".join(cast("list[str]", words))
-        if _PROTOCOL in masked:
-            masked = masked.replace(_PROTOCOL, WILDCARD)
         if _CLOCK in masked and _WEEKDAY.search(masked):
             masked = _DATE.sub(WILDCARD, masked)
         while _RUN in masked:

@@ -15,7 +15,7 @@ from bot.domain.logs.masks import WILDCARD, Masks
 
 MOST_CHARS = 600  # Longer lines are cut.
 MOST_WORDS = 60
-VARIED = 5  # So many different words at one place make it variable.
+VARIED = 6  # So many different words at one place make it variable.
 ALIKE = 0.5  # Share of equal places that makes a line one of a family.
 MOST_SHAPES = 20_000  # Lines of two such generations are answered from the cache.
 MOST_TEMPLATES = 5_000  # Beyond, new lines are told apart by their first word only.

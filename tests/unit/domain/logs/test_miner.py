@@ -8,7 +8,7 @@ LINES = (
     ("Received block blk_-3587508140051953248 of size 67108864 from /10.251.42.84",
      "Received block <*> of size <*> from <*>"),
     ('10.11.10.1 "GET /v2/54fad/servers/detail HTTP/1.1" status: 200 len: 1893 time: 0.24',
-     '<*> "GET <*>" status: <*> len: <*> time: <*>'),
+     '<*> "GET <*> HTTP/<*>" status: <*> len: <*> time: <*>'),
     ("[instance: b9000564-fe1a-409b-b8cc-1e88b294cd1d] VM Started", "[instance: <*>] VM Started"),
     ("Saved output of task 'attempt_2017_m_3' to hdfs://10.10.34.11:9000/x/y",
      "Saved output of task '<*>' to hdfs://<*>"),
@@ -33,7 +33,8 @@ def test_few_words_are_templates_and_many_are_a_variable() -> None:
     states = [miner.learn(f"link of port {n} is now {state}") for n, state in enumerate(("up", "down", "up"))]
     assert states[0] == states[2] != states[1]
     people = [
-        miner.learn(f"session opened for user={name} by cron") for name in ("ann", "bob", "eve", "dan", "kim")
+        miner.learn(f"session opened for user={name} by cron")
+        for name in ("ann", "bob", "eve", "dan", "kim", "lea")
     ]
     assert len({miner.resolve(one) for one in people}) == 1
     assert miner.text(people[0]) == "session opened for user=<*> by cron"
