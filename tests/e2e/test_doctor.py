@@ -351,3 +351,10 @@ def test_what_the_doctor_asks_for_is_what_the_process_asks_for(settings: Build, 
         given = settings(**{**everything, lacking: "{}" if lacking == "sources" else ""})
         with pytest.raises(Permanent, match=f"set {environment_name(lacking)} "):
             STARTS[process](given)
+
+
+def test_what_a_site_does_not_have_is_no_fault(servers: Servers, settings: Build) -> None:
+    without_ecs = {name: value for name, value in servers.working.items() if name != "ecs_cluster"}
+    assert examined(settings(**without_ecs), check_aws)["aws reader"].mark is Mark.GOOD
+    databases = {"mode": "supervised", "postgres_executor_dsns": '{"orders": "postgresql://w@127.0.0.1/o"}'}
+    assert examined(settings(**databases), check_mode)["mode"].mark is Mark.GOOD

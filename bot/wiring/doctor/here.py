@@ -161,7 +161,12 @@ def check_playbooks(settings: Settings) -> Iterator[Finding]:
 
 def check_mode(settings: Settings) -> Iterator[Finding]:
     """Whether anything can be changed at all, said plainly."""
-    writers = [settings.kube_executor_config, settings.aws_executor_credentials]
+    writers = [
+        settings.kube_executor_config,
+        settings.aws_executor_credentials,
+        settings.jvm_executor_token_file,
+        settings.postgres_executor_dsns,
+    ]
     if settings.mode == "observe":
         yield off(
             "mode",
@@ -174,7 +179,7 @@ def check_mode(settings: Settings) -> Iterator[Finding]:
     elif any(writers):
         yield good("mode", "SUPERVISED: a plan runs after a person of the approver group clicked Approve")
     else:
-        fix = "set WATCHKEEPER_KUBE_EXECUTOR_CONFIG or WATCHKEEPER_AWS_EXECUTOR_CREDENTIALS, or mode observe"
+        fix = "set one of the executors' credentials (WATCHKEEPER_*_EXECUTOR_*), or mode observe"
         yield failed("mode", "supervised, but no executor is configured: nothing could be changed", fix)
 
 

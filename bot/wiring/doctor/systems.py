@@ -147,18 +147,12 @@ def check_aws(settings: Settings) -> Iterator[Finding]:
             yield off(
                 f"aws {role}",
                 "no credentials",
-                f"set {variable}, WATCHKEEPER_AWS_REGION, WATCHKEEPER_ECS_CLUSTER",
+                f"set {variable} and WATCHKEEPER_AWS_REGION; WATCHKEEPER_ECS_CLUSTER where there is one",
             )
             continue
-        if not (settings.aws_region and settings.ecs_cluster and readable(path)):
-            fix = (
-                f"{variable} must be a readable file; set WATCHKEEPER_AWS_REGION and WATCHKEEPER_ECS_CLUSTER"
-            )
-            yield failed(
-                f"aws {role}",
-                f"{path}, region {settings.aws_region!r}, cluster {settings.ecs_cluster!r}",
-                fix,
-            )
+        if not (settings.aws_region and readable(path)):
+            fix = f"{variable} must be a readable file; set WATCHKEEPER_AWS_REGION"
+            yield failed(f"aws {role}", f"{path}, region {settings.aws_region!r}", fix)
             continue
         try:
             names[role] = _identity(settings, path)
