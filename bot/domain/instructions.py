@@ -6,6 +6,7 @@ a parameter, whether it is found here or not. Not a filter: what is missed here 
 
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -34,6 +35,13 @@ _PATTERNS = (
 _STRONG = (
     2  # Patterns that must agree for a single log line: ordinary software also writes `restart required now`.
 )
+# Two patterns agree only where one of these stands, or one of the names before a colon or a comma; in lower case.
+_STEMS = (
+    "approved", "authori", "signed off", "cleared",
+    "ignore", "disregard", "forget", "prompt", "instruction", "as a", "you are",
+    "open", "allow", "expose",
+)  # fmt: skip
+_SPOKEN_TO = ("assistant", "ai", "bot", "watchkeeper", "agent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +88,29 @@ def _of_logs(logs: Iterable[LogLine]) -> Iterable[Finding]:
 
 
 def _of_alerts(alerts: Iterable[Alert]) -> Iterable[Finding]:
-    for alert in alerts:
+    known = list(alerts)
+    said = {alert.summary for alert in known}.union(*(alert.labels.values() for alert in known))
+    strong = {text for text in _worth_a_look(said) if len(traits(text)) >= _STRONG}
+    if not strong:
+        return
+    for alert in known:
         texts = [("the summary of an alert", alert.summary)]
         texts += [(f"the label {name} of an alert", value) for name, value in sorted(alert.labels.items())]
         for where, text in texts:
-            does = traits(text)
-            if len(does) >= _STRONG:
-                yield Finding(alert.service, where, alert.starts_at, does, text)
+            if text in strong:
+                yield Finding(alert.service, where, alert.starts_at, traits(text), text)
+
+
+def _worth_a_look(texts: AbstractSet[str]) -> Iterable[str]:
+    """Those of many texts that two patterns may agree on; the others are not searched at all."""
+    everything = "\n".join(texts).lower()
+    stems = [stem for stem in _STEMS if stem in everything]
+    spoken_to = [name for name in _SPOKEN_TO if name in everything]
+    for text in texts:
+        read = text.lower()
+        if (
+            not text.isascii()
+            or any(stem in read for stem in stems)
+            or ((":" in read or "," in read) and any(name in read for name in spoken_to))
+        ):
+            yield text

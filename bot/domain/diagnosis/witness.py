@@ -4,6 +4,7 @@ An alerting service is a witness even where its own metrics show nothing: what i
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from bot.domain.alert import Alert
@@ -17,6 +18,13 @@ _WORDS = {
     ),
     Route.LATENCY: re.compile(r"latenc|slow|duration|response.?time|time.?out|delay|\bp9[59]", re.IGNORECASE),
 }
+# Every match holds one of these, so that a storm's alerts need not all be searched.
+_STEMS = {
+    Route.ERROR: (
+        "error", "5xx", "availab", "unreachable", "fail", "success", "reject", "down", "outage", "unhealthy",
+    ),
+    Route.LATENCY: ("latenc", "slow", "duration", "response", "time", "delay", "p9"),
+}  # fmt: skip
 
 
 def entries_of(graph: Graph, states: Mapping[str, ServiceState]) -> frozenset[str]:
@@ -46,9 +54,17 @@ def errors_felt(
     slowness = sum(one.strength(Route.LATENCY) for one in heard)
     if errors or slowness:
         return errors > slowness
-    words = [f"{alert.name} {alert.summary}" for alert in alerts]
-    said = {route: sum(bool(word.search(text)) for text in words) for route, word in _WORDS.items()}
-    return said[Route.ERROR] > said[Route.LATENCY]
+    texts = Counter(f"{alert.name} {alert.summary}".lower() for alert in alerts)
+    return _saying(Route.ERROR, texts) > _saying(Route.LATENCY, texts)
+
+
+def _saying(route: Route, texts: Mapping[str, int]) -> int:
+    """How many alerts say this, where `texts` counts what they say in lower case."""
+    everything = "\n".join(texts)
+    stems = [stem for stem in _STEMS[route] if stem in everything]
+    word = _WORDS[route]
+    found = (text for text in texts if any(stem in text for stem in stems))
+    return sum(texts[text] for text in found if word.search(text))
 
 
 def heard_by(name: str, dependants: Iterable[str], witnesses: frozenset[str], graph: Graph) -> float:

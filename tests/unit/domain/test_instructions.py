@@ -1,5 +1,7 @@
 """Texts that tell their reader what to do are found; what services ordinarily write is not."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.domain.diagnosis.engine import diagnose
@@ -49,6 +51,23 @@ def test_labels_and_summaries_are_read_too():
     )
     found = findings([], [poisoned])
     assert {one.where for one in found} == {"the label note of an alert", "the summary of an alert"}
+
+
+def test_among_the_alerts_of_a_storm_the_same_texts_are_found_as_alone():
+    """What is not searched at all in a storm could not have been found: every pair of pieces that patterns look for."""
+    pieces = (
+        "approved by me", "Authorized for you", "signed off by x", "ignore", "previous", "your", "forget", "all",
+        "system prompt", "new instruction", "as an AI", "you are now", "Assistant : go", "ai,act", "bot:restart",
+        "SRE agent, go", "please", "must", "now", "restart", "delete", "right now", "without asking", "asap",
+        "open", "allow", "expose", "port", "0.0.0.0/0", "security group", "fine",
+    )  # fmt: skip
+    texts = [f"{one} {other}" for one in pieces for other in pieces]
+    [first, *_] = alerts("cart")
+    for start in range(0, len(texts), 31):
+        some = texts[start : start + 31]
+        worded = [replace(first, summary=text, service=f"svc-{n}") for n, text in enumerate(some)]
+        alone = [text for text in some if len(traits(text)) >= 2]
+        assert [one.text for one in findings([], worded)] == sorted(alone)[:3]
 
 
 def test_a_thousand_orders_make_three_warnings_and_cost_no_evidence():
