@@ -68,6 +68,7 @@ def _rows(action: Action, words: Words, around: Around) -> list[tuple[str, str]]
         ("Executor", f"`{action.executor}`"),
         ("Inputs", "; ".join(_input(name, param) for name, param in action.params.items()) or "none"),
         ("Touches (capped by the playbook)", _listed(units(action)) or "nothing"),
+        ("Takes away (capped by `WATCHKEEPER_MAX_REPLICA_PERCENT`)", words.takes),
         ("Undone by", _undo(action)),
         ("Unchanged since the approval", _listed(("uid", *action.expect))),
         ("Dry run", words.dry_run),

@@ -5,23 +5,19 @@ Pure: the executor counts in the database, right before a plan starts, and asks 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
+from bot.domain.actions.table import action_of
 from bot.domain.plan import Plan, PlannedStep
 from bot.domain.price import COST
+from bot.domain.share import NOTHING, percent, together
 
 HOUR_S = 3600.0
-# Live fields that say how many copies there are, and the parameters that set them.
-_COPIES = (
-    ("replicas", "replicas"),
-    ("max_replicas", "max_replicas"),
-    ("count", "desired_count"),
-    ("capacity", "capacity"),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Upper bounds, each inclusive. `replica_percent` is the share of a target's copies that one plan may take away."""
+    """Upper bounds, each inclusive. `replica_percent` is the share of what serves that one plan may take away."""
 
     per_action_hour: int = 20
     per_service_hour: int = 10
@@ -54,23 +50,38 @@ def too_much(plan: Plan, caps: Caps) -> str:
     cents = plan.blast_radius.get(COST, 0)
     if cents > caps.cents_per_hour:
         return f"it costs {cents} cents an hour more, at most {caps.cents_per_hour} are allowed"
-    for step in plan.steps:
-        percent = taken_percent(step)
-        if percent > caps.replica_percent:
-            return (
-                f"step {step.id} takes away {percent} % of what {step.target.name} has, "
-                f"at most {caps.replica_percent} % are allowed"
-            )
+    for name, taken in _shares(plan):
+        why = too_large(taken, name, caps)
+        if why:
+            return f"it {why}"
     return ""
 
 
-def taken_percent(step: PlannedStep) -> int:
-    """The share of the target's copies that the step takes away, in per cent, rounded up; 0 where it takes none."""
-    for param, field in _COPIES:
-        after, before = step.params.get(param), step.expect.get(field, "")
-        if type(after) is int and before.isdigit() and int(before) > after >= 0:
-            return -(-100 * (int(before) - after) // int(before))
-    return 0
+def too_large(taken: Fraction, name: str, caps: Caps) -> str:
+    """In words how a share of what `name` has goes over its cap when it is taken away, or an empty string."""
+    if taken * 100 <= caps.replica_percent:
+        return ""
+    most = caps.replica_percent
+    return f"takes away {percent(taken)} % of what {name} has, at most {most} % are allowed"
+
+
+def _shares(plan: Plan) -> list[tuple[str, Fraction]]:
+    """For each target, by its uid, its name and what all steps on it take away together, as far as the approved plan alone tells.
+
+    What depends on the state at the very moment, like the health of targets, is asked right before each call.
+    """
+    parts: dict[tuple[str, str], list[Fraction]] = {}
+    for step in plan.steps:
+        parts.setdefault((step.target.uid, step.target.name), []).append(taken_by(step))
+    return [(name, together(of)) for (_uid, name), of in parts.items()]
+
+
+def taken_by(step: PlannedStep) -> Fraction:
+    """The share of its target's copies that the step takes away, by the state that was approved."""
+    try:
+        return action_of(step.action).takes_away(step.expect, step.params)
+    except KeyError:
+        return NOTHING
 
 
 def too_often(plan: Plan, caps: Caps, counted: Counted) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bot.domain.errors import Permanent
 from bot.domain.plan import ActionClass, PlannedStep, Target
+from bot.domain.share import Taken, takes_nothing
 
 Params = Mapping[str, str | int]
 Live = Mapping[str, str]
@@ -48,6 +49,7 @@ class Action:
     empty string; it is asked when binding and again right before the call. `manifest` is what the command
     reads from standard input; it is part of the plan and its hash. `name_pattern` is the form of the
     target's name. What an action adds to the bill is the unit `cents_per_hour` of its blast radius.
+    `takes_away` is the share of what serves that the call takes away, 0 to 1, by the live fields of that moment.
     """
 
     id: str
@@ -67,6 +69,7 @@ class Action:
     refuses: Callable[[Live, Params], str] = _never_refuses
     manifest: Callable[[Target, Params], str] = _no_manifest
     name_pattern: str = NAME
+    takes_away: Taken = takes_nothing
 
     @property
     def nothing_to_undo(self) -> bool:

@@ -1,5 +1,6 @@
 """Live fields of a node, from the API's own objects; reader and executor must agree on them."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ def live_node(
         "ready": "1" if _ready(node) else "0",
         "pods": str(len(leaving)),
         "last_of": next(_last_of(leaving, pods, name), ""),
+        "share": str(max(_shares(leaving, pods), default=0)),
         "blocked_by": next(_blocking(leaving, budgets), ""),
         "other_nodes": str(len(others)),
     }
@@ -56,6 +58,13 @@ def _last_of(leaving: Sequence[_Obj], pods: Sequence[_Obj], node: str) -> Iterat
         for one in leaving
         if is_ready(one) and _owner(one).get("uid") not in elsewhere
     )
+
+
+def _shares(leaving: Sequence[_Obj], pods: Sequence[_Obj]) -> Iterator[int]:
+    """Of each workload's ready pods the part that leaves, in per cent, rounded up."""
+    ready = Counter(_owner(one).get("uid") for one in pods if is_ready(one))
+    going = Counter(_owner(one).get("uid") for one in leaving if is_ready(one))
+    return (-(-100 * count // ready[uid]) for uid, count in going.items())
 
 
 def _blocking(leaving: Sequence[_Obj], budgets: Sequence[_Obj]) -> Iterator[str]:

@@ -28,6 +28,8 @@ def live_pod(pod: _Obj, peers: Sequence[_Obj], deployments: Sequence[_Obj]) -> d
         "detached": _flag(DETACHED in labels),
         "isolated": _flag(QUARANTINE in labels),
         "replaced": _flag(bool(deployments) and len(serving) >= wanted),
+        "serving": str(len(serving)),
+        "wanted": str(wanted),
         "labelled": _flag(bool(selectors) and all("service" in one for one in selectors)),
         "protected": _flag(labels.get(ROLE_LABEL) == PROTECTED),
     }

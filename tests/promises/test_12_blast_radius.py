@@ -41,6 +41,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cap nothing."""
     monkeypatch.setattr(recheck_module, "_caps", lambda _plan, _playbook: None)
     monkeypatch.setattr(step_module._Attempt, "_within_radius", lambda _self, _live: None)
+    monkeypatch.setattr(step_module, "too_large", lambda _taken, _name, _caps: "")
     monkeypatch.setattr(admission, "too_much", lambda _plan, _caps: "")
     monkeypatch.setattr(admission, "too_often", lambda _plan, _caps, _counted: "")
 
@@ -171,8 +172,7 @@ def test_random_plans_under_random_caps_against_an_oracle(promise: Callable[[int
     services = ("a", "b", "c", "d")
     for _ in range(tally.size(_FULL, least=500)):
         steps = [
-            random.choice((scale(name, random.randrange(1, 13)), undo(name)))
-            for name in random.sample(services, random.randrange(1, 5))
+            step for name in random.sample(services, random.randrange(1, 5)) for step in _some_steps(name)
         ]
         radius = {COST: random.randrange(0, 12)} if random.random() < 0.5 else {}
         plan = replace(plan_of(steps), blast_radius=radius)
@@ -195,7 +195,7 @@ def _oracle(plan: Plan, caps: Caps, counted: Counted) -> bool:
     per_action = all(
         counted.last_hour.get(f"action:{step.action}", 0) + 1 <= caps.per_action_hour for step in plan.steps
     )
-    shares = all(_left(step) * 100 >= 10 * (100 - caps.replica_percent) for step in plan.steps)
+    shares = all(left * 100 >= of * (100 - caps.replica_percent) for left, of in _left(plan).values())
     return all(
         (
             per_service,
@@ -208,6 +208,19 @@ def _oracle(plan: Plan, caps: Caps, counted: Counted) -> bool:
     )
 
 
-def _left(step: PlannedStep) -> int:
-    """How many of the ten copies of a scene's target are left; a rollback takes none away."""
-    return min(10, int(step.params.get("count", 10)))
+def _some_steps(name: str) -> list[PlannedStep]:
+    """A rollback, or a scaling, or two of the same service, the second from where the first has left it."""
+    first = scale(name, random.randrange(1, 13))
+    now = {"desired_count": str(first.params["count"])}
+    second = replace(first, params={"count": random.randrange(1, 13)}, expect={**first.expect, **now})
+    return random.choice(([undo(name)], [first], [first, second]))
+
+
+def _left(plan: Plan) -> dict[str, tuple[int, int]]:
+    """By target what is left of how much: each scaling keeps so many of so many, a rollback all."""
+    kept = {step.target.uid: (1, 1) for step in plan.steps}
+    for step in plan.steps:
+        had, left = int(step.expect.get("desired_count", 1)), int(step.params.get("count", 1))
+        of = kept[step.target.uid]
+        kept[step.target.uid] = (of[0] * min(had, left), of[1] * had)
+    return kept

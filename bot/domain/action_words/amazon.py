@@ -8,6 +8,7 @@ _NO_DRY_RUN = "AWS has none for this call; the executor makes the checks itself,
 
 WORDS: Mapping[str, Words] = {
     "ecs/set-desired-count": Words(
+        takes="of the tasks",
         does="Sets the desired task count of an ECS service.",
         dry_run=_NO_DRY_RUN,
         read_back="The service's desired count is the approved one; running tasks are verified by the plan's checks.",
@@ -60,6 +61,7 @@ WORDS: Mapping[str, Words] = {
         ),
     ),
     "autoscaling/set-desired-capacity": Words(
+        takes="of the instances",
         does="Sets the desired capacity of an Auto Scaling group, within the group's own bounds.",
         dry_run=_NO_DRY_RUN,
         read_back="The desired capacity is the approved one; the instances are verified by the plan's checks.",
@@ -71,6 +73,7 @@ WORDS: Mapping[str, Words] = {
         ),
     ),
     "elbv2/set-weights": Words(
+        takes="of the traffic that fits before one group is full, by the healthy targets of that moment",
         does="Sets the weights with which a listener rule forwards to its two target groups.",
         dry_run=_NO_DRY_RUN,
         read_back="Both weights are the approved ones.",

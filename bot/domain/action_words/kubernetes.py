@@ -17,6 +17,7 @@ WORDS: Mapping[str, Words] = {
         ),
     ),
     "kubectl/scale": Words(
+        takes="of the replicas",
         does="Sets the number of replicas of a Deployment.",
         dry_run=_SERVER,
         read_back="The wanted and the existing number of pods are the approved one; whether they get ready is verified.",
@@ -37,6 +38,7 @@ WORDS: Mapping[str, Words] = {
         refuses=("Fewer than two pods are ready.", "A rollout is under way.", "Its rollouts are paused."),
     ),
     "kubectl/set-hpa-bounds": Words(
+        takes="of the greatest number of pods",
         does="Sets the least and the greatest number of pods of a HorizontalPodAutoscaler.",
         dry_run=_SERVER,
         read_back="Both bounds are the approved ones.",
@@ -71,6 +73,7 @@ WORDS: Mapping[str, Words] = {
         ),
     ),
     "kubectl/isolate-pod": Words(
+        takes="of the ready pods that the service wants; replacements count, and so do pods that earlier steps took",
         does="Moves a pod's label `service` away, so that no Service sends it traffic and the quarantine's deny-all "
         "policy holds for it.",
         dry_run=_SERVER,
@@ -113,6 +116,7 @@ WORDS: Mapping[str, Words] = {
         refuses=("No other ready node takes pods.",),
     ),
     "kubectl/drain": Words(
+        takes="of the ready pods of each workload on the node",
         does="Evicts the pods of a cordoned node one by one, as their disruption budgets allow; other nodes get new ones.",
         dry_run=_SERVER,
         read_back="The node is unschedulable and no pod that a drain would evict is left on it.",

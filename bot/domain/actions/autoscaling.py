@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from bot.domain.catalogue import Action, Live, Param, Params
 from bot.domain.plan import ActionClass, Target
 from bot.domain.price import added_cost
+from bot.domain.share import fewer
 
 KINDS: Mapping[str, frozenset[str]] = {
     "autoscaling.group": frozenset(
@@ -65,6 +66,7 @@ SET_DESIRED_CAPACITY = Action(
     blast_radius=_radius,
     permissions=("iam:autoscaling:DescribeAutoScalingGroups", "iam:autoscaling:SetDesiredCapacity"),
     refuses=_refuses,
+    takes_away=fewer("capacity", "capacity"),
 )
 
 ACTIONS = (SET_DESIRED_CAPACITY,)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from bot.domain.catalogue import Action, Live, Param, Params
 from bot.domain.plan import ActionClass, Target
 from bot.domain.price import added_cost
+from bot.domain.share import fewer
 
 KINDS: Mapping[str, frozenset[str]] = {
     "ecs.service": frozenset(
@@ -60,6 +61,7 @@ SET_DESIRED_COUNT = Action(
     settled=_scaled,
     blast_radius=_tasks,
     permissions=("iam:ecs:DescribeServices", "iam:ecs:UpdateService"),
+    takes_away=fewer("count", "desired_count"),
 )
 
 

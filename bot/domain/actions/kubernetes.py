@@ -19,6 +19,7 @@ from bot.domain.catalogue import Action, Live, Param, Params
 from bot.domain.kube_patch import merge_patch
 from bot.domain.plan import ActionClass, Target
 from bot.domain.price import added_cost
+from bot.domain.share import fewer
 
 RESTARTED = "watchkeeper-restarted-from"
 KINDS: Mapping[str, frozenset[str]] = {
@@ -121,6 +122,7 @@ SCALE = Action(
     blast_radius=_scale_radius,
     permissions=(*_READS, "k8s:apps:deployments/scale:patch"),
     refuses=_scaled_by_another,
+    takes_away=fewer("replicas", "replicas"),
 )
 
 

@@ -10,6 +10,7 @@ from bot.domain.catalogue import Action, Live, Param, Params
 from bot.domain.kube_patch import merge_patch
 from bot.domain.plan import ActionClass, Target
 from bot.domain.price import added_cost
+from bot.domain.share import fewer
 
 KINDS: Mapping[str, frozenset[str]] = {
     "k8s.hpa": frozenset({"min_replicas", "max_replicas", "current_replicas", "scales", "unit_price"})
@@ -63,6 +64,7 @@ SET_BOUNDS = Action(
         "k8s:autoscaling:horizontalpodautoscalers:patch",
     ),
     refuses=_refuses,
+    takes_away=fewer("max_replicas", "max_replicas"),
 )
 
 ACTIONS = (SET_BOUNDS,)

@@ -1,11 +1,13 @@
 """Actions on Kubernetes nodes: no new pods for it, and its pods moved elsewhere.
 
 Live fields of `k8s.node` (scope = the word cluster): uid; unschedulable, ready = 0 or 1; pods = those that a drain
-would evict (number); last_of = a workload whose last ready pod is there, empty where there is none; blocked_by = a
-disruption budget that would not let its pods go, empty where none; other_nodes = ready nodes that take pods (number).
+would evict (number); last_of = a workload whose last ready pod is there, empty where there is none; share = the greatest
+part of one workload's ready pods that is there, in per cent; blocked_by = a disruption budget that would not let its
+pods go, empty where none; other_nodes = ready nodes that take pods (number).
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 from bot.domain.catalogue import Action, Live, Param, Params
 from bot.domain.kube_patch import merge_patch
@@ -15,7 +17,7 @@ SCOPE = "cluster"
 # How long one drain may wait for pods to go; it must be over before the call's own limit.
 DRAIN_TIMEOUT_S = 8
 KINDS: Mapping[str, frozenset[str]] = {
-    "k8s.node": frozenset({"unschedulable", "ready", "pods", "last_of", "blocked_by", "other_nodes"})
+    "k8s.node": frozenset({"unschedulable", "ready", "pods", "last_of", "share", "blocked_by", "other_nodes"})
 }
 _READS = (
     "k8s::nodes:get",
@@ -96,6 +98,7 @@ DRAIN = Action(
         "k8s-wide:apps:daemonsets:get",
     ),
     refuses=_would_hurt,
+    takes_away=lambda live, _params: Fraction(int(live["share"]), 100),
 )
 
 ACTIONS = (CORDON, DRAIN)

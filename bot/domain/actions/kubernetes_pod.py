@@ -4,20 +4,24 @@ Detaching comes first: the ReplicaSet makes a replacement while the pod still se
 capacity. Labels are moved, not written: their old values stay on the pod, and the way back needs to know none.
 
 Live fields of `k8s.pod` (scope = namespace): uid; node; ready, detached, isolated = 0 or 1; replaced = 1 where as
-many ready pods as wanted would serve without it; labelled = 1 where its Deployment selects by the label `service`;
-protected = 1 where it has the role protected.
+many ready pods as wanted would serve without it; serving, wanted = those two numbers; labelled = 1 where its
+Deployment selects by the label `service`; protected = 1 where it has the role protected.
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 from bot.domain.catalogue import Action, Live, Param, Params
 from bot.domain.kube_patch import json_patch
 from bot.domain.plan import ActionClass, Target
+from bot.domain.share import NOTHING, lost
 
 QUARANTINE = "watchkeeper-quarantine"
 DETACHED = "watchkeeper-hash"
 KINDS: Mapping[str, frozenset[str]] = {
-    "k8s.pod": frozenset({"node", "ready", "detached", "isolated", "replaced", "labelled", "protected"})
+    "k8s.pod": frozenset(
+        {"node", "ready", "detached", "isolated", "replaced", "serving", "wanted", "labelled", "protected"}
+    )
 }
 _PERMISSIONS = ("k8s::pods:get", "k8s::pods:list", "k8s::pods:patch", "k8s:apps:deployments:list")
 _ON_OFF = Param("integer", minimum=0, maximum=1)
@@ -60,6 +64,13 @@ DETACH = Action(
     refuses=_refuses,
 )
 
+
+def _service_lost(live: Live, params: Params) -> Fraction:
+    """Of the pods that are wanted, the part that would not serve; what earlier steps took is in it."""
+    stays = params["isolated"] == 0 or live["isolated"] == "1" or live["ready"] == "0"
+    return NOTHING if stays else lost(int(live["wanted"]), int(live["serving"]))
+
+
 ISOLATE = Action(
     id="kubectl/isolate-pod",
     executor="kubectl",
@@ -74,6 +85,7 @@ ISOLATE = Action(
     blast_radius=lambda _live, _params: {"pods": 1},
     permissions=(*_PERMISSIONS, "k8s::services:list", "k8s:networking.k8s.io:networkpolicies:list"),
     refuses=_refuses,
+    takes_away=_service_lost,
 )
 
 ACTIONS = (DETACH, ISOLATE)

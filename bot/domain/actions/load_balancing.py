@@ -7,10 +7,12 @@ targets), second_group and so on.
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 from bot.domain.catalogue import NAME, Action, Live, Param, Params
 from bot.domain.live_rule import RULE
 from bot.domain.plan import ActionClass, Target
+from bot.domain.share import carried, lost
 
 _PLACES = ("first", "second")
 KINDS: Mapping[str, frozenset[str]] = {
@@ -72,6 +74,14 @@ def _radius(live: Live, params: Params) -> Mapping[str, int]:
     return {"rules": 1, "percent_of_traffic": shift}
 
 
+def _capacity_lost(live: Live, params: Params) -> Fraction:
+    """How much less traffic the rule can carry before one of its groups is full, at the health of this moment."""
+    healthy = {place: int(live[f"{place}_healthy"]) for place in _PLACES}
+    before = carried([(int(live[f"{place}_weight"]), healthy[place]) for place in _PLACES])
+    after = carried([(int(params[f"{place}_weight"]), healthy[place]) for place in _PLACES])
+    return lost(before, after)
+
+
 SET_WEIGHTS = Action(
     id="elbv2/set-weights",
     executor="aws",
@@ -96,6 +106,7 @@ SET_WEIGHTS = Action(
     ),
     refuses=_refuses,
     name_pattern=RULE,
+    takes_away=_capacity_lost,
 )
 
 ACTIONS = (SET_WEIGHTS,)

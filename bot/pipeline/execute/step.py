@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from bot.domain.actions.table import action_of
+from bot.domain.caps import too_large
 from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided, WatchkeeperError
 from bot.domain.plan import PlannedStep
 from bot.domain.price import COST
@@ -67,6 +68,7 @@ class _Attempt:
             self._unchanged(live, self._step.expect)
             self._within_radius(live)
             self._not_refused(live)
+            self._within_share(live)
         except Refused as error:
             return StepOutcome(Verdict.REFUSED, str(error), error.rule)
         except WatchkeeperError as error:
@@ -138,14 +140,27 @@ class _Attempt:
     def _within_radius(self, live: Mapping[str, str]) -> None:
         """What the step touches now must not exceed what was shown when the plan was approved."""
         allowed = self._run.row.plan.blast_radius
-        # What was live before is paid for already, so that money never holds an undo back.
-        undoing = self._phase == "undo" or bool(self._run.row.plan.undoes)
         for name, amount in action_of(self._step.action).blast_radius(live, self._step.params).items():
-            if amount > allowed.get(name, 0) and not (undoing and name == COST):
+            # What was live before is paid for already, so that money never holds an undo back.
+            if amount > allowed.get(name, 0) and not (self._undoing and name == COST):
                 message = (
                     f"step {self._step.id} would now touch {amount} {name}, {allowed.get(name, 0)} were shown"
                 )
                 raise Refused(message, rule="blast_radius")
+
+    def _within_share(self, live: Mapping[str, str]) -> None:
+        """What serves now and would not after the step stays under its cap, whatever was live at planning."""
+        if self._undoing:
+            return
+        taken = action_of(self._step.action).takes_away(live, self._step.params)
+        why = too_large(taken, self._step.target.name, self._run.means.caps)
+        if why:
+            message = f"step {self._step.id} now {why}"
+            raise Refused(message, rule="cap")
+
+    @property
+    def _undoing(self) -> bool:
+        return self._phase == "undo" or bool(self._run.row.plan.undoes)
 
     def _not_refused(self, live: Mapping[str, str]) -> None:
         """The action's own precondition, on what is live now."""

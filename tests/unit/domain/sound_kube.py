@@ -40,7 +40,8 @@ KUBE_SOUND: dict[str, dict[str, str]] = {
         "scales": "deployment/basket", "unit_price": "3000",
     },
     "k8s.pod": {
-        "uid": "u-1", "node": "node-1", "ready": "1", "detached": "0", "isolated": "0", "replaced": "1",
+        "uid": "u-1", "node": "node-1", "ready": "1", "detached": "0", "isolated": "0", "replaced": "1", "serving": "3",
+        "wanted": "3",
         "labelled": "1", "protected": "0",
     },
     "k8s.namespace": {
@@ -48,7 +49,7 @@ KUBE_SOUND: dict[str, dict[str, str]] = {
         "quarantined_pods": "0", "pods": "12", "other_policies": "0", "open_services": "0",
     },
     "k8s.node": {
-        "uid": "u-1", "unschedulable": "0", "ready": "1", "pods": "4", "last_of": "", "blocked_by": "",
+        "uid": "u-1", "unschedulable": "0", "ready": "1", "pods": "4", "last_of": "", "share": "50", "blocked_by": "",
         "other_nodes": "2",
     },
     "k8s.flag": {"uid": "u-1", "flag": "new-checkout", "value": "true", "off": "false"},
