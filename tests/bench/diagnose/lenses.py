@@ -18,13 +18,14 @@ def _services(telemetry: Telemetry) -> set[str]:
     return named | {edge.caller for edge in edges} | set(telemetry.topology.nodes())
 
 
-def _draw(telemetry: Telemetry) -> random.Random:
+def draw_of(telemetry: Telemetry) -> random.Random:
+    """Chance that is the same for the same recording."""
     return random.Random(f"{telemetry.opened_at} {telemetry.now}")
 
 
 def without_services(share: float, telemetry: Telemetry) -> Telemetry:
     """Metrics and calls of a share of the services were not read."""
-    draw = _draw(telemetry)
+    draw = draw_of(telemetry)
     blind = {name for name in sorted(_services(telemetry)) if draw.random() < share}
     return replace(
         telemetry,
@@ -48,7 +49,7 @@ def _calls_without(part: Calls, blind: set[str]) -> Calls:
 
 def without_edges(share: float, telemetry: Telemetry) -> Telemetry:
     """A share of the edges of the topology is unknown."""
-    draw = _draw(telemetry)
+    draw = draw_of(telemetry)
     calls = {
         caller: tuple(callee for callee in callees if draw.random() >= share)
         for caller, callees in sorted(telemetry.topology.calls.items())
@@ -87,7 +88,7 @@ def _cut(one: MetricSeries, since: float, until: float) -> MetricSeries:
 
 def with_noise(spread: float, telemetry: Telemetry) -> Telemetry:
     """Every point of what has no upper end is off by a factor."""
-    draw = _draw(telemetry)
+    draw = draw_of(telemetry)
     return replace(
         telemetry,
         series=tuple(
@@ -101,7 +102,7 @@ def with_noise(spread: float, telemetry: Telemetry) -> Telemetry:
 
 def without_signals(telemetry: Telemetry) -> Telemetry:
     """Of each service only every other series was read, and no log."""
-    draw = _draw(telemetry)
+    draw = draw_of(telemetry)
     kept = tuple(one for one in telemetry.series if draw.random() < 0.5)
     return replace(telemetry, series=kept, log_patterns=(), logs=())
 

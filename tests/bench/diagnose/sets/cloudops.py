@@ -8,10 +8,9 @@ import contextlib
 import gzip
 import json
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,10 @@ from bot.domain.diagnosis.cluster.cause import Cause
 from bot.domain.diagnosis.cluster.quantity import quantity
 from bot.domain.diagnosis.cluster.read_objects import cluster_state
 from bot.domain.diagnosis.cluster.state import ClusterState, Daemon, LogSample, Measure, Reach, Shift
-from bot.domain.diagnosis.engine import diagnose
 from bot.domain.evidence import EvidenceRole
 from bot.domain.telemetry import Telemetry
 from tests.bench.diagnose import kubetext
-from tests.bench.diagnose.case import Case, Row, folders_with, root_of
+from tests.bench.diagnose.case import Case, Row, folders_with, root_of, timed
 from tests.bench.diagnose.cloudops_words import WORDS
 
 NOW = 1_700_000_000.0  # A state has no clock of its own.
@@ -58,6 +56,7 @@ def cases(data: Path) -> Iterator[Case]:
         yield Case("/".join(parts[own:]), partial(_run, folder))
 
 
+@cache
 def state_of(folder: Path) -> ClusterState:
     """The recording of a case as the product's own state."""
     with gzip.open(folder / "tool_cache.json.gz", "rt", encoding="utf-8") as file:
@@ -66,16 +65,15 @@ def state_of(folder: Path) -> ClusterState:
 
 def _run(folder: Path) -> Row:
     told = Telemetry(opened_at=NOW, now=NOW, cluster=state_of(folder))
-    begun = time.perf_counter()
-    found = diagnose(told)
-    seconds = time.perf_counter() - begun
+    answer = timed(told)
+    found = answer.diagnosis
     blamed = [one for one in found.evidence if one.role is EvidenceRole.CAUSE and "cause" in one.value]
     order = [number for hypothesis in found.hypotheses for number in hypothesis.evidence]
     blamed.sort(key=lambda one: order.index(one.id) if one.id in order else len(order))
     return {
         "ranking": [row for one in blamed for row in _row(one.value)][:5],
         "confidence": found.hypotheses[0].confidence if found.hypotheses else 0.0,
-        "seconds": round(seconds, 6),
+        "seconds": round(answer.seconds, 6),
         "class": found.hypotheses[0].cause.value if found.hypotheses else "unknown",
         "rules": [f"{' '.join(one.rules)} {one.confidence:.2f}" for one in found.hypotheses],
     }
