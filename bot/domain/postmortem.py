@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from bot.domain.event import Event, EventType
-from bot.domain.evidence import Conclusion, EvidenceRole
+from bot.domain.evidence import Conclusion, Diagnosis, EvidenceRole
 from bot.domain.incident import Incident, OptionView
 
 MOST_TIMELINE_ROWS = 40
+_DAY_MS = 86_400_000
 
 
 def draft(incident: Incident, events: Sequence[Event]) -> str:
@@ -37,21 +38,34 @@ def draft(incident: Incident, events: Sequence[Event]) -> str:
 
 
 def _summary(incident: Incident, events: Sequence[Event]) -> list[str]:
-    lasted = _span(incident.resolved_ms - incident.opened_ms)
+    lasted = f"open for {_span(incident.resolved_ms - incident.opened_ms)}"
     declared = _cite(events, EventType.INCIDENT_DECLARED)
     closed = _cite(events, EventType.STATUS_CHANGED, last=True)
-    text = f"{incident.severity.label} incident, open for {lasted} {declared}{closed}."
-    top = incident.diagnosis.hypotheses[0] if incident.diagnosis and incident.diagnosis.hypotheses else None
+    ended = f"still open {declared}" if incident.state.open else f"{lasted} {declared}{closed}"
+    text = f"{incident.severity.label} incident of {_day_and_time(incident.opened_ms)}, {ended}."
+    planned = []
     if incident.planned_event:
-        planned = _cite(events, EventType.PLANNED_EVENT_MATCHED)
-        return [text, f"It fell inside the planned event *{_plain(incident.planned_event)}* {planned}."]
-    if top is None:
-        return [text, f"No cause was found {_cite(events, EventType.HYPOTHESES_RANKED)}.".replace(" .", ".")]
+        matched = _cite(events, EventType.PLANNED_EVENT_MATCHED)
+        planned = [f"It fell inside the planned event *{_plain(incident.planned_event)}* {matched}."]
+    if planned and incident.diagnosis is None:
+        return [text, *planned]  # Nobody looked into what maintenance quietens.
+    return [text, *planned, _verdict(incident.diagnosis, events)]
+
+
+def _verdict(diagnosis: Diagnosis | None, events: Sequence[Event]) -> str:
+    """What is known of the cause; a guess is called one."""
     ranked = _cite(events, EventType.HYPOTHESES_RANKED, last=True)
-    return [
-        text,
-        f"Cause: {_plain(top.service)} ({top.cause.value.replace('_', ' ')}), confidence {top.confidence:.2f} {ranked}.",
-    ]
+    if diagnosis is not None and diagnosis.conclusion is Conclusion.EXPECTED_LOAD:
+        return f"The load was expected and nothing was broken {ranked}."
+    if diagnosis is not None and diagnosis.conclusion is Conclusion.NO_INCIDENT:
+        return f"Nothing was outside its normal range when it was looked into {ranked}."
+    if diagnosis is None or not diagnosis.hypotheses:
+        return f"No cause was found {ranked}.".replace(" .", ".")
+    top = diagnosis.hypotheses[0]
+    named = f"{_plain(top.service)} ({top.cause.value.replace('_', ' ')}), confidence {top.confidence:.2f}"
+    if diagnosis.conclusion is Conclusion.CAUSE_FOUND:
+        return f"Cause: {named} {ranked}."
+    return f"No cause was established; the best guess was {named} {ranked}."
 
 
 def _impact(incident: Incident, events: Sequence[Event]) -> list[str]:
@@ -104,7 +118,10 @@ def _timeline(incident: Incident) -> list[str]:
         half = MOST_TIMELINE_ROWS // 2
         skipped = f"({len(rows) - MOST_TIMELINE_ROWS} rows in the middle are in the log only.)"
         rows = (*rows[:half], *rows[-half:])
-    lines = [f"- {_clock(row.at_ms)} {_plain(row.text)}{_by(row.by)} [#{row.seq}]" for row in rows]
+    days = len({row.at_ms // _DAY_MS for row in rows})
+    lines = [
+        f"- {_clock(row.at_ms, dated=days > 1)} {_plain(row.text)}{_by(row.by)} [#{row.seq}]" for row in rows
+    ]
     return ["\n".join(lines), skipped]
 
 
@@ -176,8 +193,13 @@ def _by(user: str) -> str:
     return f" — <@{user}>" if user else ""
 
 
-def _clock(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%H:%M:%S")
+def _clock(at_ms: int, *, dated: bool) -> str:
+    """The time, with its date where the whole takes more than a day."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%m-%d %H:%M:%S" if dated else "%H:%M:%S")
+
+
+def _day_and_time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _span(milliseconds: int) -> str:
