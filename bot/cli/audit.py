@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from bot.adapters.package_files import MANIFEST, digest_of, faults_of
-from bot.adapters.store.sql import keys_of, open_store
+from bot.adapters.store.sql import keys_of
+from bot.cli._opened import existing_store
 from bot.domain.event import Event, EventType, first_break
 from bot.ports import Store, Transaction
 from bot.settings import load
@@ -24,15 +25,17 @@ _ALL = 1_000_000
 @app.command()
 def verify() -> None:
     """Check every chain against its MACs and its anchored head; exit 1 when one is broken."""
-    settings = load()
-    store = open_store(settings)
-    key = keys_of(settings).audit
+    key = keys_of(load()).audit
     broken = 0
-    for chain in _chains(store):
-        found, count = store.read(partial(_judged, key=key, chain=chain, tenant=store.tenant))
-        print(f"{chain}: {found or f'{count} events, unbroken'}")
-        broken += bool(found)
-    sys.exit(_BROKEN if broken else 0)
+    with existing_store() as store:
+        chains = _chains(store)
+        for chain in chains:
+            found, count = store.read(partial(_judged, key=key, chain=chain, tenant=store.tenant))
+            print(f"{chain}: {found or f'{count} events, unbroken'}")
+            broken += bool(found)
+    if not chains:
+        print("there is no log in this database: nothing was verified")
+    sys.exit(_BROKEN if broken or not chains else 0)
 
 
 @app.command()
@@ -40,9 +43,10 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File to write; standard output without it.")] = None,
 ) -> None:
     """Write every event as one JSON line: {chain, seq, record, mac}; then one {chain, head_seq, head_mac} a chain."""
-    store = open_store(load())
     lines: list[str] = []
-    for chain, events, head in _whole_log(store):
+    with existing_store() as store:
+        log = _whole_log(store)
+    for chain, events, head in log:
         for event in events:
             record = base64.b64encode(event.record).decode()
             line = {"chain": chain, "seq": event.seq, "record": record, "mac": event.mac.hex()}
@@ -81,15 +85,14 @@ def package(
 
 def _logged(digest: str) -> str:
     """The place in an unbroken chain where a step's result names this manifest; empty where none does."""
-    settings = load()
-    store = open_store(settings)
-    key = keys_of(settings).audit
-    for chain, events, _head in _whole_log(store):
-        for event in events:
-            said = str(event.body.get("detail", "")) if event.type is EventType.STEP_DONE else ""
-            if f"manifest {digest}" in said:
-                broken, _count = store.read(partial(_judged, key=key, chain=chain, tenant=store.tenant))
-                return "" if broken else f"event {event.seq} of {chain}"
+    key = keys_of(load()).audit
+    with existing_store() as store:
+        for chain, events, _head in _whole_log(store):
+            for event in events:
+                said = str(event.body.get("detail", "")) if event.type is EventType.STEP_DONE else ""
+                if f"manifest {digest}" in said:
+                    broken, _count = store.read(partial(_judged, key=key, chain=chain, tenant=store.tenant))
+                    return "" if broken else f"event {event.seq} of {chain}"
     return ""
 
 

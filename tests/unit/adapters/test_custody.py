@@ -12,6 +12,7 @@ from bot.adapters.package_files import MANIFEST, digest_of
 from bot.adapters.store.sql import SqlStore
 from bot.cli.audit import app
 from bot.domain.actions.forensics import COLLECT
+from bot.domain.errors import Permanent
 from bot.domain.event import EventType, NewEvent
 from bot.domain.plan import PlannedStep, Target
 from bot.settings import Settings
@@ -76,3 +77,13 @@ def test_a_log_whose_key_does_not_fit_vouches_for_nothing(
     logged(store, digest)
     monkeypatch.setenv("WATCHKEEPER_AUDIT_KEY", "b" * 32)
     assert check(str(folder))[0] == 1
+
+
+def test_a_database_without_a_log_is_not_a_sound_one(
+    store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = CliRunner().invoke(app, ["verify"])
+    assert (result.exit_code, "nothing was verified" in result.output) == (1, True)
+    monkeypatch.setenv("WATCHKEEPER_DATABASE_URL", f"sqlite:///{tmp_path}/elsewhere/x.sqlite3")
+    assert isinstance(CliRunner().invoke(app, ["verify"]).exception, Permanent)
+    assert not (tmp_path / "elsewhere").exists()
