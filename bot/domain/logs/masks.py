@@ -46,7 +46,7 @@ _LONG_ID, _ID_DIGITS = 8, 4
 _VALUES = frozenset((b"null", b"true", b"false", b"True", b"False", b"None", b"NULL"))
 _MOST_WORDS = 50_000
 _RUN = "<*> <*>"
-_CLOCK = " <*>:<*>:<*>"
+_CLOCK = " <*> <*>:<*>:<*>"
 _WEEKDAY = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ")
 _DATE = re.compile(
     r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -67,10 +67,11 @@ class Masks:
         line = text.encode("utf-8", "surrogatepass")
         shapes = line.translate(_ZEROS).split()
         words = list(map(self._shapes.get, shapes))
-        if None in words:
+        missing = words.count(None)
+        if missing:
             self._bound()
             raw, place = line.split(), -1
-            for _ in range(words.count(None)):
+            for _ in range(missing):
                 place = words.index(None, place + 1)
                 word = raw[place]
                 words[place] = self._words.get(word) or self._met(shapes[place], word)

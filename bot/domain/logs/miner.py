@@ -196,9 +196,10 @@ class Miner:
         elif family.take_in(words):
             self._merge(family)
         key = family.key(words)
-        if key not in family.kinds:
-            family.kinds[key] = self._new(key)
-        return family.kinds[key]
+        found = family.kinds.get(key)
+        if found is None:
+            found = family.kinds[key] = self._new(key)
+        return found
 
     def _most_alike(self, families: list[_Family], words: list[str]) -> _Family | None:
         full = len(families) >= MOST_FAMILIES
