@@ -129,7 +129,7 @@ def _can_do(incident: Incident) -> list[str]:
         ]
     if not incident.state.open:
         return ["Nothing is left to do."]
-    if incident.planned_event or cause.expected(incident):
+    if not incident.looked_into or cause.expected(incident):
         return ["Nothing needs doing; no restart and no rollback is offered."]
     if cause.answered(incident) and not incident.investigating and cause.top_cause(incident) is None:
         return ["Nothing is offered while no cause is sure; the evidence is in the thread."]

@@ -9,6 +9,7 @@ from bot.domain.incident import Incident
 
 HIGH, MEDIUM = 0.8, 0.6
 WORKING = "investigating"
+COUNTED = "only counted, not looked into"
 _RIVAL_SHARE = 0.7
 _CAUSE_WORDS = {
     CauseClass.DEPLOY: "a deploy",
@@ -67,6 +68,8 @@ def headline(incident: Incident) -> str:
     top = top_cause(incident)
     if top is not None:
         return f"cause found: {safe(top.service, 60)}"
+    if not incident.looked_into:
+        return COUNTED
     if incident.diagnosis is not None and answered(incident):
         if incident.diagnosis.conclusion is Conclusion.EXPECTED_LOAD:
             return "expected load, nothing is broken"
@@ -78,6 +81,8 @@ def headline(incident: Incident) -> str:
 def lines(incident: Incident) -> list[str]:
     """The paragraph under the question."""
     diagnosis = incident.diagnosis
+    if not incident.looked_into:
+        return _only_counted(incident)
     if diagnosis is None or not answered(incident):
         return _working(incident)
     if diagnosis.conclusion is Conclusion.EXPECTED_LOAD:
@@ -89,6 +94,16 @@ def lines(incident: Incident) -> list[str]:
     if _rivals(diagnosis):
         return _two(incident, diagnosis)
     return _unsure(incident, diagnosis)
+
+
+def _only_counted(incident: Incident) -> list[str]:
+    """Nobody looks into what maintenance covers, nor into what fires on most days."""
+    why = (
+        f"📅 *Planned maintenance* “{safe(incident.planned_event, 90)}”: these alerts are only counted while it lasts."
+        if incident.planned_event
+        else "💤 *Alerts of every day:* they fire on most days at this rate and are only counted."
+    )
+    return [why, "_Investigate again_ in the menu looks into them all the same."]
 
 
 def _working(incident: Incident) -> list[str]:

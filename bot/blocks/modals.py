@@ -50,7 +50,7 @@ def planned_event(place: ModalPlace) -> View:
         place,
         [
             field_input("title", "What is planned?", one_line("title", "", 150)),
-            field_input("when", "When? 09:00-23:00 or two ISO times", one_line("when", "", 60)),
+            field_input("when", "When, in UTC? 09:00-23:00 or two ISO times", one_line("when", "", 60)),
             field_input("services", "Services, empty for all", one_line("services", "", 300), optional=True),
         ],
     )

@@ -14,7 +14,7 @@ def render(incident: Incident, place: Place) -> Rendered:
     word = "cancelled" if incident.state is IncidentState.CANCELLED else "resolved"
     lines = [
         f"✅ *{incident.key} is {word}* after {took}",
-        f"*Impact:* {number(incident.alerts_total)} alerts from {len(incident.services or {})} services",
+        f"*Impact:* {_counted(incident)}",
         f"*Cause:* {_cause(incident)}",
         f"*Fix:* {_fix(incident)}",
         f"*Remains:* {_remains(incident)}",
@@ -33,9 +33,16 @@ def _cause(incident: Incident) -> str:
     top = cause.top_cause(incident)
     if top is not None:
         return f"{cause.named(top)} · {cause.confidence_words(top.confidence)}"
-    if incident.planned_event:
+    if cause.expected(incident):
         return "expected load of a planned event, nothing was broken"
+    if not incident.looked_into:
+        return "not looked into: planned maintenance, or alerts of every day"
     return "not established"
+
+
+def _counted(incident: Incident) -> str:
+    alerts, services = incident.alerts_total, len(incident.services or {})
+    return f"{number(alerts)} {'alert' if alerts == 1 else 'alerts'} from {services} {'service' if services == 1 else 'services'}"
 
 
 def _fix(incident: Incident) -> str:

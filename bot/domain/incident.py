@@ -141,6 +141,7 @@ class Incident:
     diagnosis: Diagnosis | None = None
     explanation: Explanation | None = None
     investigating: bool = False
+    looked_into: bool = True
     planned_event: str = ""
     planned_until: float = 0.0
     planned_effect: str = ""

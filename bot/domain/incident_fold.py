@@ -1,6 +1,6 @@
 """fold(): from the log of an incident to the Incident. Each function below is the contract of one event's body.
 
-Bodies (JSON): incident_declared {number, title, severity, reason, key, own_channel, observe_only, by} ·
+Bodies (JSON): incident_declared {number, title, severity, reason, key, own_channel, observe_only, looked_into, by} ·
 alerts_folded {count, firing, resolved, total, still_firing, services{name: n}, joins{reason: n}, candidate,
 candidate_why, raw_ids[], digest} · alerts_moved {way, other, count, firing,
 services{name: n}, reason, by} · status_changed {to, reason, by} · severity_changed {to, reason, by, own_channel} ·
@@ -85,6 +85,7 @@ def _declared(event: Event) -> Incident:
         head="",
         channel_wanted=body["own_channel"],
         observe_only=body["observe_only"],
+        looked_into=bool(body.get("looked_into", True)),
         services={},
         joins={},
         requesters=_added((), body.get("by", "")),
@@ -170,7 +171,8 @@ def _added(requesters: tuple[str, ...], by: str) -> tuple[str, ...]:
 
 
 def _requested(incident: Incident, event: Event) -> Incident:
-    return replace(incident, requesters=_added(incident.requesters, event.body["by"]), queued=False)
+    requesters = _added(incident.requesters, event.body["by"])
+    return replace(incident, requesters=requesters, queued=False, looked_into=True)
 
 
 def _queued(incident: Incident, _event: Event) -> Incident:
@@ -178,7 +180,7 @@ def _queued(incident: Incident, _event: Event) -> Incident:
 
 
 def _started(incident: Incident, _event: Event) -> Incident:
-    return replace(incident, investigating=True)
+    return replace(incident, investigating=True, looked_into=True)
 
 
 def _evidence(incident: Incident, event: Event) -> Incident:

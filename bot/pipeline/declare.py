@@ -154,6 +154,7 @@ def _open(
         "key": row.open_key,
         "own_channel": row.severity.own_channel,
         "observe_only": observe_only,
+        "looked_into": investigate,
         "by": by,
     }
     tx.append(row.id, [NewEvent(EventType.INCIDENT_DECLARED, body)], at_ms=round(now * 1000))

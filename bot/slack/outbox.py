@@ -99,7 +99,9 @@ class Outbox:
             done = guarded("outbox", partial(self._send, job))
             if done is None:
                 again = self.clock.now() + _FAULTY_S
-                guarded("outbox", partial(self._delay, job, again, "it could not be made, see the log of web"))
+                guarded(
+                    "outbox", partial(self._delay, job, again, "it could not be made, see the log of web")
+                )
             sent += 1 if done else 0
         return sent
 

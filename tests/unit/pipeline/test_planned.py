@@ -1,10 +1,13 @@
 """Maintenance and planned events: quiet while they last, seen on the card, and what is still broken fires afterwards."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from bot.adapters.store.sql import SqlStore
+from bot.blocks import card
+from bot.blocks.shape import Place
 from bot.domain.event_words import event_from
 from bot.domain.incident import Incident, Severity
 from bot.domain.telemetry import PlannedEffect, PlannedEvent
@@ -39,6 +42,8 @@ def test_alerts_inside_are_quiet_and_seen_and_fire_when_it_is_over(
     assert len(tasks) == (effect is PlannedEffect.LOWER), "maintenance is not looked into"
     quiet = the_one(store)
     assert (quiet.severity, quiet.planned_event, quiet.alerts_total) == (Severity.SEV4, "Switch upgrade", 3)
+    assert quiet.looked_into is (effect is PlannedEffect.LOWER)
+    assert ("only counted" in json.dumps(card.render(quiet, Place()).blocks)) is not quiet.looked_into
     post(store, [alert("s03", pod="2")])
     correlate(parts_of(store))
     assert the_one(store).severity is Severity.SEV4
@@ -48,7 +53,7 @@ def test_alerts_inside_are_quiet_and_seen_and_fire_when_it_is_over(
     (task,) = end_events(store, now=NOW + 601)
     assert store.transact(lambda tx: tx.claim_task(task, now=NOW + 602, lease_s=9)) is not None
     loud = the_one(store)
-    assert (loud.severity, loud.planned_event) == (Severity.SEV3, "")
+    assert (loud.severity, loud.planned_event, loud.looked_into) == (Severity.SEV3, "", True)
     assert "is over; 2 alerts still fire" in " ".join(entry.text for entry in loud.timeline)
     assert end_events(store, now=NOW + 700) == [], "once"
 
