@@ -85,6 +85,7 @@ class Sender:
         self.method, self.path = label.split(" ")
         self.kind = self.path.rpartition("/")[2]
         self.statuses: set[int] = set()
+        self.seen: set[bytes] = set()
 
     def both(self, case: Any) -> None:
         """The case without, then with its authenticity."""
@@ -111,7 +112,9 @@ class Sender:
         else:
             answer = self.from_source(body, sent)
         self._judge(case, request, answer)
-        assert answer.status != 401, "a proof of the test is not taken"
+        # The same bytes in the same second have the same signature, which Slack's door takes once.
+        assert answer.status != 401 or body in self.seen, "a proof of the test is not taken"
+        self.seen.add(body)
         assert (self._stored() > before) <= (answer.status == 200)
 
     def from_source(self, body: bytes, sent: list[tuple[str, str]]) -> Answer:
