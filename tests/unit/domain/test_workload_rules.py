@@ -1,12 +1,13 @@
 """The rules on what a cluster shows now: which class, by which rule, and when everything is well."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
+from bot.domain.diagnosis import tuning
 from bot.domain.diagnosis.cluster.podspec import Container, ContainerState, PodSpec
 from bot.domain.diagnosis.cluster.state import ClusterState, Event, Node, NodeCondition, Pod, Workload
 from bot.domain.diagnosis.engine import diagnose
@@ -217,6 +218,14 @@ def test_two_rule_books_on_one_workload_make_one_hypothesis() -> None:
 def test_what_is_well_now_is_no_incident(what: str, given: Scene) -> None:
     found = diagnose(given.telemetry())
     assert (what, found.conclusion, found.hypotheses) == (what, Conclusion.NO_INCIDENT, ())
+
+
+@pytest.mark.parametrize("name", ["CheckoutConversionDrop", "QueueBacklog", "CertificateExpiry", "HighCPU"])
+def test_pods_that_run_say_nothing_of_an_alert_on_something_else(name: str) -> None:
+    told = replace(Scene().telemetry(), alerts=(alert(name),))
+    found = diagnose(told)
+    assert found.conclusion is Conclusion.NOT_CONFIDENT
+    assert all(one.confidence < tuning.CAUSE_FOUND_AT for one in found.hypotheses)
 
 
 def test_a_node_that_nobody_misses_is_no_fault_of_the_workload() -> None:

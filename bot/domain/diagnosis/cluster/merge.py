@@ -24,6 +24,7 @@ from bot.domain.evidence import (
 )
 from bot.domain.telemetry import LogLine, Telemetry
 
+BELOW = tuning.CAUSE_FOUND_AT - 0.01  # What rests on words that outsiders can have written gets no further.
 ELSEWHERE = 0.5  # What is left of a fault that nothing unwell depends on.
 EXPLAINED = 0.8  # What a fault below leaves of the suspicion of those above.
 MOST_LINES = 500
@@ -147,7 +148,7 @@ def _hypothesis(
         )
     )  # fmt: skip
     sentence = f"{one.because[:1].upper()}{one.because[1:]}{cite(number)}."
-    confidence = round(min(tuning.CEILING, sure), 3)
+    confidence = round(min(BELOW if one.hearsay else tuning.CEILING, sure), 3)
     return Hypothesis(
         service=service,
         cause=one.cause.incident_class,
@@ -157,7 +158,7 @@ def _hypothesis(
         path=_path(
             service, (telemetry.alerts and [alert.service for alert in telemetry.alerts]) or [], telemetry
         ),
-        solid=min(confidence, tuning.CAUSE_FOUND_AT - 0.01) if one.hearsay else confidence,
+        solid=0.0 if one.hearsay else confidence,
         rules=(f"{one.rule}/{one.version}",),
     )
 
@@ -172,13 +173,14 @@ def _path(service: str, alerting: Iterable[str], telemetry: Telemetry) -> tuple[
 def _both(known: Hypothesis, rule: Hypothesis) -> Hypothesis:
     """A metric's suspect that the cluster shows broken: both arguments, the cluster's first.
 
-    What only a workload's own words say never decides the class.
+    What only a workload's own words say never decides the class, nor lifts the other over the line.
     """
     own_words = rule.solid < rule.confidence
+    sure = _either(known.confidence, rule.confidence)
     return replace(
         known,
         cause=known.cause if known.cause in _STRONGER or own_words else rule.cause,
-        confidence=_either(known.confidence, rule.confidence),
+        confidence=max(known.confidence, min(sure, BELOW)) if own_words else sure,
         solid=_either(known.solid, rule.solid),
         because=(*rule.because, *known.because),
         evidence=tuple(dict.fromkeys((*rule.evidence, *known.evidence))),

@@ -45,5 +45,5 @@ def judge_workloads(
         tuple(first),
         (),
         workload_lines.fine(space),
-        covers if space.judged else frozenset(),
+        covers if space.judged and (found or space.answered) else frozenset(),
     )

@@ -35,6 +35,14 @@ _REASONS = (
 _HARM = re.compile(r"error|5xx|latency|(?<!un)availab|p9\d|failure|success|apdex|timeout", re.IGNORECASE)
 
 
+# What an alert can be about and the state of the cluster shows.
+_SHOWN = re.compile(
+    r"kube|k8s|\bpods?\b|pod(?=[A-Z_])|restart|crash|replica|deployment|rollout|\bnodes?\b|node(?=[A-Z_])|container|oom|image"
+    r"|schedul|pending|evict|daemonset|statefulset|health.?check|readiness|liveness|not.?ready",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True)
 class Namespace:
     """The cluster's state with the lines and alerts about its workloads; `logs_read` whether any were asked for."""
@@ -124,6 +132,13 @@ class Namespace:
         ]
         harm = [alert for alert in harm if "query" in alert.labels] or harm
         return any(alert.status is AlertStatus.FIRING for alert in harm) if harm else None
+
+    @cached_property
+    def answered(self) -> bool:
+        """Whether the state, or monitors that were read with it, can tell that each firing alert is mistaken."""
+        monitors = [alert for alert in self.alerts if "query" in alert.labels]
+        firing = [alert for alert in monitors or self.alerts if alert.status is AlertStatus.FIRING]
+        return all(_SHOWN.search(f"{alert.name} {alert.summary}") for alert in firing)
 
     @property
     def well(self) -> bool:
