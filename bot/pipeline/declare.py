@@ -1,5 +1,6 @@
 """declare: open an incident for a group of alerts, or by a person's hand; card and announcement are wanted at once."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -97,18 +98,10 @@ def judge_alerts(alerts: Sequence[Alert]) -> Judged:
 
 def _lead(alerts: Sequence[Alert]) -> Alert:
     """The alert that names the incident: critical before others, of the loudest service, by name where equal."""
-    loud: dict[str, int] = {}
-    for alert in alerts:
-        loud[alert.service] = loud.get(alert.service, 0) + 1
-    return min(
-        alerts,
-        key=lambda one: (
-            one.severity is not AlertSeverity.CRITICAL,
-            -loud[one.service],
-            one.service,
-            one.name,
-        ),
-    )
+    loud = Counter(alert.service for alert in alerts)
+    worst = [alert for alert in alerts if alert.severity is AlertSeverity.CRITICAL] or alerts
+    loudest = min({alert.service for alert in worst}, key=lambda service: (-loud[service], service))
+    return min((alert for alert in worst if alert.service == loudest), key=lambda one: one.name)
 
 
 def _row(

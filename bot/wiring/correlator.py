@@ -21,7 +21,7 @@ from bot.pipeline.correlate import Correlated, Correlation, correlate
 from bot.pipeline.usual import remembered
 from bot.ports import JobQueue, TopologySource
 from bot.settings import Settings, load
-from bot.wiring.parts import SystemClock, holder_name, new_id, owed, parsers
+from bot.wiring.parts import SystemClock, holder_name, new_id, owed, parsers, settled
 from bot.wiring.sweeper import Sweeper
 
 TOPOLOGY_TIMEOUT_S = 0.8
@@ -160,6 +160,7 @@ def _ready(here: Runtime) -> None:
     if topology is not None:
         guarded("first look at the graph", lambda: topology.topology(now=here.parts.clock.now()))
     guarded("first poke", lambda: here.queue.poke("bot.jobs.correlate", 0))
+    settled()
     _log.info("correlator_ready")
 
 

@@ -50,7 +50,7 @@ from bot.slack.outbox import Outbox
 from bot.slack.pace import Pace
 from bot.slack.recording import Recorder
 from bot.slack.socket import Socket, stay_connected
-from bot.wiring.parts import SystemClock, holder_name, new_id, parsers
+from bot.wiring.parts import SystemClock, holder_name, new_id, parsers, settled
 from bot.wiring.pulling import Pulled, pulled
 from bot.wiring.sweeper import Sweeper
 
@@ -97,6 +97,7 @@ def run(settings: Settings) -> None:
     Doors(settings.sources, parsers(settings))  # A wrong source is said before anything is asked of Slack.
     listening = _listen(settings)
     app = _http(build(settings))
+    settled()
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])

@@ -49,7 +49,7 @@ from bot.settings import Settings, load
 from bot.wiring import watcher
 from bot.wiring.beating import Beats
 from bot.wiring.inventories import accounts, looked_up
-from bot.wiring.parts import SystemClock, new_id
+from bot.wiring.parts import SystemClock, new_id, settled
 
 # How long a task may take before another worker may claim it, besides the model's own deadline.
 LEASE_S = 40.0
@@ -200,6 +200,7 @@ def run(settings: Settings) -> None:
     readers()  # Whatever is missing stops the start.
     watcher.eyes()
     Beats(open_store(settings), SystemClock(), "worker").start(threading.Event())
+    settled()
     run_worker(
         rq_queue.connect(settings.redis_url), "investigate", ForkingWorker, lambda: _log.info("worker_ready")
     )
