@@ -83,6 +83,11 @@ class Databases:
                 options=_OPTIONS,
                 application_name="watchkeeper",
                 row_factory=dict_row,
+                # A server that is gone without a word ends no statement: the system ends the connection, within seconds.
+                keepalives_idle=4,
+                keepalives_interval=2,
+                keepalives_count=3,
+                tcp_user_timeout=8000,
             )
         except psycopg.Error as error:
             raise _unconnected(database, error) from error

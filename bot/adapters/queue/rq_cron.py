@@ -14,6 +14,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from bot.adapters.queue.rq import JOB_TIMEOUT_S, QUEUES
+from bot.boundary import guarded
 
 _LONGEST_WAIT_S = 5.0
 _SHORTEST_WAIT_S = 0.2
@@ -59,6 +60,9 @@ class Timetable:
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            self.tick()
-            wait = self._scheduler.calculate_sleep_interval()
-            stop.wait(min(_LONGEST_WAIT_S, max(_SHORTEST_WAIT_S, wait)))
+            wait = guarded("timetable", self._turn)
+            stop.wait(_LONGEST_WAIT_S if wait is None else min(_LONGEST_WAIT_S, max(_SHORTEST_WAIT_S, wait)))
+
+    def _turn(self) -> float:
+        self.tick()
+        return float(self._scheduler.calculate_sleep_interval())

@@ -198,6 +198,7 @@ def open_engine(database_url: str) -> Engine:
             url.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
             pool_size=8,
+            hide_parameters=True,
             connect_args={"connect_timeout": _CONNECT_S, "options": _LIMITS} | _PLANNED_ANEW | _KEEPALIVE,
         )
     if url.get_backend_name() != "sqlite" or not url.database:
@@ -206,7 +207,10 @@ def open_engine(database_url: str) -> Engine:
         )
         raise Permanent(message)
     _make_folder(Path(url.database).parent)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False})
+    # What a statement holds may be a secret of a payload, and an error of the library would print it.
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False}
+    )
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     return engine
