@@ -8,10 +8,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from bot.domain.logs.memory import Memory, Thing
+from bot.domain.logs.memory import MOST_SESSIONS, Memory, Thing
 from bot.domain.logs.miner import Miner
 from bot.domain.logs.queries import query_shape
-from bot.domain.logs.sessions import learn_sessions, verdicts
+from bot.domain.logs.sessions import learn_kinds, verdicts
 from bot.domain.redaction import redact
 from bot.domain.telemetry import LogLine
 from bot.domain.watch.finding import Finding, Kind
@@ -111,8 +111,9 @@ def _odd_sessions(
     whole = {name: events for name, events in sessions.items() if len(events) > 1}
     odd: list[str] = []
     if sum(memory.sessions.values()) >= LEAST_SESSIONS:
-        known = [kind.split("\n") for kind, times in memory.sessions.items() for _ in range(min(times, 3))]
-        judged = verdicts(learn_sessions(known), list(whole.values()))
+        kinds = {tuple(kind.split("\n")): times for kind, times in memory.sessions.items()}
+        known = learn_kinds(kinds, rare_kept=len(kinds) < MOST_SESSIONS)
+        judged = verdicts(known, list(whole.values()))
         odd = [name for name, unusual in zip(whole, judged, strict=True) if unusual]
     for kind, times in Counter("\n".join(sorted(events)) for events in whole.values()).items():
         memory.sessions[kind] = memory.sessions.get(kind, 0) + times

@@ -2,11 +2,15 @@
 
 A session is one request, instance or block with the ids of its templates. Learned from normal sessions only, the line
 between usual and unusual included; no label is ever read. Bounded by the number of distinct sessions it remembers.
+What few normal sessions cannot show is estimated: the line is drawn further out, and an event that none of them has is
+unusual by itself only where events of single sessions are so rare that another one is not to be expected.
 """
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 
 MOST_KINDS = 3_000  # Distinct normal sessions that are remembered; the commonest stay.
 QUANTILE = 0.99  # Share of the normal sessions that lie within the line when each is judged by the others.
@@ -17,10 +21,12 @@ Counts = tuple[tuple[Hashable, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class SessionModel:
-    """What normal sessions look like: their distinct counts, and the distance from which on one is unusual."""
+    """What normal sessions look like: their distinct counts and events, and how far from all of them is unusual."""
 
     known: tuple[Counts, ...]
     line: float
+    events: frozenset[Hashable]
+    complete: bool  # Whether a normal session would hardly have an event that none had so far.
 
     def distance(self, session: Sequence[Hashable]) -> float:
         """0 (as one that is known) to 1 (nothing in common with any)."""
@@ -29,7 +35,11 @@ class SessionModel:
 
     def unusual(self, session: Sequence[Hashable]) -> bool:
         """Whether the session is further from all normal ones than they are from each other."""
-        return self.distance(session) > self.line
+        return self.new_to(session) or self.distance(session) > self.line
+
+    def new_to(self, session: Iterable[Hashable]) -> bool:
+        """Whether an event of the session would have been seen by now, were it normal."""
+        return self.complete and not self.events.issuperset(session)
 
     def _sizes(self) -> tuple[int, ...]:
         return tuple(sum(count for _, count in one) for one in self.known)
@@ -37,9 +47,30 @@ class SessionModel:
 
 def learn_sessions(sessions: Iterable[Sequence[Hashable]]) -> SessionModel:
     """A model of normal sessions."""
-    times = Counter(_counts(session) for session in sessions)
+    return _learned(Counter(_counts(session) for session in sessions))
+
+
+def learn_kinds(kinds: Mapping[tuple[Hashable, ...], int], *, rare_kept: bool) -> SessionModel:
+    """A model of normal sessions that come as their events and how many had these.
+
+    Where rare kinds were forgotten, nothing is known of events that none had.
+    """
+    times: Counter[Counts] = Counter()
+    for kind, count in kinds.items():
+        times[_counts(kind)] += count
+    model = _learned(times)
+    return model if rare_kept else replace(model, complete=False)
+
+
+def _learned(times: Counter[Counts]) -> SessionModel:
     kept = tuple(counts for counts, _ in times.most_common(MOST_KINDS))
-    return SessionModel(kept, _line(kept, times))
+    having: Counter[Hashable] = Counter()
+    for counts, sessions in times.items():
+        having.update({event: sessions for event, _ in counts})
+    single = sum(sessions == 1 for sessions in having.values())
+    # After Good and Turing, rounded up: so often the next session has an event that none had.
+    complete = single + 1 <= (1.0 - QUANTILE) * times.total()
+    return SessionModel(kept, _line(kept, times), frozenset(having), complete)
 
 
 def verdicts(model: SessionModel, sessions: Iterable[Sequence[Hashable]]) -> list[bool]:
@@ -51,7 +82,8 @@ def verdicts(model: SessionModel, sessions: Iterable[Sequence[Hashable]]) -> lis
         counts = _counts(session)
         if counts not in known:
             total = sum(count for _, count in counts)
-            known[counts] = _nearest(dict(counts), total, model.known, sizes) > model.line
+            far = _nearest(dict(counts), total, model.known, sizes) > model.line
+            known[counts] = far or model.new_to(event for event, _ in counts)
         judged.append(known[counts])
     return judged
 
@@ -67,13 +99,26 @@ def _line(kept: tuple[Counts, ...], times: Mapping[Counts, int]) -> float:
         others, other_sizes = kept[:place] + kept[place + 1 :], sizes[:place] + sizes[place + 1 :]
         distances.append((_nearest(dict(one), sizes[place], others, other_sizes), times[one]))
     distances.sort()
-    wanted = QUANTILE * sum(weight for _, weight in distances)
-    reached = 0
+    total = sum(weight for _, weight in distances)
+    wanted, reached, line = QUANTILE * total, 0, 0.0
     for distance, weight in distances:
         reached += weight
+        line = distance
         if reached >= wanted:
-            return distance
-    return 0.0
+            break
+    return line + _beyond(distances, total, sizes)
+
+
+def _beyond(distances: Sequence[tuple[float, int]], total: int, sizes: Sequence[int]) -> float:
+    """How much further out the quantile lies than what so few sessions can show, by an exponential tail.
+
+    Its mean is that of the distances, at least that of one event more in a session of usual size.
+    """
+    unseen = math.log(1.0 / (total + 1) / (1.0 - QUANTILE)) if total else 0.0
+    if unseen <= 0:
+        return 0.0
+    mean = sum(distance * weight for distance, weight in distances) / total
+    return unseen * max(mean, 1.0 / (median(sizes) + 1))
 
 
 def _nearest(

@@ -17,18 +17,17 @@ def anomaly(data: Path, out: Path | None) -> dict[str, Any]:
     for path in sorted((data / "logs" / "anomaly").rglob("train.txt")):
         folder = path.parent
         model = learn_sessions(read_sessions(path))
-        rows = [
-            {"file": name, "anomalous": verdict}
-            for name in _TESTED
-            for verdict in verdicts(model, read_sessions(folder / f"{name}.txt"))
-        ]
+        judged = {name: verdicts(model, read_sessions(folder / f"{name}.txt")) for name in _TESTED}
+        rows = [{"file": name, "anomalous": verdict} for name in _TESTED for verdict in judged[name]]
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
             text = "".join(json.dumps(row) + "\n" for row in rows)
             (out / f"{folder.name}.jsonl").write_text(text, encoding="utf-8")
-        sets[folder.name] = _score(rows, None)
+        normal, abnormal = (judged[name] for name in _TESTED)
+        sets[folder.name] = scored(normal, abnormal)
         if folder.name in _BASE_RATES:
-            sets[folder.name]["F1_at_base_rate"] = _score(rows, _BASE_RATES[folder.name])["F1"]
+            rare = scored(normal, abnormal, _BASE_RATES[folder.name])
+            sets[folder.name]["F1_at_base_rate"] = rare["F1"]
     return {"bench": "logs anomaly", "sets": sets}
 
 
@@ -40,11 +39,10 @@ def read_sessions(path: Path) -> list[list[str]]:
         return [line.rstrip("\n").split(",", 1)[-1].split() for line in lines if line.strip()]
 
 
-def _score(rows: list[dict[str, Any]], base_rate: float | None) -> dict[str, float]:
-    normal = [row["anomalous"] for row in rows if row["file"] == "test_normal"]
-    abnormal = [row["anomalous"] for row in rows if row["file"] == "test_abnormal"]
+def scored(normal: list[bool], abnormal: list[bool], base_rate: float | None = None) -> dict[str, float]:
+    """Precision, recall, false alarm rate and F1 of verdicts, at the share of abnormal ones given or as tested."""
     false_rate, recall = sum(normal) / max(1, len(normal)), sum(abnormal) / max(1, len(abnormal))
-    share = len(abnormal) / max(1, len(rows)) if base_rate is None else base_rate
+    share = len(abnormal) / max(1, len(normal) + len(abnormal)) if base_rate is None else base_rate
     hit, false = recall * share, false_rate * (1 - share)
     precision = hit / (hit + false) if hit + false else 0.0
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
