@@ -7,8 +7,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.e2e.prefork import ROOT, Prefork
+
 BIN = Path(sys.executable).parent
+_PREFORK = Prefork()
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
@@ -43,15 +45,7 @@ def watchkeeper(
     *arguments: str, settings: Mapping[str, str], timeout: float = 120, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "bot", *arguments],
-        env={**environment(settings), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-        cwd=cwd,
-    )
+    return _PREFORK.run(arguments, environment(settings), timeout=timeout, cwd=cwd)
 
 
 def spawned(
