@@ -175,8 +175,19 @@ def run(settings: Settings) -> None:
         settings.resolve_after_s,
         settings.max_open_proposals,
         owed=owed(settings),
+        also=Parter(here.parts.store, here.parts.new_id, here.parts.observe_only).look,
     )
     sweeper.start(threading.Event())
+
+    def started() -> None:
+        _ready(here)
+        _start_timetable(settings)
+
+    run_worker(rq_queue.connect(settings.redis_url), "correlate", InProcessWorker, started)
+
+
+def _start_timetable(settings: Settings) -> None:
+    """Only once the queue has answered, so that a start without one says a single thing."""
     if settings.watch_every_s or settings.planned_calendars:
         timetable = Timetable(rq_queue.connect(settings.redis_url))
         if settings.watch_every_s:
@@ -184,4 +195,3 @@ def run(settings: Settings) -> None:
         if settings.planned_calendars:
             timetable.every(CALENDARS_EVERY_S, "bot.jobs.plan")
         timetable.start(threading.Event())
-    run_worker(rq_queue.connect(settings.redis_url), "correlate", InProcessWorker, lambda: _ready(here))
