@@ -9,7 +9,7 @@ from bot.domain.diagnosis.cluster.podspec import Container
 from bot.domain.diagnosis.cluster.state import ClusterState, Pod
 
 _TAKEN = re.compile(
-    r"address already in use|eaddrinuse|bind: permission|port \d+ (is )?(already )?in use|failed to bind",
+    r"address (already )?in use|eaddrinuse|bind: permission|port \d+ (is |was )?(already )?in use|failed to bind",
     re.IGNORECASE,
 )
 _LISTEN = re.compile(r"(SERVER_|LISTEN_|HTTP_|APP_|GRPC_)?PORT")

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bot.domain.diagnosis.cluster.cause import Cause
 from bot.domain.diagnosis.cluster.finding import HINTED, SAID, SEEN, SHOWN, Finding
@@ -11,22 +12,30 @@ from bot.domain.diagnosis.cluster.state import ClusterState, LogSample, Workload
 
 CREDENTIALS = re.compile(
     r"access denied for user|password authentication failed|authentication failed|wrongpass|noauth|"
-    r"invalid username-password pair|role \"?\w+\"? does not exist|login failed for user|invalid password",
+    r"invalid username-password pair|role \"?\w+\"? does not exist|login failed for user|invalid password|"
+    r"no pg_hba\.conf entry",
     re.IGNORECASE,
 )
 EXHAUSTED = re.compile(
-    r"too many (client )?connections|too many clients|remaining connection slots|max(imum)? number of clients|"
-    r"max_user_connections|max_connections|connection limit exceeded|user \S+ has exceeded the|"
-    r"connection is not available, request timed out|pool (is )?exhausted",
+    r"too many (client |open )?connections|too many clients|remaining connection slots|max(imum)? number of clients|"
+    r"max_user_connections|max_connections|connection limit exceeded|user \S+ has exceeded the",
+    re.IGNORECASE,
+)
+# What a client's pool says when it has none to give: its database is full, or it is not to be reached at all.
+POOLED = re.compile(
+    r"connection is not available, request timed out|pool (is )?exhausted|queuepool limit of size|"
+    r"timeout waiting for (idle object|connection from pool)|timed? ?out (fetching|acquiring) a (new )?connection",
     re.IGNORECASE,
 )
 READ_ONLY = re.compile(
     r"read[- _]only (option|transaction|replica|mode|slave)|--read-only|--super-read-only|readonly you can't write|"
-    r"in a read-only transaction|not master|database is (in )?read[- ]?only",
+    r"in a read-only transaction|not master|not ?writable ?primary|innodb[-_]read[-_]only|"
+    r"(database|connection|table \S+) is (in )?read[- ]?only",
     re.IGNORECASE,
 )
 LINK = re.compile(
-    r"communications link failure|can't connect to (mysql|server|local)|could not connect to server",
+    r"communications link failure|can't connect to (mysql|server|local)|could not connect to server|"
+    r"connection to server at .* failed|server selection timed? ?out|no reachable servers",
     re.IGNORECASE,
 )
 _STORE = re.compile(r"mysql|maria|postgres|pgsql|mongo|redis|cassandra|database|(^|-)db(-|$)", re.IGNORECASE)
@@ -42,6 +51,9 @@ _NO_WRITE = re.compile(
 PEERS = 3
 FEW_CONNECTIONS = 10
 STORE_PORTS = {3306, 5432, 27017, 1433, 1521, 6379}
+_APART = re.compile(
+    f"{LINK.pattern}|{CREDENTIALS.pattern}|refused|unknown ?host|no such host|name resolution", re.IGNORECASE
+)
 
 
 def said(state: ClusterState) -> Iterator[Finding]:
@@ -54,16 +66,26 @@ def said(state: ClusterState) -> Iterator[Finding]:
         heard = [one for one in state.logs if pattern.search(one.text)]
         clients = {one.workload for one in heard}
         # A database's own log tells of its clients; where they speak, theirs says who.
-        others = {name for name in clients if not _serves_data(state, name)}
+        others = {name for name in clients if not serves_data(state, name)}
         for client in sorted(others if others and not by_store else clients):
             lines = [one for one in heard if one.workload == client]
             yield _refused(state, client, lines, cause, by_store=by_store)
+    yield from _waiting(state)
+
+
+def _waiting(state: ClusterState) -> Iterator[Finding]:
+    """Pools that have no connection to give, where nothing says that the database cannot be had at all."""
+    cut_off = {one.workload for one in state.logs if _APART.search(one.text)}
+    for client in sorted({one.workload for one in state.logs if POOLED.search(one.text)} - cut_off):
+        lines = [one for one in state.logs if one.workload == client and POOLED.search(one.text)]
+        found = _refused(state, client, lines, Cause.CONNECTIONS_EXHAUSTED, by_store=True)
+        yield replace(found, weight=min(found.weight, SEEN))
 
 
 def ports(state: ClusterState) -> Iterator[Finding]:
     """Clients whose database port, given apart from the host, is none that their database offers."""
     for workload in state.workloads:
-        stores = [one for one in state.services if _serves_data(state, one.name)]
+        stores = [one for one in state.services if serves_data(state, one.name)]
         offered = {port.number for one in stores for port in one.ports}
         for container in workload.spec.served:
             for key, value in sorted(container.env.items()):
@@ -144,7 +166,7 @@ def _refused(
     store = _store_of(state, client)
     blamed = store if by_store and store else client
     because = f"{client} is refused by {store or 'its database'}: {cause.words}"
-    own = _serves_data(state, client) and not store
+    own = serves_data(state, client) and not store
     weight = SAID if (by_store and store) or own else SHOWN
     if cause is Cause.DATABASE_CREDENTIALS and "access denied for user" not in lines[0].text.lower():
         weight = SEEN
@@ -153,24 +175,25 @@ def _refused(
 
 def _store_of(state: ClusterState, client: str) -> str:
     """The database workload that a client is configured with, or that it calls; itself where it is one."""
-    if _serves_data(state, client):
+    if serves_data(state, client):
         return client
     workload = state.workload(client)
     if workload is not None:
         asked = [host for _, _, host, _ in addresses(workload, state.namespace)]
-        found = [host for host in asked if _serves_data(state, host) and state.workload(host) is not None]
+        found = [host for host in asked if serves_data(state, host) and state.workload(host) is not None]
         if found:
             return found[0]
-    called = [name for name in state.calls.get(client, ()) if _serves_data(state, name)]
+    called = [name for name in state.calls.get(client, ()) if serves_data(state, name)]
     if called:
         return called[0]
     below = sorted({name for callee in state.calls.get(client, ()) for name in state.calls.get(callee, ())})
-    found = [name for name in below if _serves_data(state, name)]
-    stores = [one.name for one in state.workloads if _serves_data(state, one.name)]
+    found = [name for name in below if serves_data(state, name)]
+    stores = [one.name for one in state.workloads if serves_data(state, one.name)]
     return found[0] if found else (stores[0] if len(stores) == 1 else "")
 
 
-def _serves_data(state: ClusterState, name: str) -> bool:
+def serves_data(state: ClusterState, name: str) -> bool:
+    """Whether a workload, or else the Service of that name, is a database."""
     workload = state.workload(name)
     if workload is None:
         service = state.service(name)

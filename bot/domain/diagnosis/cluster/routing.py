@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bot.domain.diagnosis.cluster.cause import Cause
+from bot.domain.diagnosis.cluster.databases import LINK, serves_data
 from bot.domain.diagnosis.cluster.finding import HINTED, LATENT, SAID, SEEN, SHOWN, Finding
 from bot.domain.diagnosis.cluster.names import asked_names, callers_of, looks_like, meant, selected
 from bot.domain.diagnosis.cluster.state import ClusterState, Route, ServiceEntry, ServicePort, Workload
@@ -157,9 +158,15 @@ def _target(
 
 
 def _refused(state: ClusterState, name: str, address: str, port: int) -> bool:
-    """Whether clients write that they are refused at the Service's name or address and port."""
-    places = [f"{place}:{port}" for place in (name, address) if place]
-    return any(_SHUT.search(one.text) and any(place in one.text for place in places) for one in state.logs)
+    """Whether clients write that they are refused at the Service's name or address and port; those of a database
+    name neither.
+    """
+    places = "|".join(re.escape(place) for place in (name, address) if place)
+    asked = re.compile(rf"(?<![\w.-])({places})\W{{1,4}}(port\W{{1,2}})?{port}(?!\d)", re.IGNORECASE)
+    if any(_SHUT.search(one.text) and asked.search(one.text) for one in state.logs):
+        return True
+    clients = callers_of(state, name) if serves_data(state, name) else ()
+    return any(one.workload in clients and LINK.search(one.text) for one in state.logs)
 
 
 def _closed(state: ClusterState, service: ServiceEntry) -> bool:
