@@ -198,7 +198,7 @@ CASES: list[tuple[str, Cause, str, Break]] = [
     ("a kubelet that went away", Cause.KUBELET_DOWN, "node-b", lost_node),
     ("a kubelet that was stopped", Cause.KUBELET_DOWN, "node-b", also(lost_node, stopped("kubelet"))),
     ("a registry's name", Cause.REGISTRY_NAME, "orders", also(pull('code = Unknown desc = failed to pull and unpack image: failed to do request: Head "https://registry.invalid/v2/shop/orders/manifests/1.2": dial tcp: lookup registry.invalid on 10.96.0.10:53: server misbehaving', "registry.invalid/shop/orders:1.2"), says("web", REFUSED))),
-    ("a registry's name that times out", Cause.REGISTRY_NAME, "orders", pull('code = DeadlineExceeded desc = dial tcp: lookup registry.invalid on 10.96.0.10:53: read udp 10.0.0.4:4242->10.96.0.10:53: i/o timeout', "registry.invalid/shop/orders:1.2")),
+    ("a registry's name that times out", Cause.REGISTRY_NAME, "orders", pull("code = DeadlineExceeded desc = dial tcp: lookup registry.invalid on 10.96.0.10:53: read udp 10.0.0.4:4242->10.96.0.10:53: i/o timeout", "registry.invalid/shop/orders:1.2")),
     ("a registry's secret", Cause.PULL_AUTH, "orders", own_secret),
     ("a secret to mount", Cause.CREDENTIAL_MISSING, "orders", unmounted),
     ("a key of a secret", Cause.CREDENTIAL_MISSING, "orders", lambda one: one.waiting("orders", "CreateContainerConfigError", "couldn't find key password in Secret prod/orders-db")),
