@@ -6,7 +6,7 @@ A template or query shape that began while enough was known, a known one whose s
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from bot.domain.logs.memory import MOST_SESSIONS, Memory, Thing
 from bot.domain.logs.miner import Miner
@@ -111,7 +111,9 @@ def _odd_sessions(
     whole = {name: events for name, events in sessions.items() if len(events) > 1}
     odd: list[str] = []
     if sum(memory.sessions.values()) >= LEAST_SESSIONS:
-        kinds = {tuple(kind.split("\n")): times for kind, times in memory.sessions.items()}
+        kinds: dict[tuple[Hashable, ...], int] = {
+            tuple(kind.split("\n")): times for kind, times in memory.sessions.items()
+        }
         known = learn_kinds(kinds, rare_kept=len(kinds) < MOST_SESSIONS)
         judged = verdicts(known, list(whole.values()))
         odd = [name for name, unusual in zip(whole, judged, strict=True) if unusual]
