@@ -10,17 +10,22 @@ from urllib.parse import quote
 
 import httpx
 
-from bot.domain.errors import Permanent, Retryable
+from bot.domain.errors import Permanent, Retryable, Undecided
 from bot.domain.live_jvm import live_jvm
 
 TIMEOUT_S = 5.0
-COLLECT_S = 30.0  # A full collection of a large heap answers late.
+COLLECT_S = 8.0  # A full collection of a large heap answers later; whether it ran is then read back.
 _OLD = "java.lang:name=G1 Old Generation,type=GarbageCollector"
 _READS = {
     "heap": ("java.lang:type=Memory", "HeapMemoryUsage"),
     "started": ("java.lang:type=Runtime", "StartTime"),
     "collections": (_OLD, "CollectionCount"),
 }
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
+
+
+class _Unanswered(Retryable):
+    """The door was asked and gave no answer; what it was asked to do may have happened."""
 
 
 class Jolokia:
@@ -38,7 +43,7 @@ class Jolokia:
             answer = self._asked(service, body, TIMEOUT_S)
             if answer is None:
                 return None
-            found[name] = answer["value"]
+            found[name] = answer.get("value")
         try:
             return live_jvm(service, found["heap"], int(found["started"]), int(found["collections"]))
         except (KeyError, ValueError, TypeError) as error:
@@ -46,9 +51,13 @@ class Jolokia:
             raise Permanent(message) from error
 
     def collect(self, service: str) -> None:
-        """One full collection on every instance; raises Retryable when it is unknown whether it ran."""
+        """One full collection on every instance; raises Undecided when it is unknown whether it ran."""
         body = {"type": "exec", "mbean": "java.lang:type=Memory", "operation": "gc"}
-        if self._asked(service, body, COLLECT_S) is None:
+        try:
+            answer = self._asked(service, body, COLLECT_S)
+        except _Unanswered as error:
+            raise Undecided(str(error)) from error
+        if answer is None:
             message = f"{service} has no JVM door"
             raise Permanent(message)
 
@@ -58,12 +67,12 @@ class Jolokia:
             answer = self._client.post(url, json=body, timeout=timeout_s)
         except httpx.HTTPError as error:
             message = f"the JVM door of {service} did not answer: {type(error).__name__}"
-            raise Retryable(message) from error
+            raise (Retryable if isinstance(error, _NEVER_SENT) else _Unanswered)(message) from error
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             message = f"the JVM door of {service} answered {answer.status_code}"
-            raise Retryable(message)
+            raise _Unanswered(message)
         if answer.status_code != httpx.codes.OK:
             message = f"the JVM door of {service} refused: {answer.status_code}"
             raise Permanent(message)

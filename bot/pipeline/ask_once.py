@@ -11,6 +11,8 @@ from bot.domain.plan import Target
 from bot.ports import Inventory
 
 Found = list[tuple[Target, Mapping[str, str]]]
+# One object that nobody foresaw ends no investigation: its question has no answer, the others have.
+_STRANGE = (LookupError, ValueError, TypeError, AttributeError)
 
 
 class AskedOnce:
@@ -38,6 +40,9 @@ class AskedOnce:
                 self._said[question] = ask()
             except Permanent as error:
                 self._said[question] = error
+            except _STRANGE as error:
+                message = f"the live inventory holds something strange: {type(error).__name__}: {error}"
+                self._said[question] = Permanent(message[:300])
             except Retryable as error:
                 self._away = error
                 raise

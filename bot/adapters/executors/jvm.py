@@ -6,7 +6,7 @@ from bot.adapters.executors._surfaces import SurfaceExecutor
 from bot.adapters.jolokia import Jolokia, opened
 from bot.domain.actions.jvm import RUN_GC
 from bot.domain.catalogue import Action
-from bot.domain.errors import Permanent, Refused
+from bot.domain.errors import Permanent, Refused, WatchkeeperError
 from bot.domain.plan import PlannedStep, Target
 from bot.ports import Executor
 from bot.settings import Settings
@@ -42,7 +42,10 @@ class JvmServices:
     def call(self, step: PlannedStep, *, token: str) -> str:
         self.dry_run(step)
         self._door.collect(step.target.name)
-        live = self.read(step.target)
+        try:
+            live = self.read(step.target)
+        except WatchkeeperError as error:
+            return f"{step.target.name} was collected; its heap cannot be read now: {error}"
         return f"the heap of {step.target.name} is now {live['heap_used_percent']} % full"
 
 

@@ -16,7 +16,7 @@ from bot.adapters.executors.jvm import JvmExecutor
 from bot.adapters.jolokia import Jolokia, opened
 from bot.domain.actions.jvm import RUN_GC
 from bot.domain.catalogue import planned_step
-from bot.domain.errors import Permanent, Refused, Retryable
+from bot.domain.errors import Permanent, Refused, Retryable, Undecided
 from bot.domain.plan import PlannedStep
 from bot.local.world.heaps import HeapPlan, Management, write_tokens
 
@@ -124,6 +124,7 @@ def test_a_changed_command_is_refused(door: Door) -> None:
         (200, b"<html>", Permanent),
         (200, b'{"status": 404, "error": "no such MBean"}', Permanent),
         (200, b'{"status": 200, "value": {}}', Permanent),
+        (200, b'{"status": 200}', Permanent),
     ],
 )
 def test_trouble_at_the_door_is_an_error_of_ours(status: int, body: bytes, error: type[Exception]) -> None:
@@ -139,8 +140,12 @@ def test_trouble_at_the_door_is_an_error_of_ours(status: int, body: bytes, error
 
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        door = Jolokia(f"http://127.0.0.1:{server.server_port}/{{service}}", "t")
         with pytest.raises(error):
-            Jolokia(f"http://127.0.0.1:{server.server_port}/{{service}}", "t").live("menu-api")
+            door.live("menu-api")
+        if error is Retryable:
+            with pytest.raises(Undecided):
+                door.collect("menu-api")
         server.shutdown()
     with pytest.raises(Retryable):
         Jolokia(f"http://127.0.0.1:{server.server_port}/{{service}}", "t").collect("menu-api")

@@ -54,6 +54,17 @@ def test_a_refusal_is_of_its_question_alone() -> None:
     assert len(inventory.asked) == 2
 
 
+def test_a_strange_object_is_a_refusal() -> None:
+    class Strange(Counting):
+        def find(self, kind: str, service: str) -> list[tuple[Target, Mapping[str, str]]]:
+            self.asked.append((kind, service))
+            return [(Target(kind, LIVE["name"], "shop", "u1", service), LIVE)]
+
+    once = AskedOnce(Strange())
+    with pytest.raises(Permanent, match="strange: KeyError"):
+        once.find("k8s.deployment", "cart")
+
+
 def test_who_did_not_answer_is_not_asked_again() -> None:
     inventory = Counting()
     inventory.away = True
