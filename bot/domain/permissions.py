@@ -57,7 +57,7 @@ class AwsPermission:
 
 @dataclass(frozen=True, slots=True, order=True)
 class SqlPermission:
-    """One right in a database, such as pg_signal_backend; a person grants it, no file of ours does."""
+    """One right in a database: SELECT on a view of the server's own, or EXECUTE of one of our functions."""
 
     object: str
     right: str

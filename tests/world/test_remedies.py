@@ -17,7 +17,8 @@ _COLLECT = {"type": "exec", "mbean": "java.lang:type=Memory", "operation": "gc"}
 _ABNORMAL = """
 SELECT query_id, count(*)::int AS backends, 0, 0 FROM pg_stat_activity WHERE usename = %s GROUP BY query_id
 """
-_END = "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a WHERE a.usename = %s AND %s AND %s"
+_CAP = "SELECT watchkeeper.limit_role_connections(%s, %s)"
+_END = "SELECT watchkeeper.terminate_query_class(%s, %s, %s) AS ended"
 
 
 def collect(stage: Stage, service: str, role: str) -> int:
@@ -59,7 +60,7 @@ def test_a_flood_ends_with_its_queries_and_not_with_a_cap_alone(stage: Stage) ->
         asked(stage, "watchkeeper_reader", "reads", _END, role, query_id, 5)
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         asked(stage, "watchkeeper_executor", "reads", _ABNORMAL, role)
-    asked(stage, "watchkeeper_executor", "acts", f'ALTER ROLE "{role}" CONNECTION LIMIT 5')
+    asked(stage, "watchkeeper_executor", "acts", _CAP, role, 5)
     _stays_sick(stage)
     asked(stage, "watchkeeper_executor", "acts", _END, role, query_id, 5)
     stage.wait(lambda facts: facts["healthy"])

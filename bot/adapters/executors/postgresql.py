@@ -1,11 +1,9 @@
-"""Executor for PostgreSQL: two closed statements over the fixed DSN of a declared database.
+"""Executor for PostgreSQL: two closed functions in a declared database, which is all that its role may call.
 
-The names that reach SQL are a role of the catalogue's own form, quoted by the driver, and numbers; nothing else does.
+What reaches them is a role of the catalogue's own form and numbers, as parameters and never as text of a statement.
 """
 
 from collections.abc import Mapping, Sequence
-
-from psycopg import sql
 
 from bot.adapters.database_look import Databases
 from bot.adapters.executors._surfaces import SurfaceExecutor
@@ -17,15 +15,9 @@ from bot.domain.plan import PlannedStep, Target
 from bot.ports import Executor
 from bot.settings import Settings
 
-_LIMIT = "ALTER ROLE {role} CONNECTION LIMIT {limit}"
-# Superusers, replication roles and our own session are left out by the statement itself, whatever was checked before.
-_TERMINATE = """
-SELECT count(*) FILTER (WHERE pg_terminate_backend(a.pid))::int AS ended
-FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
-WHERE a.usename = %s AND a.query_id = %s AND a.state = 'active' AND a.backend_type = 'client backend'
-  AND a.query_start <= clock_timestamp() - make_interval(secs => %s)
-  AND NOT r.rolsuper AND NOT r.rolreplication AND r.rolname <> current_user AND a.pid <> pg_backend_pid()
-"""
+# Functions of deploy/postgresql/executor.sql, which check client and bounds again, whatever was checked before.
+_LIMIT = "SELECT watchkeeper.limit_role_connections(%s, %s)"
+_TERMINATE = "SELECT watchkeeper.terminate_query_class(%s, %s, %s) AS ended"
 
 
 class PostgresqlRoles:
@@ -60,9 +52,8 @@ class PostgresqlRoles:
 
     def _limit(self, step: PlannedStep) -> str:
         limit = int(step.params["limit"])
-        statement = sql.SQL(_LIMIT).format(role=sql.Identifier(step.target.name), limit=sql.Literal(limit))
         with self._databases.connected(step.target.scope, writes=True) as connection:
-            connection.execute(statement)
+            connection.execute(_LIMIT, (step.target.name, limit))
         return f"connection limit of {step.target.name} is now {limit}"
 
     def _terminate(self, step: PlannedStep) -> str:

@@ -22,6 +22,7 @@ KINDS: Mapping[str, frozenset[str]] = {
 }
 _ROLE = r"[a-z][a-z0-9_]{0,62}"
 _STEP = 20
+_READS = ("sql:pg_roles:SELECT", "sql:pg_stat_activity:SELECT")
 
 
 def _untouchable(live: Live) -> str:
@@ -60,7 +61,7 @@ LIMIT_ROLE_CONNECTIONS = Action(
     sets=lambda params: {"connection_limit": str(params["limit"])},
     settled=lambda live, params: live["connection_limit"] == str(params["limit"]),
     blast_radius=lambda _live, _params: {"roles": 1},
-    permissions=("sql:pg_roles:SELECT", "sql:role:ALTER"),
+    permissions=(*_READS, "sql:watchkeeper.limit_role_connections:EXECUTE"),
     refuses=_limit_refuses,
     name_pattern=_ROLE,
 )
@@ -97,7 +98,7 @@ TERMINATE_QUERY_CLASS = Action(
     sets=lambda _params: {},
     settled=_ended,
     blast_radius=_backends,
-    permissions=("sql:pg_stat_activity:SELECT", "sql:pg_signal_backend:EXECUTE"),
+    permissions=(*_READS, "sql:watchkeeper.terminate_query_class:EXECUTE"),
     refuses=lambda live, _params: _untouchable(live),
     name_pattern=_ROLE,
 )

@@ -14,7 +14,7 @@ from bot.local.world.noise import key_number
 Row = dict[str, Any]
 _SYSTEM = 7_301_442_905_118_203_777
 _USUAL_BACKENDS = 6
-_ALTER = re.compile(r'ALTER ROLE "([a-z][a-z0-9_]{0,62})" CONNECTION LIMIT (-?\d{1,5})')
+_CHANGES = re.compile(r"SELECT watchkeeper\.(limit_role_connections|terminate_query_class)\(")
 READER, EXECUTOR, WORLD = "watchkeeper_reader", "watchkeeper_executor", "world_observer"
 
 
@@ -110,9 +110,9 @@ class SharedDatabase:
     def run(self, user: str, statement: str, values: list[str]) -> list[Row]:
         """The rows of one statement; raises SqlError for one that is not served or not allowed."""
         now = time.time()
-        altered = _ALTER.fullmatch(statement.strip())
-        if altered or "pg_terminate_backend" in statement:
-            return self._change(user, statement, values, now, altered)
+        changes = _CHANGES.match(statement)
+        if changes:
+            return self._change(user, statement, values, now, changes.group(1))
         if "GROUP BY query_id" in statement:
             role = self.roles.get(values[0])
             return role.classes(now) if role else []
@@ -124,19 +124,16 @@ class SharedDatabase:
             ]
         raise SqlError("42601", "the simulated database does not serve this statement")
 
-    def _change(
-        self, user: str, statement: str, values: list[str], now: float, altered: "re.Match[str] | None"
-    ) -> list[Row]:
+    def _change(self, user: str, statement: str, values: list[str], now: float, function: str) -> list[Row]:
         allowed = user == EXECUTOR
         self.records.append(SqlRecord(user, " ".join(statement.split())[:120], now, 200 if allowed else 403))
         if not allowed:
             raise SqlError("42501", "permission denied")
-        name = altered.group(1) if altered else values[0]
-        role = self.roles.get(name)
+        role = self.roles.get(values[0])
         if role is None:
-            raise SqlError("42704", f'role "{name}" does not exist')
-        if altered:
-            role.limit = int(altered.group(2))
+            raise SqlError("42501", f"{values[0]} is no client that Watchkeeper may touch")
+        if function == "limit_role_connections":
+            role.limit = int(values[1])
             return []
         return [{"ended": role.end(int(values[1]), int(values[2]), now)}]
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL with the roles that an operator would make: a reader, an executor, clients, and live backends."""
+"""A real PostgreSQL with clients, live backends, and the reader and the executor as the shipped SQL makes them."""
 
 import contextlib
 import threading
@@ -10,17 +10,16 @@ import psycopg
 from pydantic import SecretStr
 
 from bot.adapters.database_look import Databases
+from bot.domain.permissions_postgresql import postgresql_files
 from tests.postgres import postgres
 
 DATABASE = "orders-db"
 CLIENT = "cart_app"
 _ROLES = """
-CREATE ROLE wk_reader LOGIN; GRANT pg_monitor TO wk_reader;
 CREATE ROLE cart_app LOGIN; CREATE ROLE basket_app LOGIN;
-CREATE ROLE streamer LOGIN REPLICATION; CREATE ROLE boss LOGIN SUPERUSER;
-CREATE ROLE wk_executor LOGIN CREATEROLE; GRANT pg_monitor, pg_signal_backend TO wk_executor;
-GRANT cart_app, basket_app TO wk_executor WITH ADMIN TRUE, INHERIT FALSE, SET FALSE
+CREATE ROLE streamer LOGIN REPLICATION; CREATE ROLE boss LOGIN SUPERUSER
 """
+READER, EXECUTOR = "watchkeeper_reader", "watchkeeper_executor"
 
 
 @dataclass
@@ -96,8 +95,9 @@ def database() -> Iterator[Database]:
     """A running server with the roles; gone with its files afterwards."""
     with postgres() as server:
         here = Database(server.get_uri().replace("postgres:@", "{}:@"))
-        for statement in _ROLES.split(";"):
-            here.do(statement)
+        here.do(_ROLES)
+        for text in postgresql_files((CLIENT, "basket_app")).values():
+            here.do(text)
         here.do("ALTER SYSTEM SET compute_query_id = on")
         here.do("SELECT pg_reload_conf()")
         try:

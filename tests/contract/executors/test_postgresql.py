@@ -21,9 +21,10 @@ from bot.domain.actions.table import LIVE_FIELDS
 from bot.domain.catalogue import Action, Params, planned_step
 from bot.domain.errors import Permanent, Refused, Retryable, Undecided, WatchkeeperError
 from bot.domain.live_database import name_of_class, query_id_of
+from bot.domain.permissions_postgresql import postgresql_files
 from bot.domain.plan import PlannedStep, Target
 from bot.settings import Settings
-from tests.contract.executors.postgres import CLIENT, DATABASE, Database, database
+from tests.contract.executors.postgres import CLIENT, DATABASE, EXECUTOR, READER, Database, database
 
 TOKEN = "p:step:do"
 
@@ -41,7 +42,7 @@ def server(started: Database) -> Iterator[Database]:
     started.do(f"ALTER ROLE {CLIENT} CONNECTION LIMIT -1")
 
 
-def executor(server: Database, role: str = "wk_executor") -> PostgresqlExecutor:
+def executor(server: Database, role: str = EXECUTOR) -> PostgresqlExecutor:
     return PostgresqlExecutor(server.look(role))
 
 
@@ -68,7 +69,7 @@ def heaviest(server: Database, older_s: int = 1) -> PlannedStep:
 
 def test_the_inventory_and_the_executor_read_the_same(server: Database) -> None:
     server.flood(CLIENT, 3)
-    reader = Postgresql(server.look("wk_reader"), {DATABASE: {CLIENT: "cart", "boss": "admin"}})
+    reader = Postgresql(server.look(READER), {DATABASE: {CLIENT: "cart", "boss": "admin"}})
     [(target, live)] = reader.find("postgresql.role", "cart")
     seen = executor(server).read(target)
     assert set(live) - {"uid"} == LIVE_FIELDS["postgresql.role"]
@@ -125,7 +126,7 @@ def test_only_the_old_backends_of_the_one_class_of_the_one_role_end(server: Data
     assert wall.call(step, token=TOKEN) == f"0 queries of {CLIENT} ended"
 
 
-@pytest.mark.parametrize("role", ["boss", "streamer", "wk_executor"])
+@pytest.mark.parametrize("role", ["boss", "streamer", EXECUTOR])
 def test_superusers_replication_and_our_own_role_are_refused(server: Database, role: str) -> None:
     target = target_of(server, role)
     live = executor(server).read(target)
@@ -154,7 +155,7 @@ def test_the_reader_may_change_nothing(server: Database) -> None:
     """The reader's own role is refused by PostgreSQL itself, whatever code it ran."""
     server.flood(CLIENT, 1)
     time.sleep(1.1)
-    weak = executor(server, "wk_reader")
+    weak = executor(server, READER)
     step = bound(server, LIMIT_ROLE_CONNECTIONS, {"limit": 2})
     with pytest.raises(Refused) as refused:
         weak.call(step, token=TOKEN)
@@ -208,19 +209,19 @@ def test_lost_replies_refused_keys_and_full_servers_in_our_words(server: Databas
     ):
         with pytest.raises(verdict):
             PostgresqlExecutor(Databases({DATABASE: SecretStr(uri)})).read(step.target)
-    wall = server.look("wk_executor")
+    wall = server.look(EXECUTOR)
     with pytest.raises(Undecided), wall.connected(DATABASE, writes=True) as connection:
         _cut_off(server, connection)
     with pytest.raises(Undecided), wall.connected(DATABASE, writes=True) as connection:
         connection.execute("SELECT pg_sleep(20)")
     with pytest.raises(Retryable), wall.connected(DATABASE, writes=False) as connection:
         connection.execute("SELECT pg_sleep(20)")
-    server.do("ALTER ROLE wk_executor CONNECTION LIMIT 0")
+    server.do("ALTER ROLE watchkeeper_executor CONNECTION LIMIT 0")
     try:
         with pytest.raises(Retryable):
             executor(server).read(step.target)
     finally:
-        server.do("ALTER ROLE wk_executor CONNECTION LIMIT -1")
+        server.do("ALTER ROLE watchkeeper_executor CONNECTION LIMIT -1")
 
 
 def test_a_server_that_never_answers_is_left() -> None:
@@ -242,7 +243,7 @@ def test_an_error_says_no_password(tmp_path: Path) -> None:
 def _cut_off(server: Database, connection: "psycopg.Connection[dict[str, object]]") -> None:
     """The server ends the session before the statement is answered."""
     server.do(f"SELECT pg_terminate_backend({connection.info.backend_pid})")
-    connection.execute("ALTER ROLE basket_app CONNECTION LIMIT 9")
+    connection.execute("SELECT watchkeeper.limit_role_connections('basket_app', 9)")
 
 
 def _closed_port() -> int:
@@ -258,7 +259,7 @@ def test_a_class_has_one_name(query_id: int) -> None:
 
 def test_the_database_tells_of_its_open_transactions(server: Database) -> None:
     """What a failover of the same database asks first; nothing is known of one that is not declared."""
-    look = server.look("wk_reader")
+    look = server.look(READER)
     before = int(look.state(DATABASE)["open_transactions"])
     with psycopg.connect(server.uri(CLIENT)) as holder:
         holder.execute("SELECT 1")
@@ -272,3 +273,109 @@ def test_what_is_missing_is_named(settings: Callable[..., Settings]) -> None:
         postgresql.build(settings())
     with pytest.raises(Permanent, match="WATCHKEEPER_POSTGRES_READER_DSNS, WATCHKEEPER_POSTGRES_ROLES"):
         inventory.build(settings())
+
+
+BEYOND_ITS_TWO_FUNCTIONS = [
+    "ALTER ROLE cart_app CONNECTION LIMIT 3",
+    "ALTER ROLE cart_app PASSWORD 'known'",
+    "CREATE ROLE puppet",
+    "GRANT cart_app TO watchkeeper_executor",
+    "GRANT watchkeeper_owner TO watchkeeper_executor",
+    "SET ROLE cart_app",
+    "SET ROLE watchkeeper_owner",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'cart_app'",
+    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'cart_app'",
+    "SELECT * FROM pg_authid",
+    "SELECT * FROM carts",
+    "CREATE TABLE public.mine (x int)",
+    "CREATE FUNCTION watchkeeper.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "ALTER FUNCTION watchkeeper.limit_role_connections OWNER TO watchkeeper_executor",
+    "SELECT watchkeeper.refuse_strangers('cart_app')",
+    "SELECT pg_reload_conf()",
+    "COPY (SELECT 1) TO PROGRAM 'true'",
+]
+REFUSED_BY_THE_FUNCTIONS = [
+    ("limit_role_connections", ("boss", 3)),
+    ("limit_role_connections", ("streamer", 3)),
+    ("limit_role_connections", ("watchkeeper_executor", 3)),
+    ("limit_role_connections", ("watchkeeper_owner", 3)),
+    ("limit_role_connections", ("stranger", 3)),
+    ("limit_role_connections", ("postgres", 3)),
+    ("limit_role_connections", ("no_such_role", 3)),
+    ("limit_role_connections", ('cart_app"; DROP ROLE stranger; --', 3)),
+    ("limit_role_connections", (CLIENT, 0)),
+    ("limit_role_connections", (CLIENT, -2)),
+    ("limit_role_connections", (CLIENT, 10_001)),
+    ("terminate_query_class", ("boss", 1, 5)),
+    ("terminate_query_class", ("stranger", 1, 5)),
+    ("terminate_query_class", (CLIENT, 1, 0)),
+    ("terminate_query_class", (CLIENT, 1, -5)),
+    ("terminate_query_class", (CLIENT, 1, 3601)),
+]
+
+
+def test_the_executors_role_can_do_nothing_but_call_its_two_functions(server: Database) -> None:
+    """What somebody would get who had its password, whatever they wrote."""
+    server.do("DROP TABLE IF EXISTS carts; CREATE TABLE carts (x int); GRANT ALL ON carts TO cart_app")
+    server.do("DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN")
+    server.flood(CLIENT, 1)
+    limits = "SELECT rolname, rolconnlimit, rolcreaterole FROM pg_roles ORDER BY 1"
+    before = server.ask(limits)
+    with psycopg.connect(server.uri(EXECUTOR), autocommit=True) as mine:
+        for statement in BEYOND_ITS_TWO_FUNCTIONS:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                mine.execute(statement)
+        for name, values in REFUSED_BY_THE_FUNCTIONS:
+            places = ", ".join(["%s"] * len(values))
+            with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue)):
+                mine.execute(f"SELECT watchkeeper.{name}({places})", values)
+        held = mine.execute(
+            "SELECT rolname FROM pg_roles WHERE pg_has_role(current_user, oid, 'USAGE')"
+        ).fetchall()
+    assert server.ask(limits) == before
+    assert server.active(CLIENT) == 1
+    assert {name for (name,) in held} == {EXECUTOR, "pg_read_all_stats"}
+
+
+def test_what_shadows_a_built_in_is_not_called_with_the_owners_rights(server: Database) -> None:
+    """The functions look only where nobody else may put anything."""
+    server.do("CREATE SCHEMA IF NOT EXISTS trap; GRANT ALL ON SCHEMA trap TO PUBLIC")
+    server.do(
+        "CREATE OR REPLACE FUNCTION trap.format(text, name, integer) RETURNS text LANGUAGE sql"
+        " AS $$ SELECT 'ALTER ROLE watchkeeper_executor CREATEROLE' $$"
+    )
+    with psycopg.connect(server.uri(EXECUTOR), autocommit=True) as mine:
+        mine.execute("SET search_path = trap, pg_temp, pg_catalog")
+        mine.execute("SELECT watchkeeper.limit_role_connections(%s, %s)", (CLIENT, 7))
+    found = server.ask("SELECT rolname FROM pg_roles WHERE rolconnlimit = 7 OR rolcreaterole ORDER BY 1")
+    assert found == [(CLIENT,), ("postgres",), ("watchkeeper_owner",)]
+
+
+def test_an_administrator_who_is_no_superuser_can_run_the_shipped_sql_and_again(server: Database) -> None:
+    """As on managed databases; whoever ran it keeps no right of the owner's."""
+    ours = ("watchkeeper_owner", "watchkeeper_executor")
+    server.do("CREATE ROLE admin LOGIN CREATEROLE; GRANT pg_read_all_stats TO admin WITH ADMIN OPTION")
+    server.do("CREATE DATABASE managed OWNER admin")
+    for name in ours:
+        server.do(f"ALTER ROLE {name} RENAME TO before_{name}")
+    try:
+        with psycopg.connect(server.uri("admin"), dbname="managed", autocommit=True) as connection:
+            connection.execute("CREATE ROLE late_app LOGIN")
+            for _ in range(2):
+                connection.execute(postgresql_files(("late_app",))["executor.sql"])
+            kept = "SELECT pg_has_role('admin', 'watchkeeper_owner', 'USAGE')"
+            assert connection.execute(kept).fetchone() == (False,)
+        with psycopg.connect(server.uri(EXECUTOR), dbname="managed", autocommit=True) as mine:
+            mine.execute("SELECT watchkeeper.limit_role_connections('late_app', 4)")
+        assert server.ask("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'late_app'") == [(4,)]
+    finally:
+        server.do("DROP DATABASE managed")
+        server.do("DROP ROLE IF EXISTS late_app, watchkeeper_executor, watchkeeper_owner")
+        for name in ours:
+            server.do(f"ALTER ROLE before_{name} RENAME TO {name}")
+
+
+def test_a_crooked_client_gets_no_sql() -> None:
+    for name in HOSTILE:
+        with pytest.raises(Permanent):
+            postgresql_files((name,))

@@ -1,6 +1,7 @@
 """The shipped roles and policies are what the tables say, both ways, and hold nothing that nobody asked for."""
 
 import json
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from bot.domain.actions.table import ACTIONS
 from bot.domain.errors import Permanent
 from bot.domain.permissions import (
     APART,
+    EXECUTOR,
     HELD,
     READER,
     AwsPermission,
@@ -25,6 +27,7 @@ from bot.domain.permissions import (
 )
 from bot.domain.permissions_aws import NEVER, SCOPES, Place
 from bot.domain.permissions_kubernetes import is_wide
+from bot.domain.permissions_postgresql import FUNCTIONS, functions_of
 from bot.domain.reads import READS
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
@@ -68,7 +71,7 @@ def test_the_shipped_files_are_the_generators_output() -> None:
     found = {path.relative_to(DEPLOY).as_posix() for path in DEPLOY.glob("*/*")} - {
         "kubernetes/kustomization.yaml"
     }
-    assert {name for name in found if name.startswith(("kubernetes/", "aws/"))} == set(wanted)
+    assert {name for name in found if name.startswith(("kubernetes/", "aws/", "postgresql/"))} == set(wanted)
     for name, text in wanted.items():
         assert (DEPLOY / name).read_text() == text, f"{name}: run `watchkeeper permissions write deploy`"
 
@@ -84,10 +87,28 @@ def test_no_action_without_its_permission(action: Any) -> None:
 
 def test_no_permission_without_an_action() -> None:
     listed = {permission_of(text) for action in ACTIONS.values() for text in action.permissions}
-    granted_by_hand = {one for one in listed if isinstance(one, SqlPermission | JmxPermission)}
+    granted_elsewhere = {one for one in listed if isinstance(one, SqlPermission | JmxPermission)}
     executor = [path.name for path in (DEPLOY / "kubernetes").glob("executor*-rbac.yaml")]
     aws = {AwsPermission(*text.split(":")) for text in shipped_actions("executor-policy.json")}
-    assert shipped_rules(*executor) | aws == listed - granted_by_hand
+    assert shipped_rules(*executor) | aws == listed - granted_elsewhere
+
+
+def test_each_function_of_the_database_is_some_actions_and_the_other_way_round() -> None:
+    called = {one for name in (READER, EXECUTOR) for one in functions_of(name)}
+    assert called == set(FUNCTIONS)
+    assert functions_of(READER) == []
+    granted = re.findall(
+        r"GRANT EXECUTE ON FUNCTION (\S+) TO", (DEPLOY / "postgresql" / "executor.sql").read_text()
+    )
+    assert set(granted) == called
+    rights = {
+        one
+        for name in (READER, EXECUTOR)
+        for text in HELD[name]
+        if isinstance(one := permission_of(text), SqlPermission)
+    }
+    reads = {SqlPermission("pg_roles", "SELECT"), SqlPermission("pg_stat_activity", "SELECT")}
+    assert {one for one in rights if one.right != "EXECUTE"} == reads
 
 
 def test_the_reader_gets_what_its_adapters_declare() -> None:
