@@ -45,10 +45,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """What people said of pairs of services: which belong together, and which are to be kept apart."""
+    """What people said of pairs of services: which belong together, and which are to be kept apart.
+
+    `split` are pairs of incidents that turned out to be two; the bot keeps them apart while both are open.
+    """
 
     together: frozenset[tuple[str, str]] = frozenset()
     apart: frozenset[tuple[str, str]] = frozenset()
+    split: frozenset[tuple[str, str]] = frozenset()
 
     def parted(self, some: Iterable[str], others: Iterable[str]) -> bool:
         """Whether anybody said that one of `some` and one of `others` are different things."""
@@ -108,6 +112,7 @@ class _Scene:
         self._places: dict[tuple[str, ...], str] = {}
         self._orphaned = next((row.id for row in recent if not land.level.keys() >= set(row.services)), "")
         self._pairs: dict[str, set[str]] = {}
+        self._split = [pair for pair in taught.split if self._recent.keys() >= set(pair)]
         for one, other in taught.together:
             self._pairs.setdefault(one, set()).add(other)
             self._pairs.setdefault(other, set()).add(one)
@@ -168,8 +173,16 @@ class _Scene:
     def _join_keys(self, one: str, other: str) -> bool:
         if self._taught.apart and self._taught.parted(self._members(one), self._members(other)):
             return False
+        if self._split and self._were_split(one, other):
+            return False
         self._union.join(one, other)
         return True
+
+    def _were_split(self, one: str, other: str) -> bool:
+        roots = {self._union.root(one), self._union.root(other)}
+        return len(roots) > 1 and any(
+            {self._union.root(row) for row in pair} == roots for pair in self._split
+        )
 
     def _members(self, key: str) -> set[str]:
         root = self._union.root(key)

@@ -6,7 +6,6 @@ Moving is one event in both logs and one update of the alerts' home. What acts a
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.domain.correlation import Taught
 from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import IncidentState
 from bot.domain.plan import PlanState
@@ -74,6 +73,8 @@ def split(
     if by:
         remaining = replace(row, services=tuple(sorted(rest)))
         _teach(tx, sorted(wanted), _leads(tx, remaining), together=False, now=now)
+    else:
+        _keep_apart(tx, row.id, incident, now)
     _show(tx, row, now)
     _show(tx, new, now)
     return declared
@@ -127,9 +128,17 @@ def _teach(
     known = tx.taught()
     pairs = {(min(a, b), max(a, b)) for a in some for b in others if a != b}
     joined, parted = known.together - pairs, known.apart - pairs
-    newest = Taught(joined | pairs, parted) if together else Taught(joined, parted | pairs)
+    newest = replace(known, together=joined, apart=parted)
+    newest = replace(newest, together=joined | pairs) if together else replace(newest, apart=parted | pairs)
     if len(newest.together) + len(newest.apart) <= _MOST_TAUGHT:
         tx.save_taught(newest, at=now)
+
+
+def _keep_apart(tx: Transaction, one: str, other: str, now: float) -> None:
+    """While both are open, no alert between them makes them one again."""
+    known, still = tx.taught(), {row.id for row in tx.open_incidents()}
+    pairs = {pair for pair in known.split if still >= set(pair)} | {(min(one, other), max(one, other))}
+    tx.save_taught(replace(known, split=frozenset(pairs)), at=now)
 
 
 def _show(tx: Transaction, row: IncidentRow, now: float) -> None:

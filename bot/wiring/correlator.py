@@ -18,6 +18,7 @@ from bot.adapters.topology.joined import joined
 from bot.boundary import guarded
 from bot.domain.errors import Retryable
 from bot.pipeline.correlate import Correlated, Correlation, correlate
+from bot.pipeline.part import Parter
 from bot.pipeline.usual import remembered
 from bot.ports import JobQueue, TopologySource
 from bot.settings import Settings, load

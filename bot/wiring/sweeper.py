@@ -1,7 +1,7 @@
 """The sweeper: makes good whatever a crash or a lost poke left undone. Runs in web and correlator, every second."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -33,7 +33,7 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Sweeper:
-    """What a sweep needs. `process` is the name under which it shows signs of life."""
+    """What a sweep needs. `process` is the name under which it shows signs of life; `also` is its own further part."""
 
     store: Store
     queue: JobQueue
@@ -42,6 +42,7 @@ class Sweeper:
     resolve_after_s: float
     most_open: int = MOST_OPEN
     owed: Mapping[str, Owed] = field(default_factory=dict)
+    also: Callable[[float], Iterable[int]] = lambda _now: ()
     _again: dict[int, tuple[float, float]] = field(default_factory=dict)
     _tidied_at: float = 0.0
     _compared_at: float = 0.0
@@ -69,6 +70,7 @@ class Sweeper:
         guarded("sweep heartbeats", lambda: watch_over(self.store, self.owed, now=now))
         guarded("sweep work", partial(self._poke_late, now))
         guarded("sweep clocks", partial(self._compare_clocks, now))
+        guarded("sweep further", lambda: self._poke(self.also(now), now))
         guarded("sweep old rows", partial(self._tidy, now))
 
     def _release(self, now: float) -> None:

@@ -16,8 +16,10 @@ from bot.domain.alert import Alert, AlertStatus
 from bot.domain.candidate import ServiceSummary, rank_candidates
 from bot.domain.correlation import group_alerts
 from bot.domain.incident import IncidentState, Severity
+from bot.domain.parting import parted
 from bot.domain.records import IncidentRow, StoredAlert
 from bot.pipeline.dedupe import Seen, dedupe
+from bot.pipeline.part import places_of
 from tests.bench.storm_generator import KINDS, Storm, storm
 
 PASS_S = 0.25
@@ -56,6 +58,22 @@ class _Desk:
             for one in moved:
                 self.home[one] = home
                 self.stored[one] = replace(self.stored[one], incident=home)
+
+    def part(self, case: Storm) -> None:
+        """What the correlator does once a storm has settled: stories that nothing connects become incidents."""
+        for row in list(self.rows.values()):
+            mine = [self.stored[one].alert for one in self.members[row.id]]
+            counts = Counter(alert.service for alert in mine if alert.status is AlertStatus.FIRING)
+            found = parted(
+                [ServiceSummary(name, count, 0.0) for name, count in counts.items()],
+                case.topology,
+                places_of(mine),
+            )
+            for cause in found.causes[1:] if found is not None else ():
+                own = self._open(0.0)
+                for alert in mine:
+                    if found is not None and found.part_of.get(alert.service) == cause:
+                        self.home[alert.fingerprint] = own
 
     def _open(self, now: float) -> str:
         number = self.opened = self.opened + 1
@@ -98,6 +116,7 @@ def score(case: Storm) -> dict[str, object]:
     begun = time.process_time()
     for now, batch in passes(case):
         desk.take(batch, case, now)
+    desk.part(case)
     grouped = time.process_time() - begun
     real = {one: fault for one, fault in case.belongs.items() if fault and one in desk.home}
     together = Counter(desk.home.values())

@@ -150,7 +150,11 @@ class ControlPart(Part):
 
     def save_taught(self, taught: Taught, *, at: float) -> None:
         """Keep what people said of services that belong together or do not."""
-        content = {"together": sorted(taught.together), "apart": sorted(taught.apart)}
+        content = {
+            "together": sorted(taught.together),
+            "apart": sorted(taught.apart),
+            "split": sorted(taught.split),
+        }
         self._save(_TAUGHT, json.dumps(content), at=at)
 
     def taught(self) -> Taught:
@@ -158,8 +162,8 @@ class ControlPart(Part):
         if row is None:
             return Taught()
         content = json.loads(row[0])
-        together, apart = ({(one, other) for one, other in content[name]} for name in ("together", "apart"))
-        return Taught(frozenset(together), frozenset(apart))
+        said = ({(one, other) for one, other in content.get(name, ())} for name in ("together", "apart", "split"))
+        return Taught(*(frozenset(pairs) for pairs in said))
 
     def save_everyday(self, text: str, *, at: float) -> None:
         """Keep what the correlator learned of any day."""
