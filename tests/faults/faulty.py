@@ -1,13 +1,14 @@
 """Adapters that fail a share of their calls, half of them after having done what was asked ("did it, then timed out")."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from bot.adapters.chat.memory import MemoryChat
 from bot.adapters.store.sql import SqlStore
 from bot.domain.errors import Retryable, Undecided
-from bot.ports import Transaction
+from bot.domain.plan import PlannedStep, Target
+from bot.ports import Executor, Transaction
 from tests.slack.clock import HandClock
 
 T = TypeVar("T")
@@ -89,3 +90,44 @@ class FaultyQueue:
             self.rows.append((function, row_id))
             reason = "no answer"
             raise Retryable(reason)
+
+
+class FaultyExecutor:
+    """A provider that is away, hangs up before it acts, or acts and hangs up; a read may be slow as well."""
+
+    name = "faulty"
+
+    def __init__(self, inner: Executor, dice: Dice, sleep: Callable[[float], None]) -> None:
+        self.inner = inner
+        self.dice = dice
+        self.sleep = sleep
+
+    def read(self, target: Target) -> Mapping[str, str]:
+        self._away()
+        return self.inner.read(target)
+
+    def dry_run(self, step: PlannedStep) -> None:
+        self._away()
+        self.inner.dry_run(step)
+
+    def call(self, step: PlannedStep, *, token: str) -> str:
+        self._away()
+        if self.dice.fails():
+            reason = "no answer, and nothing was done"
+            raise Undecided(reason)
+        said = self.inner.call(step, token=token)
+        if self.dice.fails():
+            reason = "done, and no answer"
+            raise Undecided(reason)
+        return said
+
+    def settled(self, step: PlannedStep, *, token: str) -> bool:
+        self._away()
+        return self.inner.settled(step, token=token)
+
+    def _away(self) -> None:
+        if self.dice.fails():
+            self.sleep(3.0)
+        if self.dice.fails():
+            reason = "the provider refused the connection"
+            raise Retryable(reason, delay_s=0.5)

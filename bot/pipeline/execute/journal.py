@@ -5,18 +5,21 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bot.domain.actions.table import action_of
+from bot.domain.errors import Retryable
 from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import IncidentState
 from bot.domain.plan import PlannedStep, PlanState
 from bot.domain.records import MessageKind, PlanRow, StepRow, StepState
 from bot.pipeline.execute.attribution import Attributed, approved_by
-from bot.pipeline.execute.terms import Means, TakenOver
+from bot.pipeline.execute.terms import Means, TakenOver, Unrecorded
 from bot.pipeline.forbid import forbidden, looks_only
 from bot.pipeline.orders import withdraw
 from bot.ports import Executor, Transaction
 
 T = TypeVar("T")
 
+# A database that is restarted or busy for a moment costs no plan; with its waits this is well within a lease.
+_TRIES, _AGAIN_S = 3, 1.0
 NOT_APPLIED = "nothing changed: "
 _EVENT_OF = {
     StepState.DONE: EventType.STEP_DONE,
@@ -43,8 +46,26 @@ class Run:
         return self.means.clock.now()
 
     def renew(self) -> None:
-        """Hold the lease for another term; raises TakenOver when it is gone."""
+        """Hold the lease for another term; raises TakenOver when it is gone, Unrecorded when nobody can say."""
+        for _ in range(_TRIES - 1):
+            try:
+                self._write(self._hold)
+            except Unrecorded:
+                self.means.sleep(_AGAIN_S)
+            else:
+                return
         self._write(self._hold)
+
+    def patiently(self, ask: Callable[[], T]) -> T:
+        """Ask a provider again a few times while trying again can help; the lease is held for each try."""
+        for _ in range(_TRIES - 1):
+            self.renew()
+            try:
+                return ask()
+            except Retryable as error:
+                self.means.sleep(error.delay_s)
+        self.renew()
+        return ask()
 
     def _hold(self, tx: Transaction) -> bool:
         """Take the plan's row and a new term of its lease; False when it is no longer ours."""
@@ -56,7 +77,7 @@ class Run:
         executor = self.means.executors[action_of(step.action).executor]
         if not isinstance(executor, Attributed):
             return executor
-        return executor.for_approver(self.means.store.read(lambda tx: approved_by(tx, self.hash)))
+        return executor.for_approver(self._read(lambda tx: approved_by(tx, self.hash)))
 
     def step_row(self, step: str, phase: str) -> StepRow | None:
         """The journal row of one step in one phase."""
@@ -64,7 +85,7 @@ class Run:
 
     def journal(self) -> Sequence[StepRow]:
         """Every journal row of the plan."""
-        return self.means.store.read(lambda tx: tx.steps(self.hash))
+        return self._read(lambda tx: tx.steps(self.hash))
 
     def intend(self, step: PlannedStep, phase: str, before: Mapping[str, str]) -> str | None:
         """Claim a step; returns in words what forbids it, or None when the intent is committed."""
@@ -91,7 +112,7 @@ class Run:
 
     def forbidden(self, step: PlannedStep) -> str | None:
         """In words what forbids this step now, or None."""
-        return self.means.store.read(lambda tx: self.held(tx, step))
+        return self._read(lambda tx: self.held(tx, step))
 
     def held(self, tx: Transaction, step: PlannedStep) -> str | None:
         """The same inside the caller's transaction: the stop file, a switch, a freeze window by the database's time."""
@@ -176,11 +197,20 @@ class Run:
         ]
 
     def _write(self, work: Callable[[Transaction], T]) -> T:
-        answer = self.means.store.transact(work)
+        try:
+            answer = self.means.store.transact(work)
+        except Retryable as error:
+            raise Unrecorded(str(error)) from error
         if answer is False:
             message = f"plan {self.hash[:8]} was taken over by another executor"
             raise TakenOver(message)
         return answer
+
+    def _read(self, work: Callable[[Transaction], T]) -> T:
+        try:
+            return self.means.store.read(work)
+        except Retryable as error:
+            raise Unrecorded(str(error)) from error
 
     def _tell(self, tx: Transaction, event: EventType, now: float, **body: Any) -> None:
         tell(tx, self.row, event, now, **body)

@@ -7,6 +7,7 @@ is asked again only where it is read. A field of the present that is not read me
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 from bot.domain.actions.table import action_of
 from bot.domain.binding import Found, Values, unmet_precondition
@@ -54,8 +55,7 @@ def _found(run: Run, pairs: list[tuple[PlaybookStep, PlannedStep]]) -> dict[str,
         of = found.setdefault(book_step.on, {})
         if step.target.uid not in of:
             executor = run.means.executors[action_of(step.action).executor]
-            run.renew()
-            of[step.target.uid] = (step, executor.read(step.target))
+            of[step.target.uid] = (step, run.patiently(partial(executor.read, step.target)))
     return {name: [(step.target, live) for step, live in targets.values()] for name, targets in found.items()}
 
 

@@ -6,7 +6,7 @@ The order is written once, here. It may be killed at any instant: the next claim
 from collections.abc import Sequence
 
 from bot.domain.actions.table import action_of
-from bot.domain.errors import Permanent, Refused
+from bot.domain.errors import Permanent, Refused, Retryable
 from bot.domain.event import TENANT_CHAIN, EventType, NewEvent
 from bot.domain.incident import IncidentState
 from bot.domain.plan import PlannedStep, PlanState
@@ -17,7 +17,7 @@ from bot.pipeline.execute.journal import NOT_APPLIED, Run, shared_now, tell
 from bot.pipeline.execute.preconditions import ask_again
 from bot.pipeline.execute.recheck import playbook_of, recheck
 from bot.pipeline.execute.step import StepOutcome, Verdict, perform
-from bot.pipeline.execute.terms import Means, Outcome, Result, TakenOver
+from bot.pipeline.execute.terms import Means, Outcome, Result, TakenOver, Unrecorded
 from bot.pipeline.execute.verify import verify
 from bot.pipeline.forbid import read_only
 from bot.ports import Transaction
@@ -26,7 +26,10 @@ _BEFORE_FIX = (IncidentState.INVESTIGATING, IncidentState.IDENTIFIED, IncidentSt
 
 
 def execute(plan_hash: str, means: Means) -> Result:
-    """Bring a granted or orphaned plan to its end; NOT_OURS when another executor has it."""
+    """Bring a granted or orphaned plan to its end; NOT_OURS when another executor has it.
+
+    Raises Retryable while the database is away: the plan then stays as it is, and is claimed again after its lease.
+    """
     run = _claim(plan_hash, means)
     if run is None:
         return Result(Outcome.NOT_OURS, "the plan is not to be claimed")
@@ -34,6 +37,8 @@ def execute(plan_hash: str, means: Means) -> Result:
         return _carry_out(run)
     except TakenOver as error:
         return Result(Outcome.NOT_OURS, str(error))
+    except Unrecorded as error:
+        raise Retryable(str(error)) from error
 
 
 def _claim(plan_hash: str, means: Means) -> Run | None:

@@ -4,10 +4,9 @@ The journal row decides: a step that is intended and not settled was interrupted
 back says whether its call landed. What cannot be told is parked for a human, never guessed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
 
 from bot.domain.actions.table import action_of
 from bot.domain.caps import too_large
@@ -16,9 +15,6 @@ from bot.domain.plan import PlannedStep
 from bot.domain.price import COST
 from bot.domain.records import StepRow, StepState
 from bot.pipeline.execute.journal import NOT_APPLIED, Run, token_of
-
-T = TypeVar("T")
-_TRIES = 3
 
 
 class Verdict(StrEnum):
@@ -64,7 +60,7 @@ class _Attempt:
 
     def begin(self) -> StepOutcome:
         try:
-            live = self._patiently(self._read)
+            live = self._run.patiently(self._read)
             self._unchanged(live, self._step.expect)
             self._within_radius(live)
             self._not_refused(live)
@@ -82,9 +78,9 @@ class _Attempt:
     def recover(self, row: StepRow) -> StepOutcome:
         """An earlier process died between intent and outcome; its calls are over, since its lease ran out."""
         try:
-            if self._patiently(self._settled):
+            if self._run.patiently(self._settled):
                 return self._end(StepState.DONE, "found done when read back after a restart")
-            live = self._patiently(self._read)
+            live = self._run.patiently(self._read)
         except WatchkeeperError as error:
             return self._end(StepState.PARKED, f"interrupted, and reading back failed: {error}")
         untouched = all(live.get(field) == value for field, value in row.before.items())
@@ -101,9 +97,9 @@ class _Attempt:
     def _go(self, before: Mapping[str, str]) -> StepOutcome:
         """Everything after the intent is committed."""
         try:
-            self._unchanged(self._patiently(self._read), before)
-            self._patiently(self._dry_run)
-            said = self._patiently(self._call)
+            self._unchanged(self._run.patiently(self._read), before)
+            self._run.patiently(self._dry_run)
+            said = self._run.patiently(self._call)
         except Undecided as error:
             if self._wait_until_settled():
                 return self._end(StepState.DONE, "the answer was lost; read back as done")
@@ -168,17 +164,6 @@ class _Attempt:
         if why:
             message = f"{self._step.target.name}: {why}"
             raise Refused(message, rule="action_refuses")
-
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        """Ask again a few times while trying again can help; the lease is held for each try."""
-        for _ in range(_TRIES - 1):
-            self._run.renew()
-            try:
-                return ask()
-            except Retryable as error:
-                self._run.means.sleep(error.delay_s)
-        self._run.renew()
-        return ask()
 
     def _wait_until_settled(self) -> bool:
         while True:

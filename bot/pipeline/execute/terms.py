@@ -67,3 +67,10 @@ class Means:
 
 class TakenOver(Conflict):
     """The lease ran out and another executor holds the plan; this one must not write any more."""
+
+
+class Unrecorded(Exception):
+    """The database did not answer. It says nothing about the provider, so that no verdict on a step may rest on it.
+
+    Outside the family of errors on purpose: whoever judges what a provider said must not catch it.
+    """

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,13 +34,25 @@ _ANSWERS = {
 
 @dataclass
 class FaultyFront:
-    """`writes` are the changing calls that arrived, whether they were forwarded or not; `only` picks one of several."""
+    """`writes` are the changing calls that arrived, `landed` those that were forwarded; `only` picks one of several.
+
+    Where `draw` is given, it says for every call what happens to it, and `fault` says nothing.
+    """
 
     behind: str
     fault: Fault = Fault.NONE
     only: str = ""
     writes: list[str] = field(default_factory=list)
+    landed: list[str] = field(default_factory=list)
+    draw: Callable[[AwsCall], Fault] | None = None
     url: str = ""
+
+    def happens(self, call: AwsCall) -> Fault:
+        """What is to happen to the call."""
+        if self.draw is not None:
+            return self.draw(call)
+        spared = call.reading or self.only not in ("", call.action)
+        return Fault.NONE if spared else self.fault
 
 
 class _Door(BaseHTTPRequestHandler):
@@ -61,13 +73,14 @@ class _Door(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
         call = read_call(self.command, path, query, headers, body)
-        spared = call.reading or self.front.only not in ("", call.action)
-        fault = Fault.NONE if spared else self.front.fault
+        fault = self.front.happens(call)
         if not call.reading:
             self.front.writes.append(call.action)
         if fault in (Fault.THROTTLED, Fault.EXPIRED, Fault.UNAVAILABLE):
             self._fail(call, fault)
             return
+        if not call.reading:
+            self.front.landed.append(call.action)
         kept = {name: value for name, value in headers.items() if name not in ("host", "connection")}
         answer = self.http.request(self.command, self.front.behind + self.path, content=body, headers=kept)
         if fault is Fault.DONE_THEN_FAILED:
