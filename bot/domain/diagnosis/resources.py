@@ -5,6 +5,7 @@ A faint clue. It decides only where nothing else speaks.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from math import isfinite
 
 from bot.domain.canonical import Json
 from bot.domain.diagnosis import tuning
@@ -32,7 +33,9 @@ def usual_levels(series: Iterable[MetricSeries], window: Window) -> dict[tuple[s
     for one in series:
         if ROUTES.get(one.signal) is Route.SATURATION:
             early = one.values[: bisect_right(one.times, window.since)]
-            found.setdefault((one.service, one.signal), []).extend(early)
+            found.setdefault((one.service, one.signal), []).extend(
+                value for value in early if isfinite(value)
+            )
     return {key: sorted(found[key]) for key in sorted(found)}
 
 

@@ -4,7 +4,7 @@ Knows numbers only: what a shift means for a service is decided in `domain/diagn
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,7 +59,7 @@ def shifts(
 
     `times` ascend. `floor` is the least scale of each row, in the row's unit. The level is what `share` of the late
     points reach, and at least two of them; a share of 0 takes the most extreme point. A move of less than ONSET_FROM
-    has `since` as its onset.
+    has `since` as its onset. A point that is no number was not measured.
     """
     at = np.asarray(times, dtype=np.float64)
     early, late = int(np.searchsorted(at, before)), int(np.searchsorted(at, since))
@@ -69,6 +69,9 @@ def shifts(
     found: list[Shift | None] = []
     for begin in range(0, len(rows), CHUNK):
         values = _matrix(rows[begin : begin + CHUNK], at.size)
+        if not np.isfinite(values).all():
+            found.extend(_with_holes(at, values, before, since, least[begin : begin + CHUNK], share))
+            continue
         base, scale = _baseline(values[:, :early], least[begin : begin + CHUNK])
         up, down = _levels(values[:, late:], share)
         z_up, z_down = (up - base) / scale, (base - down) / scale
@@ -80,6 +83,17 @@ def shifts(
             for b, s, u, d, zu, zd, at_up, at_down in figures
         )
     return found
+
+
+def _with_holes(
+    at: Matrix, values: Matrix, before: float, since: float, floor: Matrix, share: float
+) -> Iterator[Shift | None]:
+    """Shift of each row by the points that are numbers: what is none was not measured."""
+    for row, least in zip(values, floor, strict=True):
+        known = np.isfinite(row)
+        alone = row[known][None, :]
+        times, scale = at[known].tolist(), [float(least)]
+        yield from shifts(times, alone, before=before, since=since, floor=scale, share=share)
 
 
 def _matrix(rows: Sequence[Sequence[float]] | Matrix, points: int) -> Matrix:

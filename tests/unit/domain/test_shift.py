@@ -1,5 +1,6 @@
 """Robust shifts: level, floored scale, onset; what one wild point can and cannot do."""
 
+import math
 import random
 import time
 
@@ -70,3 +71,17 @@ def test_four_thousand_series_take_a_moment():
     started = time.process_time()
     shifts(times, rows, before=600, since=900, floor=[0.0] * 400, share=0.25)
     assert time.process_time() - started < 5  # Far above what it needs: the benches time it.
+
+
+def test_what_is_no_number_was_not_measured() -> None:
+    times = [float(at) for at in range(40)]
+    whole = [1.0 + 0.01 * (at % 3) for at in range(30)] + [5.0] * 10
+    holed = [math.nan if at % 7 == 3 else value for at, value in enumerate(whole)]
+    alone = [(at, value) for at, value in zip(times, holed, strict=True) if not math.isnan(value)]
+    [found, steady] = shifts(times, [holed, whole], before=28, since=30, floor=[1e-9, 1e-9], share=0.25)
+    known = shifts(
+        [at for at, _ in alone], [[v for _, v in alone]], before=28, since=30, floor=[1e-9], share=0.25
+    )
+    assert found == known[0]
+    assert found is not None and steady is not None
+    assert found.up == steady.up == 5.0
