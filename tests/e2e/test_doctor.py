@@ -22,6 +22,7 @@ from bot.wiring.doctor.finding import Check, Finding, Mark
 from bot.wiring.doctor.here import (
     check_data_dir,
     check_database,
+    check_files,
     check_life,
     check_mode,
     check_playbooks,
@@ -140,6 +141,8 @@ CASES = {
         {"database_url": "postgresql+psycopg://nobody@127.0.0.1:9/none"}, check_database, "database", Mark.FAILED, "cannot be used",
     ),
     "database URL": ({"database_url": "nonsense"}, check_database, "database", Mark.FAILED, "no database URL"),
+    "no topology file": ({"topology_files": '["/nonexistent.yaml"]'}, check_files, "files", Mark.FAILED, "/nonexistent.yaml"),
+    "no stop folder": ({"stop_file": "/nonexistent/stop"}, check_files, "stop file", Mark.FAILED, "no folder /nonexistent"),
     "no source": ({"sources": "{}"}, check_settings, "settings of web", Mark.FAILED, "1 missing"),
     "source kind": (
         {"sources": '{"x": {"kind": "nagbot", "token": "t"}}'}, check_settings, "alert sources", Mark.FAILED, "nagbot",

@@ -62,7 +62,7 @@ def translated_break(method: str, error: BaseException, *, effect: bool) -> Retr
     """The error of a call that got no answer."""
     reason = error.reason if isinstance(error, URLError) else error
     never_sent = isinstance(reason, ConnectionRefusedError | socket.gaierror)
-    message = f"{method}: {type(error).__name__}"
+    message = f"{method}: Slack did not answer ({type(reason).__name__}: {str(reason)[:120]})"
     if effect and not never_sent:
         return Undecided(message)
     return Retryable(message, delay_s=2.0)

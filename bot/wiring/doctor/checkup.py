@@ -7,6 +7,7 @@ from bot.wiring.doctor.finding import Check, Finding
 from bot.wiring.doctor.here import (
     check_data_dir,
     check_database,
+    check_files,
     check_life,
     check_mode,
     check_playbooks,
@@ -19,6 +20,7 @@ from bot.wiring.doctor.systems import check_aws, check_kubernetes, check_model, 
 CHECKS: tuple[Check, ...] = (
     check_settings,
     check_data_dir,
+    check_files,
     check_database,
     check_redis,
     check_slack,

@@ -183,6 +183,33 @@ def check_mode(settings: Settings) -> Iterator[Finding]:
         yield failed("mode", "supervised, but no executor is configured: nothing could be changed", fix)
 
 
+def check_files(settings: Settings) -> Iterator[Finding]:
+    """The files that settings name and that are read later, where a missing one would only be a line in a log."""
+    named = [
+        *(("WATCHKEEPER_TOPOLOGY_FILES", path) for path in settings.topology_files),
+        *(
+            ("WATCHKEEPER_PLANNED_CALENDARS", Path(place))
+            for place in settings.planned_calendars
+            if not place.startswith("https://")
+        ),
+        *(("WATCHKEEPER_SOURCES", one.mapping) for one in settings.sources.values()),
+        ("WATCHKEEPER_JVM_READER_TOKEN_FILE", settings.jvm_reader_token_file),
+        ("WATCHKEEPER_JVM_EXECUTOR_TOKEN_FILE", settings.jvm_executor_token_file),
+        ("WATCHKEEPER_AWS_INTAKE_CREDENTIALS", settings.aws_intake_credentials),
+    ]
+    given = [(name, path) for name, path in named if path is not None]
+    missing = [(name, path) for name, path in given if not readable(path)]
+    for name, path in missing:
+        yield failed("files", f"{path} cannot be read", f"correct {name}")
+    if given and not missing:
+        yield good("files", f"all {len(given)} that settings name can be read")
+    stop = settings.stop_file
+    if stop is not None and not stop.parent.is_dir():
+        yield failed(
+            "stop file", f"there is no folder {stop.parent}", "make it: WATCHKEEPER_STOP_FILE is put there"
+        )
+
+
 def readable(path: Path | None) -> bool:
     """Whether a configured file is there for this user."""
     return path is not None and path.is_file() and os.access(path, os.R_OK)
