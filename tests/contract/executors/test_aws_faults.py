@@ -1,15 +1,20 @@
 """Trouble on the way to AWS, for each action: one attempt, the right verdict, and what the read-back says then."""
 
 import dataclasses
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
+from bot.adapters.store.sql import SqlStore
 from bot.domain.errors import Refused, Retryable, Undecided
-from bot.domain.plan import PlannedStep
+from bot.domain.plan import ActionClass, PlannedStep, PlanState
+from bot.local.world.aws.calls import AwsCall
 from tests.contract.executors.aws_scenes import SCENES, executor
 from tests.contract.executors.bench import Bench, moto
 from tests.contract.executors.faulty_front import Fault, FaultyFront, faulty_front
+from tests.unit.pipeline.execution_scene import Scene, approve, declare, plan_of, playbook_for
 
 TOKEN = "p:change:do"
 
@@ -99,3 +104,63 @@ def test_what_did_not_land_is_undecided_and_read_back_as_not_done(front: FaultyF
     assert len(front.writes) == 1
     assert not bench.settled(step, TOKEN)
     assert bench.executor.read(bench.target) == before
+
+
+PLANS_EACH = 2
+_BEFORE = (Fault.THROTTLED, Fault.UNAVAILABLE)
+_AFTER = (Fault.DONE_THEN_FAILED, Fault.DONE_THEN_GONE)
+
+
+def test_approved_plans_come_to_an_end_and_nothing_is_done_twice(
+    front: FaultyFront, bench: Bench, case: Case, store: SqlStore, tmp_path: Path
+) -> None:
+    """The executor's own loop while each twentieth reading and each third changing call fails, half of them done."""
+    dice = random.Random(bench.action.id)
+
+    def drawn(call: AwsCall) -> Fault:
+        if call.reading:
+            return dice.choice((*_BEFORE, Fault.DONE_THEN_GONE)) if dice.random() < 0.05 else Fault.NONE
+        return dice.choice((*_BEFORE, *_AFTER)) if dice.random() < 0.3 else Fault.NONE
+
+    declare(store)
+    scene = Scene(store, tmp_path)
+    for _ in range(PLANS_EACH):
+        front.draw = None
+        bench.executor.call(case.back, token="p:change:undo")
+        bench.turn()
+        step = bench.step()
+        live = bench.executor.read(step.target)
+        front.landed.clear()
+        front.draw = drawn
+        state = _carried_out(scene, bench, step, live)
+        front.draw = None
+        assert len(front.landed) <= 1, front.landed
+        bench.turn()
+        done = bench.executor.settled(step, token=TOKEN)
+        assert state in (PlanState.DONE, PlanState.FAILED, PlanState.PARKED, PlanState.REFUSED)
+        assert done == bool(front.landed)
+        if state is not PlanState.PARKED:
+            assert done == (state is PlanState.DONE)
+
+
+def _carried_out(scene: Scene, bench: Bench, step: PlannedStep, live: Mapping[str, str]) -> PlanState:
+    """One approved plan of one step, from its claim to its end."""
+    radius = {name: count for name, count in bench.action.blast_radius(live, step.params).items() if count}
+    plan = dataclasses.replace(
+        plan_of([], now=scene.clock.at, checks=()), steps=(step,), klass=ActionClass.RISKY
+    )
+    plan = dataclasses.replace(plan, blast_radius=radius)
+    approve(scene.store, plan, at=scene.clock.at)
+    scene.books = [dataclasses.replace(playbook_for(plan), blast_radius=radius)]
+
+    def sleep(seconds: float) -> None:
+        scene.clock.sleep(seconds)
+        bench.turn()
+
+    means = {"executors": {"aws": bench.executor}, "sleep": sleep, "poll_s": 20.0}
+    for _ in range(10):
+        scene.run(plan.hash, **means)
+        if scene.state(plan.hash) not in (PlanState.GRANTED, PlanState.RUNNING):
+            break
+        scene.clock.sleep(16)
+    return scene.state(plan.hash)

@@ -228,7 +228,7 @@ class Scene:
     def means(self, **more: Any) -> Means:
         given: dict[str, Any] = {
             "store": self.store,
-            "executors": dict.fromkeys(("kubectl", "aws", "forensics"), self.provider),
+            "executors": dict.fromkeys(("kubectl", "aws", "forensics"), self.executor),
             "playbooks": Shelf(self.books),
             "measure": lambda _signal, _service, _now: self.value(),
             "clock": self.clock,
