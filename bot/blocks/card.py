@@ -35,6 +35,7 @@ _MENU_ENTRIES = (
     ("timeline", "Timeline"),
     ("diagnose", "Investigate again"),
     ("stop", "Stop all runs of this incident"),
+    ("regroup", "Merge or split…"),
     ("resolve", "Resolve"),
 )
 

@@ -17,11 +17,11 @@ from bot.slack.actions import approve, menu, order, reject, review, stop, undo
 from bot.slack.commands import incident
 from bot.slack.events import mention, message
 from bot.slack.listening import UNREADABLE, SlackPorts, quiet_logger
-from bot.slack.views import approve_review, new_incident, planned_event, standing_order, unfreeze
+from bot.slack.views import approve_review, new_incident, planned_event, regroup, standing_order, unfreeze
 
 LISTENERS = (
     approve, reject, undo, stop, review, menu, incident, mention, message, approve_review, new_incident, planned_event, unfreeze,
-    order, standing_order,
+    order, standing_order, regroup,
 )  # fmt: skip
 _log = structlog.get_logger()
 

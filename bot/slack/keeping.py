@@ -85,5 +85,8 @@ def _external(body: Body) -> bool:
 
 
 def _value(element: Body) -> str:
+    several = element.get("selected_options")
+    if isinstance(several, list):
+        return "\n".join(str(one.get("value", "")) for one in several if isinstance(one, dict))
     chosen = element.get("selected_option")
     return str(chosen.get("value", "") if isinstance(chosen, dict) else element.get("value") or "")

@@ -214,7 +214,9 @@ async def test_the_menu_obeys_its_verbs(desk: Desk) -> None:
     desk.declare()
     entries = desk.button(desk.post("card"), "menu")["options"]
     for entry, words in zip(
-        entries, ("Timeline of INC-1", "Investigating INC-1", "Stopped", "resolved"), strict=True
+        entries,
+        ("Timeline of INC-1", "Investigating INC-1", "Stopped", "nothing to merge", "resolved"),
+        strict=True,
     ):
         body = desk.click_body("U0ONCALL1", desk.post("card"), "menu")
         body["actions"][0]["selected_option"] = entry

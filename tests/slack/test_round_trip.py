@@ -12,11 +12,12 @@ import pytest_asyncio
 from bot.adapters.chat.slack import SlackChat, web_client
 from bot.adapters.queue.inline import InlineQueue
 from bot.adapters.store.sql import SqlStore
+from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
 from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import Severity
 from bot.domain.plan import PlanState
-from bot.domain.records import MessageKind
-from bot.pipeline.declare import declare_by_hand
+from bot.domain.records import MessageKind, StoredAlert
+from bot.pipeline.declare import declare, declare_by_hand
 from bot.ports import Transaction
 from bot.slack.app import build_app, socket_handler
 from bot.slack.deciding.parts import DecidingParts
@@ -220,3 +221,71 @@ async def test_an_alert_of_another_app_is_kept(site: Site) -> None:
         site.double.until, lambda: site.store.read(lambda tx: tx.pending_raw(limit=3))
     )
     assert [item.source for item in raw] == ["grafana"]
+
+
+async def regroup(site: Site, who: str, card: dict[str, Any], **chosen: Any) -> None:
+    """Open the form from a card's menu and submit it."""
+    entry = next(one["value"] for one in _menu(card)["options"] if one["value"].startswith("regroup|"))
+    click = {"channel": card["channel"], "message_ts": card["ts"], "action_id": "menu", "value": entry}
+    await site.act(who, "click", **click)
+    view = site.double.get("views", user=who)["views"][-1]
+    await site.act(
+        who, "view_submit", view_id=view["id"], values={name: {name: chosen[name]} for name in chosen}
+    )
+
+
+def _menu(card: dict[str, Any]) -> dict[str, Any]:
+    parts = [part for block in card["blocks"] for part in block.get("elements", ())]
+    return next(part for part in parts if part.get("type") == "overflow")
+
+
+async def test_incidents_are_split_and_merged_by_a_form(site: Site) -> None:
+    alerts = [ongoing("cart", 3), ongoing("cart", 1), ongoing("checkout", 0), ongoing("disk", 0)]
+
+    def work(tx: Transaction) -> None:
+        declare(tx, alerts, incident="inc-1", now=site.clock.now(), observe_only=False)
+        tx.save_alerts([StoredAlert(one, "inc-1", "first", 1, 1) for one in alerts])
+        count = {"cart": 2, "checkout": 1, "disk": 1}
+        body = {
+            "count": 4, "firing": 4, "resolved": 0, "repeats": 0, "total": 4, "still_firing": 4, "services": count,
+            "joins": {"first_alerts": 4}, "candidate": "", "candidate_why": "", "raw_ids": [1], "digest": "d",
+        }  # fmt: skip
+        tx.append("inc-1", [NewEvent(EventType.ALERTS_FOLDED, body)], at_ms=round(site.clock.now() * 1000))
+
+    site.store.transact(work)
+    site.send()
+    card = site.find("cart")
+    await regroup(site, "oncall-2", card, services=["checkout", "disk"], why="another team's fault")
+    rows = {row.number: row for row in site.store.read(lambda tx: tx.open_incidents())}
+    assert {number: row.services for number, row in rows.items()} == {1: ("cart",), 2: ("checkout", "disk")}
+    assert any("have an incident of their own now: INC-2" in text for text in site.whispers("oncall-2"))
+    assert site.store.read(lambda tx: tx.taught()).apart
+    await regroup(site, "oncall-1", site.find("INC-2 ·"), into=rows[1].id, why="one after all")
+    (row,) = site.store.read(lambda tx: tx.open_incidents())
+    assert (row.number, row.services) == (1, ("cart", "checkout", "disk"))
+    events = site.store.read(lambda tx: tx.events("inc-1"))
+    moved = [event.body for event in events if event.type is EventType.ALERTS_MOVED]
+    assert [(one["way"], one["by"], one["reason"]) for one in moved] == [
+        ("out", "U0ONCALL2", "another team's fault"),
+        ("in", "U0ONCALL1", "one after all"),
+    ]
+    await regroup(site, "oncall-1", site.find("INC-1 ·"), why="nothing chosen")
+    assert any("Nothing was changed" in text for text in site.whispers("oncall-1"))
+    guest = {"channel": card["channel"], "users": "U0GUEST"}
+    site.double.call("conversations.invite", **guest)
+    card = site.find("INC-1 ·")
+    entry = next(one["value"] for one in _menu(card)["options"] if one["value"].startswith("regroup|"))
+    click = {"channel": card["channel"], "message_ts": card["ts"], "action_id": "menu", "value": entry}
+    await site.act("guest", "click", **click)
+    assert any("Guests cannot use Watchkeeper" in text for text in site.whispers("guest"))
+    assert site.double.get("views", user="guest")["views"] == []
+    assert site.double.state()["counts"]["warnings"] == 0
+
+
+def ongoing(service: str, number: int) -> Alert:
+    """A firing alert of a service."""
+    labels = {"alertname": "ErrorsHigh", "service": service, "pod": f"{service}-{number}"}
+    return Alert(
+        fingerprint_of("prod", labels), "prod", "ErrorsHigh", AlertStatus.FIRING, AlertSeverity.WARNING, service, "",
+        1.0, 1.0, labels=labels,
+    )  # fmt: skip

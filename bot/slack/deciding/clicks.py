@@ -13,6 +13,7 @@ from bot.blocks.ids import (
     ORDER_REVOKE,
     ORDER_SIGN,
     PLANNED_EVENT,
+    REGROUP,
     REJECT,
     REVIEW,
     STOP,
@@ -25,14 +26,15 @@ from bot.blocks.ids import (
 from bot.domain.command import Command, CommandVerb
 from bot.domain.gate import Verb
 from bot.ports import Transaction
-from bot.slack.deciding import forms, freezing, ordering, reviewing, words
+from bot.slack.deciding import forms, freezing, ordering, regrouping, reviewing, words
 from bot.slack.deciding.changes import stop_incident
-from bot.slack.deciding.parts import DecidingParts, Decision, GateRequest, Request
+from bot.slack.deciding.parts import DecidingParts, Decision, GateRequest, Request, known_member
 
 _MENU_VERBS = {
     "timeline": CommandVerb.TIMELINE,
     "diagnose": CommandVerb.DIAGNOSE,
     "stop": CommandVerb.STOP,
+    REGROUP: CommandVerb.MERGE,
     "resolve": CommandVerb.RESOLVE,
 }
 _GATED = {APPROVE: Verb.APPROVE, REJECT: Verb.REJECT, UNDO: Verb.UNDO}
@@ -87,6 +89,8 @@ def _approve_review(parts: DecidingParts, tx: Transaction, request: Request) -> 
 def _menu(parts: DecidingParts, tx: Transaction, request: Request) -> Decision:
     verb, _, value = str(request.payload["value"]).partition("|")
     row = tx.incident_row(reference_of(value).incident)
+    if verb == REGROUP and row is not None and known_member(request):
+        return regrouping.asked(parts, tx, request, row)
     return words.obey(parts, tx, request, Command(_MENU_VERBS[verb], row.number if row else 0))
 
 
@@ -103,4 +107,5 @@ _OTHERS: Mapping[str, _Decide] = {
     TIER_RAISE: ordering.raised,
     PLANNED_EVENT: forms.planned_event,
     UNFREEZE: freezing.lifted,
+    REGROUP: regrouping.submitted,
 }

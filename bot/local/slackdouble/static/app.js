@@ -217,7 +217,7 @@ function values(form) {
     let value = named.value;
     if (kind === "checkboxes") value = ticked;
     if (kind === "radio_buttons") value = ticked[0] || "";
-    if (kind.startsWith("multi_")) value = named.value ? [named.value] : [];
+    if (kind.startsWith("multi_")) value = [...named.selectedOptions].map((one) => one.value).filter(Boolean);
     out[box.dataset.block] = { [named.name]: value };
   }
   return out;
