@@ -45,6 +45,8 @@ _LONGEST_WAIT_S = 600.0
 _NEVER_S = 365 * 86_400.0
 # A message that cannot even be made is no reason to fill the log ten times a second.
 _FAULTY_S = 5.0
+# Slack's word for a message that was there and is no more.
+_GONE = "message_not_found"
 _SEVERITY_HEAD_START_S = 5.0
 
 
@@ -82,6 +84,8 @@ class Outbox:
     _epoch: int = 0
     _shown: dict[int, _Shown] = field(default_factory=dict)
     _topics: dict[str, str] = field(default_factory=dict)
+    _reposted: set[int] = field(default_factory=set)
+    _no_news: dict[int, tuple[int, IncidentRow]] = field(default_factory=dict)
 
     def send_due(self) -> int:
         """One pass over everything that is due; returns how many messages were posted or edited."""
@@ -138,12 +142,26 @@ class Outbox:
         except Undecided as error:
             self._delay(job, self.clock.now() + _READ_BACK_S, str(error))
         except Permanent as error:
+            if _GONE in str(error) and self._forgotten(job):
+                return False
             wait = min(_LONGEST_WAIT_S, 15.0 * 2**job.message.attempts)
             _log.error(
                 "message_refused", incident=job.incident.id, kind=job.message.kind.value, reason=str(error)
             )
             self._delay(job, self.clock.now() + wait, f"{REFUSED}{error}")
         return False
+
+    def _forgotten(self, job: _Job) -> bool:
+        """What somebody deleted in Slack is posted again, once: an incident whose card is gone would be invisible."""
+        message = job.message
+        if not message.ts or message.id in self._reposted:
+            return False
+        now = self.clock.now()
+        self.store.transact(lambda tx: tx.sent_message(message.id, ts="", revision=0, next_at=now, now=now))
+        self._reposted.add(message.id)
+        self._topics.pop(job.incident.id, None)
+        _log.warning("message_deleted", incident=job.incident.id, kind=message.kind.value)
+        return True
 
     def _post(self, job: _Job) -> bool:
         now = self.clock.now()
@@ -243,9 +261,13 @@ class Outbox:
         if message.kind in _POINTERS and self._spot(job) is None:
             self._delay(job, now + _WAIT_FOR_CARD_S, "waits for the place that it points to")
             return False
+        decision, state = message.kind is MessageKind.PROPOSAL, (job.incident.seq, job.row)
+        if self._no_news.get(message.id) == state and not self._due_again(job, now):
+            return False  # It was rendered in this state, and only its counters had changed.
         content = self._render(job)
-        decision, news = message.kind is MessageKind.PROPOSAL, self._news(job, content)
+        news = self._news(job, content)
         if not decision and not news and not self._due_again(job, now):
+            self._no_news[message.id] = state
             return False
         if not self.pace.take("chat.update", now, urgent=decision):
             return False
@@ -281,6 +303,7 @@ class Outbox:
 
     def _remember(self, job: _Job, content: Rendered, *, edited: bool) -> None:
         self._shown[job.message.id] = _Shown(_gist(job.incident, content), self.clock.now(), edited)
+        self._no_news.pop(job.message.id, None)
 
     def _furnish(self, job: _Job, channel: str, card_ts: str, now: float) -> None:
         """Pin, topic and people of an own channel; again when the topic is out of date or this process is new."""

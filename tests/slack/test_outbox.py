@@ -353,3 +353,18 @@ def test_an_unforeseen_fault_is_not_repeated_ten_times_a_second(
     assert chat.calls == 1
     drain(outbox, clock)
     assert len(chat.posts) == 1
+
+
+def test_a_card_that_somebody_deleted_is_posted_again_once(
+    store: SqlStore, chat: TroubledChat, clock: HandClock, outbox: Outbox
+) -> None:
+    incident = declare(store, clock)
+    drain(outbox, clock, 2)
+    for _ in range(2):
+        chat.troubles = (("update", Permanent("chat.update: message_not_found"), False),)
+        note(store, clock, incident)
+        drain(outbox, clock, 20)
+    assert len(chat.posts) == 2
+    row = store.read(lambda tx: tx.incident_row(incident))
+    assert row is not None
+    assert row.thread_ts == chat.posts[1].ts
