@@ -21,6 +21,7 @@ ENV PATH=/opt/watchkeeper/bin:$PATH \
 USER 10001
 WORKDIR /var/lib/watchkeeper
 EXPOSE 8080
-HEALTHCHECK --interval=15s --timeout=3s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]
+# Only web serves HTTP; of the others the signs of life stand on its /readyz.
+HEALTHCHECK --interval=15s --timeout=3s CMD ["python", "-c", "import os, urllib.request; b'serve' in open('/proc/1/cmdline', 'rb').read().split(bytes(1)) and urllib.request.urlopen('http://127.0.0.1:' + os.environ.get('WATCHKEEPER_HTTP_PORT', '8080') + '/healthz', timeout=2)"]
 ENTRYPOINT ["python", "-m", "bot"]
 CMD ["serve"]
