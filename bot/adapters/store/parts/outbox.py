@@ -14,6 +14,17 @@ _IN_THREAD = [kind.value for kind in MessageKind if kind not in (MessageKind.CAR
 _FOLLOWS = [MessageKind.EVIDENCE.value, MessageKind.PROPOSAL.value]
 _BEFORE_LONG_S = 3600.0
 _KINDS = [kind.value for kind in MessageKind]
+_UNSENT = {
+    "channel": "",
+    "thread_ts": "",
+    "ts": "",
+    "wanted": 1,
+    "sent": 0,
+    "attempts": 0,
+    "first_posted_at": 0.0,
+    "in_doubt": False,
+    "note": "",
+}
 
 
 class OutboxPart(Part):
@@ -26,33 +37,21 @@ class OutboxPart(Part):
 
         One that nobody has seen or tried to post yet may be asked for earlier than before.
         """
-        statement = self._upsert(_messages).values(
-            tenant=self._tenant,
-            incident=incident,
-            kind=kind.value,
-            key=key,
-            channel="",
-            thread_ts="",
-            ts="",
-            text=text,
-            wanted=1,
-            sent=0,
-            attempts=0,
-            next_at=now,
-            first_posted_at=0.0,
-            in_doubt=False,
-            note="",
-        )
-        untouched = (_messages.c.ts == "") & (_messages.c.attempts == 0) & (_messages.c.next_at > now)
-        statement = statement.on_conflict_do_update(
+        new = {"incident": incident, "kind": kind.value, "key": key, "text": text, "next_at": now}
+        return int(self._run("want message", self._wanting, **new, **_UNSENT).scalar_one())
+
+    def _wanting(self) -> Any:
+        statement = self._upsert(_messages)
+        new = statement.excluded
+        untouched = (_messages.c.ts == "") & (_messages.c.attempts == 0) & (_messages.c.next_at > new.next_at)
+        return statement.on_conflict_do_update(
             index_elements=["tenant", "incident", "kind", "key"],
             set_={
                 "wanted": _messages.c.wanted + 1,
-                "text": text,
-                "next_at": case((untouched, now), else_=_messages.c.next_at),
+                "text": new.text,
+                "next_at": case((untouched, new.next_at), else_=_messages.c.next_at),
             },
         ).returning(_messages.c.id)
-        return int(self._connection.execute(statement).scalar_one())
 
     def due_messages(self, *, now: float, limit: int) -> Sequence[Message]:
         """What is due: cards that nobody has seen yet, then decisions, then whatever waits longest."""
@@ -63,29 +62,12 @@ class OutboxPart(Part):
 
         One that Slack refused, or that the incident has no room for, holds up nobody.
         """
-        older = (
-            select(_messages.c.id)
-            .where(
-                _messages.c.tenant == self._tenant,
-                _messages.c.incident == message.incident,
-                _messages.c.id < message.id,
-                _messages.c.kind.in_(_IN_THREAD),
-                _messages.c.ts == "",
-                _messages.c.next_at < now + _BEFORE_LONG_S,
-                _messages.c.note.not_like(f"{REFUSED}%"),
-            )
-            .limit(1)
-        )
-        return self._connection.execute(older).first() is not None
+        before = now + _BEFORE_LONG_S
+        older = self._run("older message", _older, incident=message.incident, below=message.id, before=before)
+        return older.first() is not None
 
     def message(self, incident: str, kind: MessageKind, *, key: str = "") -> Message | None:
-        query = select(_messages).where(
-            _messages.c.tenant == self._tenant,
-            _messages.c.incident == incident,
-            _messages.c.kind == kind.value,
-            _messages.c.key == key,
-        )
-        row = self._connection.execute(query).one_or_none()
+        row = self._run("message", _one, incident=incident, kind=kind.value, key=key).one_or_none()
         return None if row is None else _message(row)
 
     def place_message(self, message_id: int, *, channel: str, thread_ts: str) -> None:
@@ -110,12 +92,7 @@ class OutboxPart(Part):
         self._set_message(message_id, next_at=next_at, note=reason[:500], attempts=_messages.c.attempts + 1)
 
     def posted_count(self, incident: str) -> int:
-        query = (
-            select(func.count(literal_column("1")))
-            .select_from(_messages)
-            .where(_messages.c.tenant == self._tenant, _messages.c.incident == incident, _messages.c.ts != "")
-        )
-        return int(self._connection.execute(query).scalar_one())
+        return int(self._run("posted count", _posted, incident=incident).scalar_one())
 
     def leave_place(self, incident: str, *, now: float) -> bool:
         """The card becomes the announcement, evidence and proposal become a pointer; they keep their ids.
@@ -153,6 +130,37 @@ def _due() -> Any:
         .order_by(turn, _messages.c.next_at, _messages.c.id)
         .limit(bindparam("most"))
     )
+
+
+def _one() -> Any:
+    return select(_messages).where(
+        _of_incident(), _messages.c.kind == bindparam("kind"), _messages.c.key == bindparam("key")
+    )
+
+
+def _posted() -> Any:
+    count = select(func.count(literal_column("1"))).select_from(_messages)
+    return count.where(_of_incident(), _messages.c.ts != "")
+
+
+def _older() -> Any:
+    return (
+        select(_messages.c.id)
+        .where(
+            _of_incident(),
+            _messages.c.id < bindparam("below"),
+            _messages.c.kind.in_(_IN_THREAD),
+            _messages.c.ts == "",
+            _messages.c.next_at < bindparam("before"),
+            _messages.c.note.not_like(f"{REFUSED}%"),
+        )
+        .limit(1)
+    )
+
+
+def _of_incident() -> Any:
+    here = _messages.c.tenant == bindparam("tenant")
+    return here & (_messages.c.incident == bindparam("incident"))
 
 
 def _message(row: Row[Any]) -> Message:
