@@ -18,6 +18,7 @@ from bot.domain import redaction
 from bot.domain.redaction import redact
 from bot.settings import Settings
 from bot.wiring import logs
+from tests.contract.queue.test_rq import server as _server
 from tests.contract.queue.test_rq import url as _url
 from tests.contract.reasoner.endpoint import Endpoint
 from tests.promises.conftest import Tally
@@ -27,7 +28,7 @@ from tests.slack.desk import Desk
 
 FULL_INCIDENTS = 20
 BENIGN = 1000
-url = _url
+server, url = _server, _url
 
 
 def plant(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ from bot.ports import AlertParser
 from bot.settings import Settings
 from bot.slack import inbox
 from bot.slack.inbox import decide_inbox
+from tests.contract.queue.test_rq import server as _server
 from tests.contract.queue.test_rq import url as _url
 from tests.gate_stage import stage
 from tests.promises.conftest import Tally
@@ -45,7 +46,7 @@ TRIES = 3
 PARTS = 3
 NOW = 1_800_000_000.0
 
-url = _url
+server, url = _server, _url
 
 
 def plant(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,10 @@
 """The RQ queue on a real Valkey: pokes get there, and however many there are, only so many wait."""
 
+import random
+import socket
+import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -16,23 +18,25 @@ from bot.domain.errors import Retryable
 from tests.e2e.command import end, free_port, spawned
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    port = free_port()
-    server = spawned(
-        "valkey",
-        "--port",
-        str(port),
-        "--data-dir",
-        str(tmp_path / "valkey"),
-        settings={},
-        log=tmp_path / "log",
-    )
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port, folder = free_port(), tmp_path_factory.mktemp("valkey")
+    running = spawned(
+        "valkey", "--port", str(port), "--data-dir", str(folder), settings={}, log=folder / "log"
+    )  # fmt: skip
     try:
         _answers(port)
         yield f"redis://127.0.0.1:{port}/0"
     finally:
-        end(server)
+        end(running)
+
+
+@pytest.fixture
+def url(server: str) -> str:
+    """The server, empty."""
+    with Redis.from_url(server) as probe:
+        probe.flushall()
+    return server
 
 
 def _answers(port: int) -> None:
@@ -73,3 +77,59 @@ def test_the_timetable_enqueues_as_we_do(url: str) -> None:
         job = Job.fetch(job_id.decode(), connection=server, serializer=JSONSerializer)
     assert (job.func_name, list(job.args), job.ttl) == ("bot.jobs.watch", [0], 60)
     assert Timetable(rq.connect(f"redis://127.0.0.1:{free_port()}/0")).tick() == 0
+
+
+class LossyRoad:
+    """A TCP road to the server: a request in twenty is cut off before it arrives, as many answers are lost."""
+
+    def __init__(self, port: int, dice: random.Random) -> None:
+        self.behind, self.dice = port, dice
+        self.cut = 0
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                caller, _ = self.listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._carry, args=(caller,), daemon=True).start()
+
+    def _carry(self, caller: socket.socket) -> None:
+        with caller, socket.create_connection(("127.0.0.1", self.behind)) as server:
+            while request := caller.recv(65536):
+                drawn = self.dice.random()
+                if drawn < 0.1:
+                    self.cut += 1
+                if drawn < 0.05:
+                    return
+                server.sendall(request)
+                answer = server.recv(65536)
+                if drawn < 0.1:
+                    return
+                caller.sendall(answer)
+
+
+def test_a_road_that_loses_calls_and_answers_leaves_no_half_job(url: str) -> None:
+    """Whoever pokes is told and comes again; what waits is whole, each row is there, and no more than so many wait."""
+    road = LossyRoad(int(url.rpartition(":")[2].partition("/")[0]), random.Random(6))
+    queue = rq.build(f"redis://127.0.0.1:{road.port}/0")
+    again = 0
+    for row in range(rq.MOST_WAITING // 2):
+        while True:
+            try:
+                queue.poke("bot.jobs.work", row)
+            except Retryable:
+                again += 1
+            else:
+                break
+    road.listening.close()
+    assert again > 3
+    with Redis.from_url(url) as server:
+        waiting = [job.decode() for job in server.lrange("rq:queue:investigate", 0, -1)]
+        jobs = [Job.fetch(job, connection=server, serializer=JSONSerializer) for job in waiting]
+    assert {job.args[0] for job in jobs} == set(range(rq.MOST_WAITING // 2))
+    assert len(jobs) <= min(rq.MOST_WAITING, rq.MOST_WAITING // 2 + again)
+    assert {job.func_name for job in jobs} == {"bot.jobs.work"}
