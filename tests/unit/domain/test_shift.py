@@ -83,5 +83,6 @@ def test_what_is_no_number_was_not_measured() -> None:
         [at for at, _ in alone], [[v for _, v in alone]], before=28, since=30, floor=[1e-9], share=0.25
     )
     assert found == known[0]
-    assert found is not None and steady is not None
+    assert found is not None
+    assert steady is not None
     assert found.up == steady.up == 5.0
