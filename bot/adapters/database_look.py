@@ -17,11 +17,23 @@ from bot.domain.live_database import QueryClass, RoleFacts
 
 _OPTIONS = "-c statement_timeout=4000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=4000"
 _MOST_CLASSES = 20
+# Seconds by which the slowest follower is behind, or this server itself where it follows; NULL where a follower that
+# is expected (its slot is there) is not connected, since nobody knows then how far behind it is.
+_LAG = """
+SELECT CASE WHEN away OR (late AND replayed_at IS NULL) THEN NULL ELSE greatest(
+  slowest, CASE WHEN late THEN extract(epoch FROM clock_timestamp() - replayed_at) ELSE 0 END
+)::int END AS lag_s
+FROM (SELECT
+  EXISTS (SELECT FROM pg_replication_slots WHERE slot_type = 'physical' AND NOT active) AS away,
+  (SELECT coalesce(max(extract(epoch FROM replay_lag)), 0) FROM pg_stat_replication) AS slowest,
+  pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn() AS late,
+  pg_last_xact_replay_timestamp() AS replayed_at
+) AS replication
+"""
 _ROLE = """
 SELECT (SELECT system_identifier FROM pg_control_system()) AS system, r.oid::bigint AS oid,
   r.rolconnlimit AS connection_limit, r.rolsuper OR r.rolreplication AS privileged,
   r.rolname = current_user AS own, pg_is_in_recovery() AS replica,
-  (SELECT coalesce(max(extract(epoch FROM replay_lag)), 0)::int FROM pg_stat_replication) AS lag_s,
   (SELECT count(*) FROM pg_stat_activity WHERE usename = r.rolname)::int AS connections,
   (SELECT count(*) FROM pg_stat_activity WHERE usename = r.rolname AND xact_start IS NOT NULL)::int
     AS open_transactions
@@ -36,9 +48,7 @@ WHERE usename = %s AND state = 'active' AND backend_type = 'client backend' AND 
 GROUP BY query_id ORDER BY total_s DESC, query_id LIMIT %s
 """
 _STATE = """
-SELECT pg_is_in_recovery() AS replica,
-  (SELECT coalesce(max(extract(epoch FROM replay_lag)), 0)::int FROM pg_stat_replication) AS lag_s,
-  (SELECT count(*) FROM pg_stat_activity
+SELECT (SELECT count(*) FROM pg_stat_activity
     WHERE xact_start IS NOT NULL AND backend_type = 'client backend' AND pid <> pg_backend_pid())::int AS open
 """
 
@@ -54,19 +64,21 @@ class Databases:
         """Everything about one role; raises Permanent where there is none of that name."""
         with self.connected(database, writes=False) as connection:
             found = connection.execute(_ROLE, (name,)).fetchone()
+            lag = _lag_s(connection)
             classes = connection.execute(_CLASSES, (name, _MOST_CLASSES)).fetchall()
         if found is None:
             message = f"database {database} has no role {name}"
             raise Permanent(message)
-        return RoleFacts(**found, classes=tuple(QueryClass(**one) for one in classes))
+        return RoleFacts(**found, lag_s=lag, classes=tuple(QueryClass(**one) for one in classes))
 
     def state(self, database: str) -> Mapping[str, str]:
-        """Role, lag and open transactions of a database as live fields; empty for one that is not declared."""
+        """Lag (empty where unknown) and open transactions of a database; nothing for one that is not declared."""
         if database not in self._dsns:
             return {}
         with self.connected(database, writes=False) as connection:
             found = connection.execute(_STATE).fetchone() or {}
-        return {"open_transactions": str(found["open"]), "sql_lag_s": str(found["lag_s"])}
+            lag = _lag_s(connection)
+        return {"open_transactions": str(found["open"]), "sql_lag_s": "" if lag is None else str(lag)}
 
     @contextmanager
     def connected(self, database: str, *, writes: bool) -> Iterator["psycopg.Connection[dict[str, Any]]"]:
@@ -96,6 +108,11 @@ class Databases:
                 yield connection
         except psycopg.Error as error:
             raise failure(database, error, writes=writes) from error
+
+
+def _lag_s(connection: "psycopg.Connection[dict[str, Any]]") -> int | None:
+    found = connection.execute(_LAG).fetchone() or {}
+    return found.get("lag_s")
 
 
 def failure(database: str, error: psycopg.Error, *, writes: bool) -> WatchkeeperError:

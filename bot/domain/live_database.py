@@ -24,7 +24,7 @@ class RoleFacts:
     privileged: bool
     own: bool
     replica: bool
-    lag_s: int
+    lag_s: int | None
     connections: int
     open_transactions: int
     classes: Sequence[QueryClass]
@@ -49,11 +49,12 @@ def live_role(facts: RoleFacts) -> dict[str, str]:
         "privileged": _truth(facts.privileged),
         "own": _truth(facts.own),
         "database_role": "replica" if facts.replica else "primary",
-        "replication_lag_s": str(facts.lag_s),
         "connections": str(facts.connections),
         "open_transactions": str(facts.open_transactions),
         "classes": ",".join(f"{name_of_class(one.query_id)}={one.oldest_s}" for one in facts.classes),
     }
+    if facts.lag_s is not None:
+        live["replication_lag_s"] = str(facts.lag_s)
     if facts.classes:
         heaviest = max(facts.classes, key=lambda one: (one.total_s, one.backends, one.query_id))
         live |= {

@@ -40,12 +40,13 @@ def live_db(
 
 
 def _replication(lags_s: Sequence[float | None], database: Mapping[str, str]) -> dict[str, str]:
-    """The worst known lag, absent where one replica's is unknown; and open transactions, absent where unread."""
-    known = [lag for lag in lags_s if lag is not None]
-    told = [float(database["sql_lag_s"])] if "sql_lag_s" in database else []
+    """The worst lag, absent where one is unknown; and open transactions, absent where unread."""
+    told = database.get("sql_lag_s")
+    lags = [*lags_s, *([] if told is None else [float(told) if told else None])]
+    known = [lag for lag in lags if lag is not None]
     found = {}
-    if len(known) == len(lags_s):
-        found["replication_lag_s"] = str(round(max([*known, *told], default=0)))
+    if len(known) == len(lags):
+        found["replication_lag_s"] = str(round(max(known, default=0)))
     if "open_transactions" in database:
         found["open_transactions"] = database["open_transactions"]
     return found

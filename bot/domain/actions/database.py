@@ -2,7 +2,7 @@
 
 Live fields of `postgresql.role` (scope = declared database): uid = "SYSTEM/OID"; connection_limit (-1 = none);
 privileged = superuser or replication; own = the role that reads; database_role = primary or replica;
-replication_lag_s = of the slowest standby; connections, open_transactions (numbers); classes = every class of active
+replication_lag_s = of the slowest standby, or its own where it is one, absent where one is away; connections, open_transactions (numbers); classes = every class of active
 queries with the age of its oldest in seconds; query_class, query_class_backends, query_class_oldest_s = the heaviest
 of them, absent where there is none. A class is a query_id of pg_stat_activity in hexadecimal.
 """

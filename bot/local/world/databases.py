@@ -119,9 +119,9 @@ class SharedDatabase:
         if "FROM pg_roles r WHERE" in statement:
             return [self._described(self.roles[values[0]], user)] if values[0] in self.roles else []
         if "AS open" in statement:
-            return [
-                {"replica": False, "lag_s": 0, "open": sum(role.flood > 0 for role in self.roles.values())}
-            ]
+            return [{"open": sum(role.flood > 0 for role in self.roles.values())}]
+        if "AS lag_s" in statement:
+            return [{"lag_s": 0}]
         raise SqlError("42601", "the simulated database does not serve this statement")
 
     def _change(self, user: str, statement: str, values: list[str], now: float, function: str) -> list[Row]:
@@ -145,7 +145,6 @@ class SharedDatabase:
             "privileged": False,
             "own": role.name == user,
             "replica": False,
-            "lag_s": 0,
             "connections": role.flood + _USUAL_BACKENDS,
             "open_transactions": min(role.flood, 3),
         }

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from bot.adapters.database_look import Databases
 from bot.domain.permissions_postgresql import postgresql_files
-from tests.postgres import postgres
+from tests.postgres import PostgresServer, postgres
 
 DATABASE = "orders-db"
 CLIENT = "cart_app"
@@ -26,12 +26,12 @@ READER, EXECUTOR = "watchkeeper_reader", "watchkeeper_executor"
 class Database:
     """One server; `uri` gives the address of a role."""
 
-    template: str
+    server: PostgresServer
     sessions: list[psycopg.Connection] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
 
     def uri(self, role: str) -> str:
-        return self.template.format(role)
+        return self.server.get_uri().replace("postgres:@", f"{role}:@")
 
     def dsns(self, role: str) -> dict[str, SecretStr]:
         return {DATABASE: SecretStr(self.uri(role))}
@@ -94,7 +94,7 @@ def _run(connection: psycopg.Connection, statement: str) -> None:
 def database() -> Iterator[Database]:
     """A running server with the roles; gone with its files afterwards."""
     with postgres() as server:
-        here = Database(server.get_uri().replace("postgres:@", "{}:@"))
+        here = Database(server)
         here.do(_ROLES)
         for text in postgresql_files((CLIENT, "basket_app")).values():
             here.do(text)
