@@ -54,9 +54,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _place(item: pytest.Item) -> int:
-    if _ON_REAL_KUBE.search(item.nodeid):
+    if on_real_kube(item):
         return -1
     return next((at for at, folder in enumerate(_LONGEST) if item.nodeid.startswith(folder)), len(_LONGEST))
+
+
+def on_real_kube(item: pytest.Item | None) -> bool:
+    """Whether a test asks for the real kube-apiserver."""
+    return item is not None and bool(_ON_REAL_KUBE.search(item.nodeid))
 
 
 @pytest.fixture(autouse=True)

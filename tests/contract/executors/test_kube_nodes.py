@@ -16,17 +16,12 @@ from tests.contract.kube.cluster import NAMESPACE, Cluster, wait_until
 @pytest.fixture(autouse=True)
 def emptied(cluster: Cluster) -> Iterator[None]:
     """No pods of other tests on the nodes, and every node open."""
-    empty(cluster)
-    yield
-    empty(cluster)
-
-
-def empty(cluster: Cluster) -> None:
-    for what in ("deployments", "horizontalpodautoscalers", "poddisruptionbudgets", "pods"):
-        cluster.kubectl("delete", what, "--all", "--wait=false")
-    for one in cluster.get("nodes")["items"]:
-        cluster.kubectl("uncordon", one["metadata"]["name"])
+    what = "deployments,horizontalpodautoscalers,poddisruptionbudgets,pods"
+    assert cluster.kubectl("delete", what, "--all", "--wait=false").returncode == 0
     wait_until(lambda: not cluster.get("pods")["items"])
+    yield
+    nodes = [one["metadata"]["name"] for one in cluster.get("nodes")["items"]]
+    assert cluster.kubectl("uncordon", *nodes).returncode == 0
 
 
 def where(cluster: Cluster, service: str) -> list[str]:

@@ -32,7 +32,7 @@ class Cluster:
             env={"PATH": "/usr/bin:/bin", "HOME": str(self.home)},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=90,
             check=False,
         )
 
@@ -83,7 +83,8 @@ def manifest(name: str, image: str, replicas: int) -> dict[str, Any]:
 
 def wait_until(holds: Callable[[], bool], seconds: float = 90.0) -> None:
     """Poll until `holds`; fails the test when time is over."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, 0.1
     while not holds():
         assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.2)
+        time.sleep(pause)
+        pause = min(1.0, 1.5 * pause)  # Each look may be a kubectl, which costs more than what it waits for.

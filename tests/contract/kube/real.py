@@ -137,6 +137,7 @@ def _manager(binaries: Path, config: Path) -> list[str]:
         f"{binaries}/kube-controller-manager", f"--kubeconfig={config}", "--leader-elect=false",
         "--bind-address=127.0.0.1", "--port=0", f"--secure-port={free_port()}",
         f"--cert-dir={config.parent}/manager", f"--controllers=*,{off}",
+        "--horizontal-pod-autoscaler-sync-period=1s",
         f"--service-account-private-key-file={config.parent}/sa.key",
     ]  # fmt: skip
 
