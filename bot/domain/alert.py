@@ -4,10 +4,11 @@ Adapters in `adapters/monitoring` build it; its fingerprint is what dedupe and r
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from operator import itemgetter
 
 from bot.domain.trust import Trust
 
@@ -48,14 +49,17 @@ class Alert:
 
 def fingerprint_of(source: str, labels: Mapping[str, str]) -> str:
     """Stable identity of an alert: BLAKE2b-64 over the source name and its sorted label pairs, hexadecimal."""
-    form, names = _form_of(tuple(labels))
-    named = (source + form % tuple(map(labels.__getitem__, names))).encode("utf-8", "surrogatepass")
+    form, values = _form_of(tuple(labels))
+    named = (source + form % values(labels)).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(named, digest_size=8).hexdigest()
 
 
 # Hardly any two alerts of one rule differ in the names of their labels.
 @lru_cache(maxsize=1024)
-def _form_of(names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """The text that is hashed, with a gap for each value, and the names in the order of the gaps."""
-    ordered = tuple(sorted(names))
-    return "".join(f"\x00{name}\x01".replace("%", "%%") + "%s" for name in ordered), ordered
+def _form_of(names: tuple[str, ...]) -> tuple[str, Callable[[Mapping[str, str]], tuple[str, ...]]]:
+    """The text that is hashed, with a gap for each value, and what takes the values in the order of the gaps."""
+    ordered = sorted(names)
+    form = "".join(f"\x00{name}\x01".replace("%", "%%") + "%s" for name in ordered)
+    if len(ordered) > 1:
+        return form, itemgetter(*ordered)
+    return form, lambda labels: tuple(labels.values())

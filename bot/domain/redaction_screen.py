@@ -115,6 +115,7 @@ _FOLDED: tuple[tuple[str, re.Pattern[str] | None], ...] = (
     ("curl", None),
     ("identified", None),
 )
+_CHARACTERS = frozenset("".join(literal for literal, _ in _EXACT + _FOLDED))
 
 
 def redactor(texts: AbstractSet[str]) -> Callable[[str], str] | None:
@@ -142,9 +143,10 @@ def plain_names(names: tuple[str, ...]) -> bool:
 
 
 def _found(literals: tuple[tuple[str, re.Pattern[str] | None], ...], text: str) -> tuple[str, ...]:
-    underscored = "_" in text  # A third of the literals holds one, and many payloads hold none.
+    # One character is found, or missed, far faster than a word, and two thirds of the literals hold one that is rare.
+    absent = {character for character in _CHARACTERS if character not in text}
     return tuple(
         literal
         for literal, rare in literals
-        if (underscored or "_" not in literal) and literal in text and (rare is None or rare.search(text))
+        if absent.isdisjoint(literal) and literal in text and (rare is None or rare.search(text))
     )

@@ -4,12 +4,14 @@ Where everything goes is decided once for the whole pass, so that a storm is one
 takes; each transaction checks that what was decided on still holds. Runs in the correlator alone.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.candidate import Candidate, ServiceSummary, first_candidate
 from bot.domain.canonical import digest
+from bot.domain.common_ground import sayings
 from bot.domain.correlation import Group, JoinReason, group_alerts
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import Conclusion
@@ -21,6 +23,7 @@ from bot.domain.topology import Topology
 from bot.pipeline.declare import declare, declare_everyday, judge_alerts
 from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
 from bot.pipeline.grade import grade
+from bot.pipeline.ground import ground_between, kept_of
 from bot.pipeline.planned import covering, outside
 from bot.pipeline.regroup import merge
 from bot.pipeline.usual import EVERYDAY_KEY, Usual, quiet_row
@@ -52,6 +55,7 @@ class Placement:
     candidates: Mapping[str, Candidate]
     absorbed: Mapping[str, str]
     everyday: str = ""
+    said: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,9 @@ def place(
     surprises = usual.surprises(new, now) if usual is not None else {}
     around = [row for row in rows.values() if row.open_key != EVERYDAY_KEY]
     everyday = ""
-    for group in group_alerts(new, around, topology, now=now, taught=tx.taught()):
+    said = sayings(new, topology.nodes())
+    ground = ground_between(tx, new, around, said, topology, now=now)
+    for group in group_alerts(new, around, topology, now=now, taught=tx.taught(), ground=ground):
         incident = group.incident
         if usual is not None and not incident and usual.is_everyday(group.alerts, surprises, now):
             everyday = everyday or quiet or new_id()
@@ -105,7 +111,16 @@ def place(
     rests_on = ((known | set(candidates) | {everyday}) & set(rows)) - absorbed.keys()
     by_fingerprint = {outcome.alert.fingerprint: outcome for outcome in outcomes}
     return Placement(
-        by_fingerprint, homes, opened, raw_of, frozenset(rests_on), topology, candidates, absorbed, everyday
+        by_fingerprint,
+        homes,
+        opened,
+        raw_of,
+        frozenset(rests_on),
+        topology,
+        candidates,
+        absorbed,
+        everyday,
+        said,
     )
 
 
@@ -240,24 +255,23 @@ def _folded_body(
     *,
     exact: bool,
 ) -> dict[str, object]:
-    seen = [(row, placement.outcomes[row.alert.fingerprint]) for row in members]
-    fresh = [row for row, outcome in seen if outcome.reason is Seen.NEW]
-    resolved = [row for row, outcome in seen if outcome.reason is Seen.RESOLVED]
+    outcomes = [placement.outcomes[row.alert.fingerprint] for row in members]
+    meaning = Counter([outcome.reason for outcome in outcomes])
+    fresh = members
+    if meaning[Seen.NEW] < len(members):
+        fresh = [row for row, one in zip(members, outcomes, strict=True) if one.reason is Seen.NEW]
     candidate = _candidate(tx, incident, placement, known, fresh, exact=exact)
-    services: dict[str, int] = {}
-    joins: dict[str, int] = {}
-    for row in fresh:
-        services[row.alert.service] = services.get(row.alert.service, 0) + 1
-        joins[row.join_reason] = joins.get(row.join_reason, 0) + 1
+    resolved = meaning[Seen.RESOLVED]
     return {
         "count": len(fresh),
-        "firing": sum(1 for row in members if row.alert.status is AlertStatus.FIRING),
-        "resolved": len(resolved),
-        "repeats": len(members) - len(fresh) - len(resolved),
+        "firing": [row.alert.status for row in members].count(AlertStatus.FIRING),
+        "resolved": resolved,
+        "repeats": len(members) - len(fresh) - resolved,
         "total": len(fresh) + (known.alerts_total if known else 0),
-        "still_firing": tx.firing_count(incident) if exact else _firing(known, [one for _, one in seen]),
-        "services": services,
-        "joins": joins,
+        "still_firing": tx.firing_count(incident) if exact else _firing(known, outcomes),
+        "services": dict(Counter([row.alert.service for row in fresh])),
+        "joins": dict(Counter([row.join_reason for row in fresh])),
+        "said": kept_of(placement.said, [row.alert.service for row in fresh]),
         "candidate": candidate.service,
         "candidate_why": candidate.why,
         "raw_ids": sorted({row.raw_id for row in members}),

@@ -153,19 +153,20 @@ def _alert(item: _Item, source: str, received_at: float) -> Alert:
         raise Permanent(message)
     labels = item.labels
     ended = item.endsAt
+    # By place: a storm makes many.
     return Alert(
-        fingerprint=fingerprint_of(source, labels),
-        source=source,
-        name=labels.get("alertname", "unnamed"),
-        status=status,
-        severity=_SEVERITIES.get(labels.get("severity", "").lower(), AlertSeverity.WARNING),
-        service=_service(labels),
-        summary=item.annotations.get("summary") or item.annotations.get("description", ""),
-        starts_at=seconds(item.startsAt),
-        received_at=received_at,
-        ends_at=seconds(ended) if ended and ended.year > _NO_END_YEAR else None,
-        labels=labels,
-        link=item.generatorURL,
+        fingerprint_of(source, labels),
+        source,
+        labels.get("alertname", "unnamed"),
+        status,
+        _SEVERITIES.get(labels.get("severity", "").lower(), AlertSeverity.WARNING),
+        _service(labels),
+        item.annotations.get("summary") or item.annotations.get("description", ""),
+        seconds(item.startsAt),
+        received_at,
+        seconds(ended) if ended and ended.year > _NO_END_YEAR else None,
+        labels,
+        item.generatorURL,
     )
 
 
