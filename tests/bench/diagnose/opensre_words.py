@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
-from bot.domain.evidence import CauseClass, Conclusion, Diagnosis
+from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, Hypothesis
 from bot.domain.explain import long_explanation
 from tests.bench.diagnose.case import Row, class_of
 
@@ -20,6 +20,8 @@ _CATEGORY = {
     CauseClass.NETWORK: "configuration_error",
     CauseClass.INFRASTRUCTURE: "infrastructure",
 }
+# What a rule read in a workload's own lines is finer than the class.
+_BY_WORDS = {"_code": "code_defect", "_data": "data_quality"}
 _OVER = ("normal", "ok", "resolved")
 _QUIET = (Conclusion.NO_INCIDENT, Conclusion.EXPECTED_LOAD)
 
@@ -27,10 +29,8 @@ _QUIET = (Conclusion.NO_INCIDENT, Conclusion.EXPECTED_LOAD)
 def category_of(diagnosis: Diagnosis) -> Row:
     """Category, text, actions and confidence of an answer."""
     top = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
-    if diagnosis.conclusion in _QUIET:
-        category = "healthy"
-    else:
-        category = _CATEGORY.get(top.cause, "unknown") if top else "unknown"
+    claimed = _category(top) if top else "unknown"
+    category = "healthy" if diagnosis.conclusion in _QUIET else claimed
     return {
         "category": category,
         "class": class_of(diagnosis),
@@ -38,6 +38,12 @@ def category_of(diagnosis: Diagnosis) -> Row:
         "actions": [step for one in diagnosis.hypotheses[:2] for step in one.look],
         "confidence": top.confidence if top else 0.0,
     }
+
+
+def _category(top: Hypothesis) -> str:
+    rule = top.rules[0].partition("/")[0] if top.rules else ""
+    finer = next((word for ending, word in _BY_WORDS.items() if rule.endswith(ending)), "")
+    return finer or _CATEGORY.get(top.cause, "unknown")
 
 
 def alert_of(body: Mapping[str, Any], service: str, at: float) -> Alert:
