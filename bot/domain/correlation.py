@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.domain.alert import Alert
+from bot.domain.common_ground import CHANGE_WINDOW_S, NO_GROUND, Ground
 from bot.domain.landscape import Landscape, landscape_of
 from bot.domain.records import IncidentRow
 from bot.domain.topology import Topology
@@ -25,6 +26,8 @@ class JoinReason(StrEnum):
     DEPENDENCY = "dependency"
     SHARED_LABELS = "shared_labels"
     KNOWN_ALERT = "known_alert"
+    SAME_CHANGE = "same_change"
+    SAME_WORDS = "same_words"
     TAUGHT = "taught"
     MERGED = "merged"
     EVERYDAY = "everyday"
@@ -70,6 +73,7 @@ def group_alerts(
     *,
     now: float,
     taught: Taught = UNTAUGHT,
+    ground: Ground = NO_GROUND,
 ) -> list[Group]:
     """Group new firing alerts; `reasons` maps each service to why it is where it is.
 
@@ -83,7 +87,7 @@ def group_alerts(
         (row for row in open_incidents if now - row.last_alert_at <= JOIN_WINDOW_S),
         key=lambda row: row.number,
     )
-    scene = _Scene(by_service, recent, landscape_of(topology), taught)
+    scene = _Scene(by_service, recent, landscape_of(topology), taught, ground)
     for service in sorted(by_service):
         scene.connect(service)
     return scene.groups()
@@ -98,19 +102,27 @@ class _Scene:
         recent: Sequence[IncidentRow],
         land: Landscape,
         taught: Taught,
+        ground: Ground,
     ) -> None:
         self._by_service = by_service
         self._recent = {row.id: row for row in recent}
         self._land = land
         self._taught = taught
         self._home: dict[str, str] = {}
+        self._opened: dict[str, float] = {}
         for row in recent:
             for service in row.services:
                 self._home.setdefault(service, row.id)
+                self._opened.setdefault(service, row.opened_at)
         self._union = _Union([*self._recent, *(_NEW + name for name in by_service if name not in self._home)])
         self._why: dict[str, JoinReason] = {}
         self._places: dict[tuple[str, ...], str] = {}
         self._orphaned = next((row.id for row in recent if not land.level.keys() >= set(row.services)), "")
+        self._beside: dict[str, dict[str, JoinReason]] = {}
+        for at in ground.changed.values():
+            self._note([name for name in at if self._since(name, at[name])], JoinReason.SAME_CHANGE)
+        for who in ground.said.values():
+            self._note(filter(self._alerting, who), JoinReason.SAME_WORDS)
         self._pairs: dict[str, set[str]] = {}
         self._split = [pair for pair in taught.split if self._recent.keys() >= set(pair)]
         for one, other in taught.together:
@@ -126,9 +138,24 @@ class _Scene:
             self._join(service, other, JoinReason.TAUGHT)
         if service not in self._land.level:
             self._join_unknown(service)
-            return
-        for other in sorted(self._near(service)):
-            self._join(service, other, JoinReason.DEPENDENCY)
+        else:
+            for other in sorted(self._near(service)):
+                self._join(service, other, JoinReason.DEPENDENCY)
+        for other, reason in self._beside.get(service, {}).items():
+            self._join(service, other, reason)
+
+    def _note(self, services: Iterable[str], reason: JoinReason) -> None:
+        """All of them belong together: each with the first by name, which is enough."""
+        names = sorted(services)
+        for name in names[1:]:
+            self._beside.setdefault(name, {}).setdefault(names[0], reason)
+            self._beside.setdefault(names[0], {}).setdefault(name, reason)
+
+    def _since(self, service: str, at: float) -> bool:
+        """Whether it has alerted after a moment, not long after."""
+        first = self._by_service.get(service)
+        began = first[0].starts_at if first else self._opened.get(service, 0.0)
+        return at <= began <= at + CHANGE_WINDOW_S
 
     def _alerting(self, service: str) -> bool:
         return service in self._home or service in self._by_service

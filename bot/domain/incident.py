@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -138,6 +138,7 @@ class Incident:
     candidate: str = ""
     candidate_why: str = ""
     joins: Mapping[str, int] | None = None
+    said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     diagnosis: Diagnosis | None = None
     explanation: Explanation | None = None
     investigating: bool = False

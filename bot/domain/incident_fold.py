@@ -1,9 +1,9 @@
 """fold(): from the log of an incident to the Incident. Each function below is the contract of one event's body.
 
 Bodies (JSON): incident_declared {number, title, severity, reason, key, own_channel, observe_only, looked_into, by} ·
-alerts_folded {count, firing, resolved, total, still_firing, services{name: n}, joins{reason: n}, candidate,
-candidate_why, raw_ids[], digest} · alerts_moved {way, other, count, firing,
-services{name: n}, reason, by} · status_changed {to, reason, by} · severity_changed {to, reason, by, own_channel} ·
+alerts_folded {count, firing, resolved, total, still_firing, services{name: n}, joins{reason: n},
+said{name: [key]}, candidate, candidate_why, raw_ids[], digest} · alerts_moved {way, other, count, firing,
+services{name: n}, said{name: [key]}, reason, by} · status_changed {to, reason, by} · severity_changed {to, reason, by, own_channel} ·
 planned_event_matched {id, title, ends_at, effect, services[]} · planned_event_ended {title, firing} · investigation_requested {by, reason} ·
 investigation_started {reason} · evidence_collected {evidence[], missing[]} ·
 hypotheses_ranked {conclusion, hypotheses[], engine} · explained {author, status, sentences[], dropped,
@@ -20,6 +20,7 @@ confidence_milli} · order_revoked {order, order_hash, by, why, plan_hash} · me
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from bot.domain import event_sentences
 from bot.domain.event import Event, EventType
@@ -39,6 +40,8 @@ from bot.domain.incident import (
     TimelineEntry,
 )
 from bot.domain.plan import PlanState
+
+_MOST_SPEAKERS = 500
 
 
 def fold(events: Iterable[Event]) -> Incident | None:
@@ -107,6 +110,7 @@ def _alerts_folded(incident: Incident, event: Event) -> Incident:
         alerts_firing=body["still_firing"],
         services=services,
         joins=joins,
+        said=_heard(incident, body),
         candidate=body.get("candidate") or incident.candidate,
         candidate_why=body.get("candidate_why") or incident.candidate_why,
     )
@@ -128,7 +132,16 @@ def _alerts_moved(incident: Incident, event: Event) -> Incident:
         alerts_firing=max(0, incident.alerts_firing + sign * body["firing"]),
         services={service: count for service, count in services.items() if count > 0},
         joins=joins,
+        said=_heard(incident, body) if sign > 0 else incident.said,
     )
+
+
+def _heard(incident: Incident, body: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    """What each service said, by short keys; of a bounded number of services."""
+    new = {service: tuple(keys) for service, keys in body.get("said", {}).items()}
+    if not new or len(incident.said) >= _MOST_SPEAKERS:
+        return incident.said
+    return {**incident.said, **new}
 
 
 def _status_changed(incident: Incident, event: Event) -> Incident:

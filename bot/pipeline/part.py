@@ -10,6 +10,7 @@ from functools import partial
 
 from bot.domain.alert import Alert
 from bot.domain.candidate import ServiceSummary
+from bot.domain.common_ground import CHANGE_WINDOW_S, ground_of
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import Conclusion, EvidenceRole
 from bot.domain.incident import Incident
@@ -69,6 +70,8 @@ class Parter:
         if parting is not None:  # The places are read only where they matter.
             alerts = tx.incident_alerts(incident.id, limit=MOST_ALERTS)
             parting = parted(firing, topology, places_of(alerts))
+        if parting is not None and _have_more_in_common(tx, incident, parting, len(topology.nodes())):
+            parting = None
         return parting or parted_by(causes, firing, topology)
 
     def _part(self, tx: Transaction, row: IncidentRow, parting: Parting, now: float) -> list[int]:
@@ -136,6 +139,17 @@ def _said_together(tx: Transaction, parting: Parting) -> bool:
     return any(
         one in part_of and other in part_of and part_of[one] != part_of[other]
         for one, other in tx.taught().together
+    )
+
+
+def _have_more_in_common(tx: Transaction, incident: Incident, parting: Parting, services: int) -> bool:
+    """Whether one change, or the same words, connect parts that no call does."""
+    opened_at = incident.opened_ms / 1000
+    changes = tx.changes(start=opened_at - CHANGE_WINDOW_S, end=opened_at + SETTLED_S)
+    ground = ground_of(changes, [incident.said], services)
+    groups = [*ground.changed.values(), *ground.said.values()]
+    return any(
+        len({parting.part_of[name] for name in group if name in parting.part_of}) > 1 for group in groups
     )
 
 

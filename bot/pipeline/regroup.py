@@ -90,7 +90,10 @@ def _moved(
     by: str,
     now: float,
 ) -> None:
+    told = tx.incident(source.id)
+    said = {name: list(keys) for name, keys in told.said.items() if name in moved} if told is not None else {}
     body = {
+        "said": said,
         "services": {name: count for name, (count, _) in sorted(moved.items())},
         "count": sum(count for count, _ in moved.values()),
         "firing": sum(firing for _, firing in moved.values()),
