@@ -1,7 +1,8 @@
 """Reads new lines of one service into its memory, and says what was never so before.
 
-A template or query shape that began while enough was known, a known one whose share of the lines jumped, and sessions
-(lines that name the same long id) that wrote what no session wrote before.
+A template or query shape that began while enough was known, a known one whose share of the lines jumped, sessions
+(lines that name the same long id) that wrote what no session wrote before, and known lines without what always came
+before them.
 """
 
 import re
@@ -43,6 +44,7 @@ def study(memory: Memory, lines: Sequence[LogLine], *, service: str, now: float)
     found += _new(memory, memory.queries, Kind.QUERY, service, now)
     found += _jumps(memory, service, now)
     found += _odd_sessions(memory, fresh, texts, named, service)
+    found += _disorder(memory, fresh, named, service, now)
     memory.bound()
     return found
 
@@ -56,6 +58,7 @@ def _learn(memory: Memory, fresh: Sequence[LogLine], texts: Sequence[str]) -> li
     for text, thing in memory.templates.items():
         merged.setdefault(miner.text(before[text]), Thing()).take(thing)
     memory.templates = merged
+    memory.order.renamed({text: miner.text(template) for text, template in before.items()})
     named = [miner.text(template) for template in ids]
     for line, template, text in zip(fresh, named, texts, strict=True):
         memory.templates.setdefault(template, Thing()).see(line.at)
@@ -95,6 +98,20 @@ def _jumps(memory: Memory, service: str, now: float) -> list[Finding]:
             words = f"{service} writes a kind of log line {lines / expected:.0f} times as often as usual"
             found.append(Finding(Kind.RATE, service, far / (far + 2 * JUMP_SPREADS), began, words, text))
     return found
+
+
+def _disorder(
+    memory: Memory, fresh: Sequence[LogLine], named: Sequence[str], service: str, now: float
+) -> list[Finding]:
+    began = max(now - RECENT_S, memory.covered_at, memory.since + PAST_S)
+    lines = [(line.at, template) for line, template in zip(fresh, named, strict=True)]
+    found = memory.order.read(lines, began=began, now=now)
+    if found is None:
+        return []
+    words = f"{service} wrote {found.lines} lines without the line that came before them nearly always"
+    quote = f"{found.kind} (without: {found.forerunner})"
+    strength = found.lines / (found.lines + HALF_LINES)
+    return [Finding(Kind.ORDER, service, strength, found.since_at, words, quote)]
 
 
 def _odd_sessions(

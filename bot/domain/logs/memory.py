@@ -1,4 +1,4 @@
-"""What is known of one service's logs: templates, query shapes, sessions and behaviours, with when and how often.
+"""What is known of one service's logs: templates and their order, query shapes, sessions and behaviours.
 
 Kept between looks as JSON (redacted before it comes here, sealed by the store), bounded in every part.
 """
@@ -7,7 +7,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-VERSION = 1
+from bot.domain.logs.order import Order
+
+VERSION = 2
 MOST_THINGS = 400  # Templates, and as many query shapes; the ones longest unseen go first.
 MOST_TIMES = 60  # Newest times that are kept of each.
 MOST_SESSIONS = 200
@@ -51,6 +53,7 @@ class Memory:
     templates: dict[str, Thing] = field(default_factory=dict)
     queries: dict[str, Thing] = field(default_factory=dict)
     sessions: dict[str, int] = field(default_factory=dict)
+    order: Order = field(default_factory=Order)
     behaviours: list[list[str]] = field(default_factory=list)
 
     @property
@@ -68,6 +71,7 @@ class Memory:
         if len(self.sessions) > MOST_SESSIONS:
             kept = sorted(self.sessions.items(), key=lambda item: (-item[1], item[0]))[:MOST_SESSIONS]
             self.sessions = dict(kept)
+        self.order.keep(self.templates)
         del self.behaviours[:-MOST_BEHAVIOURS]
 
     def dump(self) -> bytes:
@@ -81,6 +85,7 @@ class Memory:
                 "templates": _dumped(self.templates),
                 "queries": _dumped(self.queries),
                 "sessions": self.sessions,
+                "order": self.order.dump(),
                 "behaviours": self.behaviours,
             }
         ).encode()
@@ -98,6 +103,7 @@ class Memory:
             _loaded(given["templates"]),
             _loaded(given["queries"]),
             dict(given["sessions"]),
+            Order.load(given["order"]),
             [list(one) for one in given["behaviours"]],
         )
 

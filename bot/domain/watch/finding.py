@@ -11,6 +11,7 @@ class Kind(StrEnum):
     TEMPLATE = "template"
     RATE = "rate"
     SESSION = "session"
+    ORDER = "order"
     QUERY = "query_shape"
     BEHAVIOUR = "behaviour"
 

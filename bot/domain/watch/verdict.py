@@ -14,7 +14,7 @@ ENOUGH = 0.5  # Joint strength of an agreement.
 FELT_SERVICES = 3  # Services whose users feel it, where only metrics say so.
 FOREIGN = 0.9  # Strength of behaviour that needs no second witness.
 MOST_FINDINGS = 6
-_WRITTEN = (Kind.TEMPLATE, Kind.RATE, Kind.SESSION, Kind.QUERY)
+_WRITTEN = (Kind.TEMPLATE, Kind.RATE, Kind.SESSION, Kind.ORDER, Kind.QUERY)
 
 
 @dataclass(frozen=True, slots=True)

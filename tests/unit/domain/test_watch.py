@@ -58,6 +58,8 @@ def finding(kind: Kind, service: str, since: float = NOW - 60, *, felt: bool = F
     ("findings", "warned"),
     [
         ([], []),
+        ([finding(Kind.ORDER, "shop")], []),
+        ([finding(Kind.ORDER, "shop"), finding(Kind.METRIC, "db")], ["shop"]),
         ([finding(Kind.METRIC, "db")], []),
         ([finding(Kind.TEMPLATE, "db"), finding(Kind.QUERY, "db")], []),
         ([finding(Kind.QUERY, "db"), finding(Kind.METRIC, "shop")], ["db"]),
