@@ -188,6 +188,15 @@ def test_what_is_no_fault_is_no_incident(what: str, given: Database) -> None:
     assert any(item.role is EvidenceRole.RULED_OUT for item in found.evidence)
 
 
+def test_refusals_and_growth_count_where_the_ceiling_is_a_guess() -> None:
+    refused = ("remaining connection slots are reserved for non-replication superuser connections",)
+    grown = database(connections=ramp(312, 494))
+    [unsure] = judge(grown, refused).verdicts
+    assert (unsure.name, unsure.sure) == ("db.connections_full", 0.6)
+    assert judge(database(connections=[312.0, 400.0] * 10), refused).verdicts == ()
+    assert judge(grown, ("DatabaseConnections reached 98 % of max_connections",)).verdicts == ()
+
+
 def test_cpu_that_leaked_sessions_burn_is_a_symptom_of_the_leak() -> None:
     found = judge(database(connections=ramp(900, 3590), cpu=step(30, 96), waits=HELD, statements=[READS]))
     assert [one.name for one in found.verdicts] == ["db.connections_full"]

@@ -1,14 +1,17 @@
 """Are the sessions used up? Held by idle clients (a leaking pool) or by work that takes too long."""
 
+import re
+
 from bot.domain.databases import DatabaseMetric
 from bot.domain.diagnosis.managed import lines
 from bot.domain.diagnosis.managed.availability import recent
 from bot.domain.diagnosis.managed.course import Course
 from bot.domain.diagnosis.managed.verdict import Fact, Verdict
-from bot.domain.diagnosis.managed.view import View, moved, ran, recorded, waited
+from bot.domain.diagnosis.managed.view import GUESSED, View, moved, ran, recorded, waited
 from bot.domain.evidence import CauseClass, EvidenceKind, EvidenceRole
 
 _REFUSED = r"remaining connection slots|too many (?:clients|connections)|connections? (?:was |were |are |may be |being )?(?:refused|rejected)|max_connections"
+_TURNED_AWAY = re.compile(r"remaining connection slots|too many (?:clients|connections)", re.IGNORECASE)
 _IDLE = r"ClientRead|ClientWrite|idle"
 
 
@@ -25,9 +28,17 @@ def used_up(view: View) -> Verdict | None:
     share = _share(view, course)
     if share is None or share < lines.FULL:
         # Without a known ceiling only refusals and growth together say that it was reached.
-        unknown = share is None and refused and course.grew(1.3)
-        if not unknown:
+        unknown = view.ceiling is None or view.ceiling[1] == GUESSED
+        told = bool(refused) or any(_TURNED_AWAY.search(claim) for claim in view.claims)
+        stands = course.grew(lines.SESSIONS_GREW) and course.now >= lines.SESSIONS_STAND * course.peak
+        if not (unknown and told and stands):
             return None
+        share = None
+        if not refused:
+            text = (
+                f"sessions of {view.instance} went from {course.first:.0f} to {course.now:.0f} and stay there"
+            )
+            return _verdict(view, (moved(course, text),), (), 0.6)
     said = f", {share * 100:.0f} % of max_connections" if share is not None else ""
     text = f"sessions of {view.instance} went from {course.first:.0f} to {course.now:.0f}{said}"
     return _verdict(view, (moved(course, text),), tuple(recorded(one) for one in refused[-2:]), 0.9)

@@ -25,6 +25,8 @@ _WRITES = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+GUESSED = "the default of its class"
+
 
 @dataclass(frozen=True)
 class View:
@@ -80,7 +82,7 @@ class View:
         if told:
             return max(told), "its events"
         usual = usual_ceiling(self.database.engine, self.database.instance_class)
-        return (usual, "the default of its class") if usual else None
+        return (usual, GUESSED) if usual else None
 
     def events(self, pattern: str, *, about: tuple[str, ...] = ()) -> tuple[DatabaseEvent, ...]:
         """Events about it, or about `about`, whose text or category matches, oldest first."""
