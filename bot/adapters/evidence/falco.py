@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
-
+from bot.adapters.bounded_http import bounded_client
 from bot.adapters.evidence._loki_api import PATH, asked
 from bot.domain.errors import Permanent, Retryable
 from bot.domain.telemetry import Behaviour, BehaviourKind, Missing, Readings, missed
@@ -35,7 +34,7 @@ class FalcoEvents:
     def __init__(self, url: str, matchers: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/") + PATH
         self._matchers = matchers
-        self._client = httpx.Client(timeout=timeout_s, trust_env=False)
+        self._client = bounded_client(timeout_s)
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """The first time that each instance did each thing; what cannot be read, or was cut, is Missing."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from bot.adapters.bounded_http import bounded_client
 from bot.domain.errors import Permanent, Retryable
 from bot.domain.spans import Span, calls_of
 from bot.domain.telemetry import Missing, Readings, missed
@@ -33,7 +34,7 @@ class JaegerTraces:
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = f"{url.rstrip('/')}/api/traces"
-        self._client = httpx.Client(timeout=timeout_s, trust_env=False)
+        self._client = bounded_client(timeout_s)
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Calls that the sampled traces of the window show; what cannot be read is Missing."""

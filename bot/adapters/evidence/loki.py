@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
-
+from bot.adapters.bounded_http import bounded_client
 from bot.adapters.evidence._loki_api import PATH, asked
 from bot.domain.errors import Permanent, Retryable
 from bot.domain.telemetry import LogLine, Missing, Readings, missed
@@ -31,7 +30,7 @@ class LokiLogs:
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/") + PATH
-        self._client = httpx.Client(timeout=timeout_s, trust_env=False)
+        self._client = bounded_client(timeout_s)
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Lines of the first services in the window; what cannot be read is Missing."""

@@ -11,8 +11,7 @@ from statistics import median
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
+from bot.adapters.bounded_http import bounded_client
 from bot.adapters.evidence._prometheus_api import TIMEOUT_S, asked
 from bot.domain.errors import Permanent, Retryable
 from bot.domain.telemetry import MetricSeries, Missing, Readings, Signal, missed
@@ -32,7 +31,7 @@ class PrometheusMetrics:
     def __init__(self, url: str, queries: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/")
         self._queries = {Signal(name): query for name, query in queries.items()}
-        self._client = httpx.Client(timeout=timeout_s, trust_env=False)
+        self._client = bounded_client(timeout_s)
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Series of `services` (all, when empty) in the window; a failed query is Missing with its reason."""

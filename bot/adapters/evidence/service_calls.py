@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
-
+from bot.adapters.bounded_http import bounded_client
 from bot.adapters.evidence._prometheus_api import TIMEOUT_S, asked
 from bot.domain.calls import Calls, EdgeSeries
 from bot.domain.errors import Permanent, Retryable
@@ -31,7 +30,7 @@ class ServiceCalls:
     def __init__(self, url: str, prefix: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = f"{url.rstrip('/')}/api/v1/query_range"
         self._queries = queries(prefix)
-        self._client = httpx.Client(timeout=timeout_s, trust_env=False)
+        self._client = bounded_client(timeout_s)
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Edges that touch one of `services` (all, when empty); a failed query is Missing with its reason."""

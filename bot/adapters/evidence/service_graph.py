@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import httpx
-
+from bot.adapters.bounded_http import bounded_client
 from bot.adapters.evidence._prometheus_api import TIMEOUT_S, asked
 from bot.domain.topology import Topology
 from bot.settings import Settings
@@ -33,7 +32,7 @@ class ServiceGraph:
         self._url = url.rstrip("/")
         self._query = query
         self._ttl_s = ttl_s
-        self._client = httpx.Client(timeout=timeout_s, trust_env=False)
+        self._client = bounded_client(timeout_s)
         self._monotonic = monotonic
         self._kept: Topology | None = None
         self._kept_at = 0.0

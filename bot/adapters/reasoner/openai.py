@@ -6,8 +6,6 @@ Imported only where a model is configured, since LangChain is heavy.
 
 import hashlib
 import json
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import Any
@@ -19,6 +17,7 @@ from langchain_openai import ChatOpenAI
 from langsmith import tracing_context
 from pydantic import SecretStr
 
+from bot.adapters.bounded_http import Bounded
 from bot.domain.canonical import Json
 from bot.domain.citations import checked, engine_explanation
 from bot.domain.evidence import Diagnosis, Explanation, Sentence
@@ -49,7 +48,9 @@ class OpenAiReasoner:
             max_retries=0,
             max_completion_tokens=MOST_TOKENS,
             use_responses_api=False,
-            http_client=httpx.Client(transport=_Bounded(deadline_s), timeout=deadline_s, trust_env=False),
+            http_client=httpx.Client(
+                transport=Bounded(deadline_s, MOST_BYTES), timeout=deadline_s, trust_env=False
+            ),
         )
 
     def explain(self, incident: Incident, diagnosis: Diagnosis) -> Explanation:
@@ -175,43 +176,3 @@ def _text(value: object) -> str:
         message = "not a string"
         raise TypeError(message)
     return " ".join(value.split())
-
-
-class _Bounded(httpx.BaseTransport):
-    """A transport whose answers end at MOST_BYTES and at the deadline, however slowly they drip."""
-
-    def __init__(self, deadline_s: float) -> None:
-        self._inner = httpx.HTTPTransport()
-        self._deadline_s = deadline_s
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        ends_at = time.monotonic() + self._deadline_s
-        answer = self._inner.handle_request(request)
-        stream = _BoundedStream(answer.stream, ends_at)
-        return httpx.Response(
-            answer.status_code, headers=answer.headers, stream=stream, extensions=answer.extensions
-        )
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-class _BoundedStream(httpx.SyncByteStream):
-    def __init__(self, inner: Any, ends_at: float) -> None:
-        self._inner = inner
-        self._ends_at = ends_at
-
-    def __iter__(self) -> Iterator[bytes]:
-        read = 0
-        for chunk in self._inner:
-            read += len(chunk)
-            if read > MOST_BYTES:
-                message = "the answer is too long"
-                raise httpx.ReadError(message)
-            if time.monotonic() > self._ends_at:
-                message = "the answer came too slowly"
-                raise httpx.ReadTimeout(message)
-            yield chunk
-
-    def close(self) -> None:
-        self._inner.close()
