@@ -59,7 +59,7 @@ def finding(kind: Kind, service: str, since: float = NOW - 60, *, felt: bool = F
     [
         ([], []),
         ([finding(Kind.ORDER, "shop")], []),
-        ([finding(Kind.ORDER, "shop"), finding(Kind.METRIC, "db")], ["shop"]),
+        ([finding(Kind.ORDER, "shop"), finding(Kind.METRIC, "shop")], ["shop"]),
         ([finding(Kind.METRIC, "db")], []),
         ([finding(Kind.TEMPLATE, "db"), finding(Kind.QUERY, "db")], []),
         ([finding(Kind.QUERY, "db"), finding(Kind.METRIC, "shop")], ["db"]),
