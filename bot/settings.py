@@ -39,6 +39,10 @@ DEFAULT_QUERIES = {
 }
 
 
+# ARN of an SNS topic: a wrong one would only refuse all that it sends.
+_TOPIC = r"^arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]{1,256}$"
+
+
 class Source(BaseModel):
     """One alert source: which parser reads it and how it proves itself; docs/sources/ has a page for each kind.
 
@@ -52,7 +56,7 @@ class Source(BaseModel):
     token: SecretStr = SecretStr("")
     previous_token: SecretStr | None = None
     proof: str = ""
-    topics: tuple[str, ...] = ()
+    topics: tuple[Annotated[str, Field(pattern=_TOPIC)], ...] = ()
     queue_url: str = ""
     mapping: Path | None = None
     heartbeat: str = "Watchdog"

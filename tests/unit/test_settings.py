@@ -34,3 +34,12 @@ def test_variables_of_the_tests_are_no_settings(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("WATCHKEEPER_TSET_DATA", "a folder")
     with pytest.raises(Permanent, match="unknown settings: WATCHKEEPER_TSET_DATA"):
         load()
+
+
+def test_a_topic_is_an_arn(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = '{"aws": {"kind": "cloudwatch", "topics": ["%s"]}}'
+    monkeypatch.setenv("WATCHKEEPER_SOURCES", source % "arn:aws:sns:eu-west-1:123456789012:alarms")
+    assert load().sources["aws"].topics
+    monkeypatch.setenv("WATCHKEEPER_SOURCES", source % "alarms")
+    with pytest.raises(Permanent, match=r"WATCHKEEPER_SOURCES\[aws\]\[topics\]"):
+        load()

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
-from bot.domain.errors import Permanent, Retryable
+from bot.domain.errors import Retryable
 
 WINDOW_S = 3600.0
 TIMEOUT_S = 3.0
@@ -143,14 +143,6 @@ def _get(root: str, path: str) -> bytes:
         message = f"Amazon SNS cannot be asked: HTTP {answer.status}"
         raise Retryable(message)
     return content if answer.status == 200 else b""
-
-
-def checked_topic(arn: str) -> str:
-    """The ARN, where it is one of an SNS topic; raises Permanent."""
-    if not _ARN.fullmatch(arn):
-        message = f"{arn[:100]!r} is no ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)"
-        raise Permanent(message)
-    return arn
 
 
 def canonical(envelope: Envelope) -> bytes:
