@@ -162,7 +162,9 @@ class ControlPart(Part):
         if row is None:
             return Taught()
         content = json.loads(row[0])
-        said = ({(one, other) for one, other in content.get(name, ())} for name in ("together", "apart", "split"))
+        said = (
+            {(one, other) for one, other in content.get(name, ())} for name in ("together", "apart", "split")
+        )
         return Taught(*(frozenset(pairs) for pairs in said))
 
     def save_everyday(self, text: str, *, at: float) -> None:
