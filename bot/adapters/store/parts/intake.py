@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, bindparam, case, func, insert, literal_column, select, update
+from sqlalchemy import ARRAY, Row, Text, any_, bindparam, case, func, insert, literal_column, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -23,6 +23,7 @@ _STATUSES = {one.value: one for one in AlertStatus}
 _SEVERITIES = {one.value: one for one in AlertSeverity}
 _TRUSTS = {one.value: one for one in Trust}
 _RAW_COLUMNS = tuple(column.name for column in _raw.c if column.name != "id")
+_NAMES = msgspec.json.Encoder()
 _LABELS = msgspec.json.Encoder(order="sorted")
 _STORED_LABELS = msgspec.json.Decoder(dict[str, str])
 
@@ -108,15 +109,18 @@ class IntakePart(Part):
         return bool(found == "quarantined")
 
     def alerts(self, fingerprints: Sequence[str]) -> Mapping[str, StoredAlert]:
-        found: dict[str, StoredAlert] = {}
-        for start in range(0, len(fingerprints), _LOOKUP_CHUNK):
-            chunk = fingerprints[start : start + _LOOKUP_CHUNK]
-            query = select(_alerts).where(_alerts.c.tenant == self._tenant, _alerts.c.fingerprint.in_(chunk))
-            for row in self._connection.execute(query):
-                found[row.fingerprint] = StoredAlert(
-                    _alert(row), row.incident, row.join_reason, row.times_seen, row.raw_id
-                )
-        return found
+        if not fingerprints:
+            return {}
+        if self._connection.dialect.name == "postgresql":
+            rows = self._run("alerts", _named_in_array, names=list(fingerprints))
+        else:
+            rows = self._run("alerts", _named_in_json, names=_NAMES.encode(list(fingerprints)).decode())
+        return {
+            row.fingerprint: StoredAlert(
+                _alert(row), row.incident, row.join_reason, row.times_seen, row.raw_id
+            )
+            for row in rows
+        }
 
     def save_alerts(self, rows: Sequence[StoredAlert]) -> None:
         if not rows:
@@ -191,6 +195,18 @@ class IntakePart(Part):
             )
         )
         return int(self._connection.execute(query).scalar_one())
+
+
+# Fingerprints are one value, since thousands of parameters cost more than the search itself.
+def _named_in_array() -> Any:
+    here = _alerts.c.tenant == bindparam("tenant")
+    return select(_alerts).where(here, _alerts.c.fingerprint == any_(bindparam("names", type_=ARRAY(Text))))
+
+
+def _named_in_json() -> Any:
+    listed = func.json_each(bindparam("names")).table_valued("value")
+    here = _alerts.c.tenant == bindparam("tenant")
+    return select(_alerts).where(here, _alerts.c.fingerprint.in_(select(listed.c.value)))
 
 
 def _of_incident() -> Any:
