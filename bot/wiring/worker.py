@@ -49,11 +49,14 @@ from bot.settings import Settings, load
 from bot.wiring import watcher
 from bot.wiring.beating import Beats
 from bot.wiring.inventories import accounts, looked_up
-from bot.wiring.parts import SystemClock, new_id, settled
+from bot.wiring.parts import SystemClock, caps_of, new_id, settled
 
 # How long a task may take before another worker may claim it, besides the model's own deadline.
 LEASE_S = 40.0
 MOST_TRIES = 3
+# A database that is away or busy is no fault of the task's; it is waited for this many claims, ever longer.
+MOST_CLAIMS = 30
+LONGEST_AGAIN_S = 30.0
 # After an unknown fault, times the tries so far: sooner than a lease runs out, which is for workers that died.
 FAILED_AGAIN_S = 10.0
 
@@ -116,33 +119,45 @@ def _store(settings: Settings) -> Store:
 
 
 def work_on(task_id: int) -> None:
-    """Claim one task and do it; what fails is tried again, at most MOST_TRIES times."""
+    """Claim one task and do it; what fails is tried again, at most MOST_TRIES times, what could not be stored longer."""
     here, clock = readers(), SystemClock()
     settings, store = here.settings, _store(here.settings)
     lease_s = LEASE_S + settings.model_deadline_s
     task = store.transact(lambda tx: tx.claim_task(task_id, now=clock.now(), lease_s=lease_s))
     if task is None:
         return  # One poke of several.
-    if task.tries > MOST_TRIES:
+    if task.tries > MOST_TRIES or task.epoch > MOST_CLAIMS:
         _log.error("task_given_up", kind=task.kind, incident=task.incident)
         store.transact(partial(give_up, task=task, now=clock.now()))
         return
     structlog.contextvars.bind_contextvars(incident=task.incident)
-    failed = FAILED_AGAIN_S * task.tries, "it failed, see the worker's log"
-    delay_s, why = guarded("task", lambda: _tried(here, store, task)) or failed
-    if delay_s:
-        store.transact(lambda tx: tx.release_task(task, due_at=clock.now() + delay_s, reason=why))
+    failed = _Again(FAILED_AGAIN_S * task.tries, "it failed, see the worker's log", counted=True)
+    again = guarded("task", lambda: _tried(here, store, task)) or failed
+    due_at = clock.now() + again.delay_s
+    if again.delay_s:
+        store.transact(
+            lambda tx: tx.release_task(task, due_at=due_at, reason=again.why, counted=again.counted)
+        )
     else:
         store.transact(lambda tx: tx.finish_task(task))
 
 
-def _tried(here: Readers, store: Store, task: Task) -> tuple[float, str]:
-    """Do the task; after how many seconds to try again and why, 0 when it is done."""
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """After how many seconds to try again and why, 0 when it is done; `counted` as one of the task's few tries."""
+
+    delay_s: float
+    why: str
+    counted: bool
+
+
+def _tried(here: Readers, store: Store, task: Task) -> _Again:
     try:
         _do(here, store, task)
     except Retryable as error:
-        return max(error.delay_s, 0.1), str(error)
-    return 0.0, ""
+        wait = min(LONGEST_AGAIN_S, max(error.delay_s, 0.1) * 2 ** min(task.epoch - 1, 8))
+        return _Again(wait, str(error), counted=False)
+    return _Again(0.0, "", counted=True)
 
 
 def _do(here: Readers, store: Store, task: Task) -> None:
@@ -185,6 +200,7 @@ def _propose(here: Readers, clock: SystemClock, incident: Incident, diagnosis: D
         observe_only=here.settings.mode == "observe",
         verify_cap_s=here.settings.verify_cap_s or None,
         history=here.history,
+        caps=caps_of(here.settings),
     )
 
 

@@ -58,8 +58,10 @@ class TasksPart(Part):
     def finish_task(self, task: Task) -> bool:
         return self._leave(task, state="done")
 
-    def release_task(self, task: Task, *, due_at: float, reason: str) -> bool:
-        return self._leave(task, state="due", due_at=due_at, note=reason[:500])
+    def release_task(self, task: Task, *, due_at: float, reason: str, counted: bool = True) -> bool:
+        """Give it back; one that is not `counted` has not used up a try."""
+        tries = _tasks.c.tries if counted else _tasks.c.tries - 1
+        return self._leave(task, state="due", due_at=due_at, note=reason[:500], tries=tries)
 
     def _leave(self, task: Task, **values: object) -> bool:
         here = (
