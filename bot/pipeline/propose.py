@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from bot.domain.actions.table import action_of
 from bot.domain.binding import Bound, bind
 from bot.domain.canonical import Json
+from bot.domain.caps import Caps, too_much
 from bot.domain.errors import Refused, Retryable, WatchkeeperError
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, EvidenceKind, EvidenceRole, Hypothesis
@@ -62,10 +63,12 @@ def propose(
     observe_only: bool,
     verify_cap_s: int | None = None,
     history: History = nothing_recorded,
+    caps: Caps | None = None,
 ) -> Proposed:
     """Options for the best hypothesis. `now` in unix seconds; `verify_cap_s` shortens every verify window.
 
-    `history` gives recorded metrics, from which it is told whether an earlier revision was good.
+    `history` gives recorded metrics, from which it is told whether an earlier revision was good; what `caps` would
+    have the executor refuse is not offered to anybody.
     """
     if not diagnosis.hypotheses:
         return Proposed((), ())
@@ -81,7 +84,9 @@ def propose(
             found = _found(playbook, scene, inventories)
             bound, cautions = bind(playbook, found, now=scene.now), prove(playbook, found, history)
             letter = letters[len(options)]
-            options.append((letter, _plan(playbook, scene, letter, bound, cautions)))
+            plan = _plan(playbook, scene, letter, bound, cautions)
+            _within_caps(plan, caps)
+            options.append((letter, plan))
         except WatchkeeperError as error:
             unread = unread or isinstance(error, Retryable)
             # A card has room for two reasons, and that a service has no such target is the least of them.
@@ -157,6 +162,13 @@ def _allowed(playbook: Playbook, scene: _Scene, *, observe_only: bool, room: boo
     if not room:
         message = f"{MOST_OPTIONS} options are shown already."
         raise Refused(message, rule="enough")
+
+
+def _within_caps(plan: Plan, caps: Caps | None) -> None:
+    why = too_much(plan, caps) if caps is not None else ""
+    if why:
+        message = f"The executor would refuse it: {why}."
+        raise Refused(message, rule="cap")
 
 
 def _found(playbook: Playbook, scene: _Scene, inventories: Sequence[Inventory]) -> dict[str, list[Live]]:

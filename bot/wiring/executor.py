@@ -16,7 +16,6 @@ from bot.adapters.evidence import prometheus
 from bot.adapters.playbooks import yaml_files
 from bot.adapters.store.sql import open_store
 from bot.boundary import guarded
-from bot.domain.caps import Caps
 from bot.domain.errors import Permanent, Retryable
 from bot.pipeline.execute.stage import execute
 from bot.pipeline.execute.terms import Means, Measure
@@ -24,7 +23,7 @@ from bot.pipeline.orders import Fired, fire_orders
 from bot.pipeline.prove import nothing_recorded
 from bot.ports import Executor
 from bot.settings import Settings
-from bot.wiring.parts import SystemClock, holder_name
+from bot.wiring.parts import SystemClock, caps_of, holder_name
 from bot.wiring.stop_file import stop_file
 
 _log = structlog.get_logger()
@@ -127,18 +126,6 @@ def build(settings: Settings, stopping: threading.Event) -> Means:
         caps=caps_of(settings),
         undo_max_age_s=settings.undo_max_age_s,
         stopped=stop_file(settings.stop_file),
-    )
-
-
-def caps_of(settings: Settings) -> Caps:
-    """The caps over all plans."""
-    return Caps(
-        per_action_hour=settings.max_runs_per_action,
-        per_service_hour=settings.max_runs_per_service,
-        running=settings.max_running_plans,
-        targets=settings.max_plan_targets,
-        replica_percent=settings.max_replica_percent,
-        cents_per_hour=settings.max_plan_cents_per_hour,
     )
 
 

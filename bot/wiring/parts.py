@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from bot.adapters import registry
+from bot.domain.caps import Caps
 from bot.domain.errors import Permanent
 from bot.pipeline.heartbeat import KIND as OWN_KIND
 from bot.pipeline.heartbeat import Owed
@@ -68,3 +69,15 @@ def settled() -> None:
     """What was made so far lives as long as the process: no collection looks at it again, and forks share its pages."""
     gc.collect()
     gc.freeze()
+
+
+def caps_of(settings: Settings) -> Caps:
+    """The caps over all plans: the executor holds them, and what they would refuse is not offered."""
+    return Caps(
+        per_action_hour=settings.max_runs_per_action,
+        per_service_hour=settings.max_runs_per_service,
+        running=settings.max_running_plans,
+        targets=settings.max_plan_targets,
+        replica_percent=settings.max_replica_percent,
+        cents_per_hour=settings.max_plan_cents_per_hour,
+    )

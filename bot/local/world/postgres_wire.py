@@ -90,8 +90,9 @@ class WireServer:
             if kind == b"X":
                 return
             if kind == b"Q":
-                asked = _Asked(body.rstrip(b"\0").decode())
-                writer.write(self._described(user, asked) + self._executed(asked) + _READY)
+                simple = _Asked(body.rstrip(b"\0").decode())
+                writer.write(self._described(user, simple) + self._executed(simple) + _READY)
+                asked = _Asked()
             elif kind == b"S":
                 asked = _Asked()
                 writer.write(_READY)

@@ -10,6 +10,7 @@ import pytest
 from bot.adapters.playbooks.yaml_files import read_folder
 from bot.adapters.store.sql import SqlStore
 from bot.domain.canonical import without_floats
+from bot.domain.caps import Caps
 from bot.domain.errors import Retryable
 from bot.domain.evidence import (
     CauseClass,
@@ -264,3 +265,15 @@ def test_recording_replaces_what_nobody_decided(store: SqlStore) -> None:
         ("C", PlanState.PROPOSED),
     ]
     assert folded.withheld == (("x", "y"),)
+
+
+def test_what_the_executors_caps_would_refuse_is_not_offered(store: SqlStore) -> None:
+    """30 tasks back to 5 take 84 of a hundred away."""
+    found = diagnosis(CauseClass.DATABASE_LOAD, "cart")
+    to = incident(store)
+    at_bound, above = (offer(to, found, caps=Caps(replica_percent=most)) for most in (84, 83))
+    assert ("A", "restore-ecs-count") in names(at_bound)
+    assert "restore-ecs-count" not in [name for _letter, name in names(above)]
+    assert dict(above.withheld)["restore-ecs-count"] == (
+        "The executor would refuse it: it takes away 84 % of what cart has, at most 83 % are allowed."
+    )
