@@ -3,7 +3,7 @@
 It fits one phone screen; everything longer is in its thread.
 """
 
-from bot.blocks import cause, options
+from bot.blocks import cause, demotion, options
 from bot.blocks.ids import MENU, REVIEW, Reference, action_id
 from bot.blocks.shape import (
     Block,
@@ -82,7 +82,10 @@ def _going_on(incident: Incident) -> list[str]:
     count = len(services)
     where = f"*{count} services*" if count > 1 else "1 service"
     shown = [f"{alerts} from {where} folded in since {moment(incident.opened_ms)}, {firing}."]
-    if services:
+    put_down = demotion.lines(incident)
+    if put_down:
+        shown += put_down
+    elif services:
         names = ", ".join(code(name, 40) for name, _ in services[:4])
         more = f" and {count - 4} more" if count > 4 else ""
         shown.append(f"Loudest: {names}{more}")

@@ -3,7 +3,7 @@
 The card says the same in three lines; this is for the person who asks.
 """
 
-from bot.blocks import cause
+from bot.blocks import cause, demotion
 from bot.blocks.shape import Block, section
 from bot.blocks.text import clip_mrkdwn, code, safe, severity_word
 from bot.domain.evidence import Classification, Diagnosis, EvidenceRole, Hypothesis
@@ -23,6 +23,7 @@ def blocks(incident: Incident) -> list[Block]:
         told += [
             _class(diagnosis.classification, incident.severity),
             _argument(top) if top is not None else [],
+            demotion.long_lines(incident),
             _evidence(diagnosis),
             _ruled_out(diagnosis),
             _others(diagnosis),

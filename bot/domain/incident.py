@@ -140,6 +140,8 @@ class Incident:
     joins: Mapping[str, int] | None = None
     said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     diagnosis: Diagnosis | None = None
+    symptoms: tuple[tuple[str, str], ...] = ()
+    apart: tuple[str, ...] = ()
     explanation: Explanation | None = None
     investigating: bool = False
     looked_into: bool = True

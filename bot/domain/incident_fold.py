@@ -6,7 +6,7 @@ said{name: [key]}, candidate, candidate_why, raw_ids[], digest} · alerts_moved 
 services{name: n}, said{name: [key]}, reason, by} · status_changed {to, reason, by} · severity_changed {to, reason, by, own_channel} ·
 planned_event_matched {id, title, ends_at, effect, services[]} · planned_event_ended {title, firing} · investigation_requested {by, reason} ·
 investigation_started {reason} · evidence_collected {evidence[], missing[]} ·
-hypotheses_ranked {conclusion, hypotheses[], engine} · explained {author, status, sentences[], dropped,
+hypotheses_ranked {conclusion, hypotheses[], engine, symptoms[[service, callee]], apart[]} · explained {author, status, sentences[], dropped,
 prompt_sha256} · options_proposed {options[{letter, plan_hash, plan}], withheld[[playbook, reason]]} ·
 options_queued {open, most} · approval_noted {plan_hash, by, verb, at_ms, reason} ·
 approval_granted {plan_hash, by, at_ms, reason, seconded_by} ·
@@ -202,7 +202,9 @@ def _evidence(incident: Incident, event: Event) -> Incident:
 
 def _ranked(incident: Incident, event: Event) -> Incident:
     ranked = diagnosis_with_ranking(incident.diagnosis, event.body)
-    return replace(incident, diagnosis=ranked, investigating=False)
+    symptoms = tuple((name, callee) for name, callee in event.body.get("symptoms", ()))
+    apart = tuple(event.body.get("apart", ()))
+    return replace(incident, diagnosis=ranked, investigating=False, symptoms=symptoms, apart=apart)
 
 
 def _explained(incident: Incident, event: Event) -> Incident:

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from bot.domain.alert import Alert
 from bot.domain.candidate import ServiceSummary, rank_candidates
+from bot.domain.demotion import demoted
 from bot.domain.diagnosis.engine import diagnose
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import Conclusion, Diagnosis, Explanation, Hypothesis
@@ -201,7 +202,7 @@ def _conclude(tx: Transaction, opening: _Opening, diagnosis: Diagnosis, now: flo
     current = tx.incident(incident_id) or opening.incident
     events = [
         NewEvent(EventType.EVIDENCE_COLLECTED, evidence_body(diagnosis)),
-        NewEvent(EventType.HYPOTHESES_RANKED, ranking_body(diagnosis)),
+        NewEvent(EventType.HYPOTHESES_RANKED, {**ranking_body(diagnosis), **_demoted(opening, diagnosis)}),
         *_planned(opening, current, diagnosis),
     ]
     state, judged = _next_state(current, diagnosis), _judged(tx, current, diagnosis)
@@ -217,6 +218,15 @@ def _conclude(tx: Transaction, opening: _Opening, diagnosis: Diagnosis, now: flo
     if _changed_top(current.diagnosis, diagnosis):
         _want_hypothesis(tx, incident_id, now)
     return tx.incident(incident_id) or current
+
+
+def _demoted(opening: _Opening, diagnosis: Diagnosis) -> dict[str, object]:
+    """Whose alerts are put down to the cause, and whose are not; nothing where no cause was found."""
+    if diagnosis.conclusion is not Conclusion.CAUSE_FOUND or not diagnosis.hypotheses:
+        return {}
+    alerting = {alert.service for alert in opening.alerts}
+    found = demoted(diagnosis.hypotheses[0].service, alerting, opening.topology)
+    return {"symptoms": [list(pair) for pair in found.symptoms], "apart": list(found.apart)}
 
 
 def _planned(opening: _Opening, current: Incident, diagnosis: Diagnosis) -> list[NewEvent]:
