@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, distinct, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, distinct, func, insert, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -53,10 +53,8 @@ class OrdersPart(Part):
 
     def orders(self, states: Sequence[OrderState]) -> Sequence[OrderRow]:
         """Every order in one of these states, oldest first; a damaged row is left out and logged."""
-        wanted = [state.value for state in states]
-        here = (_orders.c.tenant == self._tenant) & _orders.c.state.in_(wanted)
-        query = select(_orders).where(here).order_by(func.length(_orders.c.id), _orders.c.id)
-        found = [self._read(row) for row in self._connection.execute(query)]
+        rows = self._run("orders", _in_states, states=[state.value for state in states])
+        found = [self._read(row) for row in rows]
         return [row for row in found if row is not None]
 
     def next_order_id(self) -> str:
@@ -154,3 +152,9 @@ class OrdersPart(Part):
 def _flag(tenant: str, order_id: str) -> None:
     """Say once in a process that a row is damaged: the rows are read five times a second."""
     _log.error("order_row_damaged", tenant=tenant, order=order_id)
+
+
+def _in_states() -> Any:
+    states: Any = bindparam("states", expanding=True)
+    here = (_orders.c.tenant == bindparam("tenant")) & _orders.c.state.in_(states)
+    return select(_orders).where(here).order_by(func.length(_orders.c.id), _orders.c.id)

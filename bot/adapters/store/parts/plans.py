@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, insert, or_, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -92,8 +92,7 @@ class PlansPart(Part):
         return list(self._connection.execute(query).scalars())
 
     def claimable_plans(self, *, now: float) -> Sequence[str]:
-        query = select(_plans.c.hash).where(_plans.c.tenant == self._tenant, _claimable(now))
-        return list(self._connection.execute(query).scalars())
+        return list(self._run("claimable plans", _claimable_now, now=now).scalars())
 
     def renew_plan(self, plan_hash: str, *, epoch: int, now: float, lease_s: float) -> bool:
         return self._changed(
@@ -144,7 +143,11 @@ class PlansPart(Part):
         return self._here(plan_hash) & running & (_plans.c.epoch == epoch)
 
 
-def _claimable(now: float) -> ColumnElement[bool]:
+def _claimable_now() -> Any:
+    return select(_plans.c.hash).where(_plans.c.tenant == bindparam("tenant"), _claimable(bindparam("now")))
+
+
+def _claimable(now: Any) -> ColumnElement[bool]:
     orphaned = (_plans.c.state == PlanState.RUNNING.value) & (_plans.c.lease_until < now)
     return or_(_plans.c.state == PlanState.GRANTED.value, orphaned)
 
