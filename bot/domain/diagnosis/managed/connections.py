@@ -29,9 +29,9 @@ def used_up(view: View) -> Verdict | None:
     if share is None or share < lines.FULL:
         # Without a known ceiling only refusals and growth together say that it was reached.
         unknown = view.ceiling is None or view.ceiling[1] == GUESSED
-        told = bool(refused) or any(_TURNED_AWAY.search(claim) for claim in view.claims)
+        turned_away = bool(refused) or any(_TURNED_AWAY.search(claim) for claim in view.claims)
         stands = course.grew(lines.SESSIONS_GREW) and course.now >= lines.SESSIONS_STAND * course.peak
-        if not (unknown and told and stands):
+        if not (unknown and turned_away and stands):
             return None
         share = None
         if not refused:
