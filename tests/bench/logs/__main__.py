@@ -1,4 +1,4 @@
-"""`python -m tests.bench.logs parse|anomaly|robust|order|speed --data DIR`: one JSON line."""
+"""`python -m tests.bench.logs parse|carry|anomaly|robust|order|speed --data DIR`: one JSON line."""
 
 import argparse
 import json
@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 from tests.bench.logs.anomaly import anomaly
+from tests.bench.logs.carry import carry
 from tests.bench.logs.order import order
 from tests.bench.logs.parsing import parse
 from tests.bench.logs.robust import robust
 from tests.bench.logs.speed import speed
 
-_WHAT = {"parse": parse, "anomaly": anomaly, "order": order, "robust": robust, "speed": speed}
+_WHAT = {"parse": parse, "anomaly": anomaly, "carry": carry, "order": order, "robust": robust, "speed": speed}
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ def parse(data: Path, out: Path | None) -> dict[str, Any]:
         if out is not None:
             _write(out / f"{path.stem}.csv", rows, predicted)
         if rows and "EventTemplate" in rows[0]:
-            systems[path.parent.name] = _score([row["EventTemplate"] for row in rows], predicted)
+            systems[path.parent.name] = scored([row["EventTemplate"] for row in rows], predicted)
     means = {
         name: round(sum(one[name] for one in systems.values()) / len(systems), 3)
         for name in _MEASURES
@@ -56,7 +56,8 @@ def _plain(template: str) -> str:
     return re.sub(r"(<\*>\s*)+", "<*>", re.sub(r"\s+", " ", template)).strip()
 
 
-def _score(truth: list[str], predicted: list[str]) -> dict[str, Any]:
+def scored(truth: list[str], predicted: list[str]) -> dict[str, Any]:
+    """GA, PA, FGA and FTA of one system's lines."""
     true_groups, groups = _grouped(truth), _grouped(predicted)
     templates = {lines: name for name, lines in true_groups.items()}
     right = [(name, templates[lines]) for name, lines in groups.items() if lines in templates]
