@@ -62,7 +62,7 @@ def review(incident: Incident, option: OptionView, place: ModalPlace) -> View:
     blocks: list[Block] = [
         {"type": "alert", "level": _level(option), "text": mrkdwn(_danger(option), 200)},
         section(
-            f"*{incident.key}* {safe(incident.title, 120)}\n*{safe(option.letter, 20)}* {options.title(option)}"
+            f"*{incident.key}* {safe(incident.title, 120)}\n*{safe(option.letter, 20)}* {options.whole_title(option)}"
         ),
         preformatted(options.commands(option.plan)),
         fields(

@@ -43,13 +43,24 @@ _STATE_MARKS = {
 }
 _MOST_SHOWN = 3500
 SHORT = 160
+_CUT_TITLE, _LONGEST_TITLE = 110, 1500
 ENDED = (PlanState.DONE, PlanState.FAILED, PlanState.STOPPED)
 ACTIVE = (PlanState.GRANTED, PlanState.RUNNING)
 
 
 def title(option: OptionView) -> str:
     """The plan's title, safe for mrkdwn."""
-    return safe(str(option.plan["title"]), 110)
+    return safe(str(option.plan["title"]), _CUT_TITLE)
+
+
+def whole_title(option: OptionView) -> str:
+    """The title uncut, safe for mrkdwn, for where a decision is made: what to beware of stands at its end."""
+    return safe(str(option.plan["title"]), _LONGEST_TITLE)
+
+
+def fits(option: OptionView) -> bool:
+    """Whether the title is shown whole where titles are cut."""
+    return len(str(option.plan["title"])) <= _CUT_TITLE
 
 
 def class_words(option: OptionView) -> str:

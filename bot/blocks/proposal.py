@@ -26,6 +26,8 @@ from bot.blocks.text import code, day_and_time, line, mention, moment, safe, sev
 from bot.domain.incident import Incident, OptionView
 from bot.domain.plan import PlanState
 
+_MOST_ASKED = 260
+
 
 def render(incident: Incident, place: Place) -> Rendered:
     """Every plan worth showing, each in the form that its state asks for."""
@@ -90,6 +92,7 @@ def _option(incident: Incident, option: OptionView, *, collapsed: bool) -> list[
 def _offer(incident: Incident, option: OptionView, *, collapsed: bool) -> Block:
     brief = options.short(option.plan)
     children = [
+        *([] if options.fits(option) or not brief else [section(f"*{options.whole_title(option)}*")]),
         preformatted(options.commands(option.plan)) if brief else section(_steps(option)),
         fields(
             [
@@ -123,7 +126,9 @@ def _steps(option: OptionView) -> str:
     steps = [
         f"{at}. {safe(options.step_words(step), 200)}" for at, step in enumerate(option.plan["steps"], 1)
     ]
-    return "\n".join(["*Steps*", *steps])
+    return "\n".join(
+        [*([] if options.fits(option) else [f"*{options.whole_title(option)}*"]), "*Steps*", *steps]
+    )
 
 
 def _undo(option: OptionView) -> list[Block]:
@@ -178,11 +183,23 @@ def _run_buttons(incident: Incident, option: OptionView) -> list[Block]:
     acted = any(step.state == "done" for step in option.steps)
     if option.state not in options.ENDED or undone or not possible or not acted:
         return revoke
-    question = f"Puts back what was there before: {options.undo_commands(option.plan)}"
+    question = f"Puts back what was there before: {_way_back(option)}"
     confirm = confirmation("Undo this plan?", question, "Undo now", "Leave it", danger=True)
     undo = button("Undo", action_id(UNDO, option.letter, option.plan_hash), value, confirm=confirm)
     # After what nobody clicked for, people get to undo it, to stop whatever comes next, and to end the order.
     return [undo, stop, *revoke] if option.order else [undo]
+
+
+def _way_back(option: OptionView) -> str:
+    """The exact commands where the question has room for all of them, else each step in words."""
+    exact = options.undo_commands(option.plan)
+    if len(exact) <= _MOST_ASKED:
+        return exact
+    undone = [step for step in reversed(option.plan["steps"]) if step["undo_command"]]
+    words = "; ".join(
+        f"{at}. {step['action']} on {step['target']['name']}" for at, step in enumerate(undone, 1)
+    )
+    return words if len(words) <= _MOST_ASKED else f"{len(undone)} steps, as shown when it was approved."
 
 
 def _outcome(option: OptionView) -> str:

@@ -239,6 +239,9 @@ def _approvals(source: Source, playbook: Playbook) -> Iterator[Finding]:
             "approvals",
             f"at least {least} approval(s) are needed for these steps",
         )
+    if playbook.approvals > least:
+        said = f"{least} approval(s) decide about these steps, whatever is written here; write {least}"
+        yield source.finding(("policy", "approvals", "min"), "approvals", said)
     if not 60 <= playbook.expires_s <= 900:
         yield source.finding(
             ("policy", "approvals", "expires"), "bounds", "a proposal must expire after 1m to 15m"

@@ -74,11 +74,12 @@ def reason(click: Click, facts: Facts) -> Refusal | None:
     """A risky plan asks for a written reason."""
     if facts.plan is None or facts.plan.klass is not ActionClass.RISKY:
         return None
-    if LEAST_REASON_CHARS <= len(click.reason.strip()) <= MOST_REASON_CHARS:
+    words = sum(map(str.isalnum, click.reason))  # Blanks that nobody sees, or dots, are no reason.
+    if words >= LEAST_REASON_CHARS and len(click.reason.strip()) <= MOST_REASON_CHARS:
         return None
     return Refusal(
         Rule.NO_REASON,
-        f"A risky plan needs a reason of {LEAST_REASON_CHARS} to {MOST_REASON_CHARS} characters; "
+        f"A risky plan needs a reason in words, {LEAST_REASON_CHARS} to {MOST_REASON_CHARS} characters; "
         "press Review and write why.",
     )
 

@@ -102,8 +102,9 @@ def _forward(run: Run) -> Result:
             return _refuse(run, outcome.text, outcome.rule)
         if outcome.verdict is not Verdict.DONE:
             return _broken_off(run, step, outcome)
-    if plan.checks and not verify(run):
-        return _roll_back(run, "The checks did not pass.")
+    why = verify(run) if plan.checks else ""
+    if why:
+        return _roll_back(run, why)
     text = "All steps are done and every check passed." if plan.checks else "All steps are done."
     after = IncidentState.IDENTIFIED if plan.undoes else IncidentState.MONITORING
     return _finish(run, PlanState.DONE, text, after)

@@ -47,6 +47,10 @@ def perform(run: Run, step: PlannedStep, phase: str) -> StepOutcome:
     return StepOutcome(Verdict(row.state.value), row.detail)
 
 
+class _Held(Exception):
+    """A stop came after the intent and before the call."""
+
+
 class _Attempt:
     """The state of one step while this process works on it."""
 
@@ -87,8 +91,7 @@ class _Attempt:
         if untouched:
             forbidden = self._run.forbidden(self._step)
             if forbidden is not None:
-                self._end(StepState.FAILED, f"{NOT_APPLIED}stopped after a restart ({forbidden})")
-                return StepOutcome(Verdict.STOPPED, f"stopped before step {self._step.id} ({forbidden})")
+                return self._stopped(f"stopped after a restart ({forbidden})", forbidden)
             return self._go(row.before)
         if self._wait_until_settled():
             return self._end(StepState.DONE, "found done when read back after a restart")
@@ -104,6 +107,8 @@ class _Attempt:
             if self._wait_until_settled():
                 return self._end(StepState.DONE, "the answer was lost; read back as done")
             return self._end(StepState.PARKED, f"the outcome is unknown: {error}")
+        except _Held as error:
+            return self._stopped(f"stopped before the call ({error})", str(error))
         except (Refused, Permanent, Conflict, Retryable) as error:
             return self._end(StepState.FAILED, f"{NOT_APPLIED}{error}")
         if self._wait_until_settled():
@@ -115,6 +120,10 @@ class _Attempt:
         self._run.settle(self._step, self._phase, state, detail)
         return StepOutcome(Verdict(state.value), detail)
 
+    def _stopped(self, detail: str, forbidden: str) -> StepOutcome:
+        self._end(StepState.FAILED, f"{NOT_APPLIED}{detail}")
+        return StepOutcome(Verdict.STOPPED, f"stopped before step {self._step.id} ({forbidden})")
+
     def _read(self) -> Mapping[str, str]:
         return self._executor.read(self._step.target)
 
@@ -122,6 +131,10 @@ class _Attempt:
         self._executor.dry_run(self._step)
 
     def _call(self) -> str:
+        """Asked once more whether it may: a provider that is busy can hold a call back for long after the intent."""
+        forbidden = self._run.forbidden(self._step)
+        if forbidden is not None:
+            raise _Held(forbidden)
         return self._executor.call(self._step, token=self._token)
 
     def _settled(self) -> bool:

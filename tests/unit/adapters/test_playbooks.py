@@ -89,6 +89,7 @@ BAD: list[tuple[str, str, int, str]] = [
     ("within: 10m", "within: 5s", 22, "bounds"),
     ("within: 10m", "within: 2h", 22, "bounds"),
     ("min: 1, expires", "min: 0, expires", 12, "approvals"),
+    ("min: 1, expires", "min: 2, expires", 12, "approvals"),
     ("expires: 15m", "expires: 30m", 12, "bounds"),
     ("{deployments: 1, pods: 30}", "{deployments: 1}", 13, "blast-radius"),
     ("{deployments: 1, pods: 30}", "{deployments: 1, pods: 30, nodes: 1}", 13, "blast-radius"),

@@ -24,7 +24,8 @@ from bot.blocks.ids import ModalPlace, reference_of
 from bot.blocks.ladder import droppable, render_for
 from bot.blocks.shape import Place, Rendered
 from bot.blocks.validate import faults, rendered_faults, view_faults
-from bot.domain.incident import Incident
+from bot.domain.incident import Agreement, Incident, OptionView
+from bot.domain.plan import PlanState
 from tests.unit.blocks import samples
 
 PLACE = Place("C0INC142", own_channel=True, group="S0ONCALL")
@@ -246,3 +247,42 @@ def test_the_long_answer_says_class_impact_signals_rivals_and_what_decided() -> 
         "the newest release", "INC-97", "ranker/1", "change/2", "table/1",
     ):  # fmt: skip
         assert word in said, word
+
+
+BEWARE = "payments-api had trouble itself (error ratio not below 0.02 before it was replaced): look before you approve"
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_what_to_beware_of_is_read_whole_where_it_is_decided(steps: int) -> None:
+    """It stands at the end of a title that is cut at 110 and at 150 characters."""
+    made = samples.plan()
+    title = f"Point the Lambda alias to the version before the last change: payments-api-live ({BEWARE})"
+    more = tuple(replace(made.steps[0], id=f"undo-{number}") for number in range(steps))
+    made = replace(made, title=title, steps=more)
+    agreed = (Agreement("U0FIRST", "approve", 1),)
+    option = OptionView("A", made.hash, made.to_json(), PlanState.PROPOSED, agreed=agreed)
+    incident = replace(samples.FOUND, options=(option,))
+    offered = proposal.render(incident, PLACE)
+    assert rendered_faults(offered) == []
+    assert BEWARE in texts(offered.blocks)
+    assert "--to-revision=813" in texts(offered.blocks)
+    assert BEWARE in texts(modals.review(incident, option, MODAL)["blocks"])
+
+
+@pytest.mark.parametrize(
+    ("count", "patch", "words"),
+    [
+        (1, "{}", "kubectl patch {}"),
+        (3, "x" * 200, "3. kubectl/rollout-undo on orders-api"),
+        (40, "{}", "40 steps"),
+    ],
+)
+def test_the_question_before_an_undo_is_never_cut(count: int, patch: str, words: str) -> None:
+    made = samples.plan()
+    step = replace(made.steps[0], undo_command=("kubectl", "patch", patch))
+    plan = replace(made, steps=tuple(replace(step, id=f"undo-{number}") for number in range(count))).to_json()
+    done = replace(samples.DONE.options[0], plan=plan)
+    [undo] = buttons(proposal.render(replace(samples.DONE, options=(done,)), PLACE))
+    asked = undo["confirm"]["text"]["text"]
+    assert words.replace("{}", "'{}'") in asked
+    assert not asked.endswith("…")

@@ -227,3 +227,13 @@ def test_a_grant_is_bound_to_every_field_and_to_the_key() -> None:
 def test_destructive_grants_live_half_as_long() -> None:
     assert grant_expiry_ms(ActionClass.SAFE, 0) == grant_expiry_ms(ActionClass.RISKY, 0) == 600_000
     assert grant_expiry_ms(ActionClass.DESTRUCTIVE, 0) == 300_000
+
+
+@pytest.mark.parametrize(
+    "reason", ["", "...", "\u200b\u200b\u200b\u200b", "ok", " - - - ", "\u2800\u2800\u2800", "x" * 301]
+)
+def test_a_risky_plan_is_not_approved_without_words(reason: str) -> None:
+    plan = a_plan(ActionClass.RISKY)
+    assert rule(click(plan, reason=reason), facts(plan)) is Rule.NO_REASON
+    assert rule(click(plan, reason="falsch konfiguriert"), facts(plan)) is None
+    assert rule(click(plan, reason="設定の誤り"), facts(plan)) is None

@@ -323,3 +323,15 @@ def test_slow_readings_do_not_cost_the_lease(scene: Scene) -> None:
     scene.value = slowly
     assert scene.run(plan_hash).outcome is Outcome.DONE
     assert set(taken) == {None}
+
+
+def test_checks_that_nobody_could_read_are_not_said_to_be_bad(scene: Scene) -> None:
+    for value, words in (
+        (None, "could not be read (error ratio of shop)"),
+        (0.4, "The checks did not pass."),
+    ):
+        again = Scene(scene.store, scene.folder / str(value), value=lambda value=value: value)
+        result = again.run(again.stage(plan_of([scale("cart")])))
+        assert result.outcome is Outcome.FAILED
+        assert words in result.reason
+        assert again.calls() == ["scale-cart:do", "scale-cart:undo"]

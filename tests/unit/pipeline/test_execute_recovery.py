@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.executors.scripted import key_of, save_world
+from bot.adapters.executors.scripted import Fault, Trouble, key_of, save_world
 from bot.adapters.store.sql import SqlStore
 from bot.domain.errors import Permanent
 from bot.domain.plan import PlannedStep, PlanState
@@ -160,3 +160,19 @@ def test_one_whose_lease_ran_out_writes_nothing_more(scene: Scene) -> None:
     assert result.outcome is Outcome.NOT_OURS
     assert scene.calls() == ["scale-cart:do", "scale-shop:do"]
     assert scene.events().count("execution_finished") == 1
+
+
+def test_a_stop_that_comes_while_the_provider_is_busy_keeps_the_call_back(scene: Scene) -> None:
+    plan_hash = scene.stage(plan_of([scale("cart"), scale("shop")]), (Trouble(Fault.UNREACHABLE, times=2),))
+
+    def stopped_meanwhile(seconds: float) -> None:
+        scene.store.transact(lambda tx: tx.set_switch("tenant", True, by="U1", at=START))
+        scene.clock.sleep(seconds)
+
+    result = scene.run(plan_hash, sleep=stopped_meanwhile)
+    assert result.outcome is Outcome.STOPPED
+    assert "stopped before step scale-cart (everything)" in result.reason
+    assert scene.calls() == []
+    assert scene.store.read(lambda tx: tx.steps(plan_hash))[0].detail.startswith(
+        "nothing changed: stopped before"
+    )
