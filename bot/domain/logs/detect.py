@@ -9,11 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 
-from bot.domain.logs.memory import MOST_SESSIONS, Memory, Thing
+from bot.domain.logs.memory import MOST_SESSIONS, Memory, Thing, session_of
 from bot.domain.logs.miner import Miner
 from bot.domain.logs.queries import query_shape
 from bot.domain.logs.sessions import learn_kinds, verdicts
-from bot.domain.redaction import redact
+from bot.domain.redaction_screen import redactor
 from bot.domain.telemetry import LogLine
 from bot.domain.watch.finding import Finding, Kind
 
@@ -38,7 +38,7 @@ def study(memory: Memory, lines: Sequence[LogLine], *, service: str, now: float)
     if fresh:
         memory.since = min(memory.since, fresh[0].at) if memory.since else fresh[0].at
         memory.until = fresh[-1].at
-    texts = [redact(line.text[:MOST_CHARS]) for line in fresh]
+    texts = _redacted([line.text[:MOST_CHARS] for line in fresh])
     named = _learn(memory, fresh, texts)
     found = _new(memory, memory.templates, Kind.TEMPLATE, service, now)
     found += _new(memory, memory.queries, Kind.QUERY, service, now)
@@ -47,6 +47,11 @@ def study(memory: Memory, lines: Sequence[LogLine], *, service: str, now: float)
     found += _disorder(memory, fresh, named, service, now)
     memory.bound()
     return found
+
+
+def _redacted(texts: list[str]) -> list[str]:
+    redact = redactor(frozenset(texts))
+    return texts if redact is None else [redact(text) for text in texts]
 
 
 def _learn(memory: Memory, fresh: Sequence[LogLine], texts: Sequence[str]) -> list[str]:
@@ -58,7 +63,7 @@ def _learn(memory: Memory, fresh: Sequence[LogLine], texts: Sequence[str]) -> li
     for text, thing in memory.templates.items():
         merged.setdefault(miner.text(before[text]), Thing()).take(thing)
     memory.templates = merged
-    memory.order.renamed({text: miner.text(template) for text, template in before.items()})
+    memory.renamed({text: miner.text(template) for text, template in before.items()})
     named = [miner.text(template) for template in ids]
     for line, template, text in zip(fresh, named, texts, strict=True):
         memory.templates.setdefault(template, Thing()).see(line.at)
@@ -134,7 +139,7 @@ def _odd_sessions(
         known = learn_kinds(kinds, rare_kept=len(kinds) < MOST_SESSIONS)
         judged = verdicts(known, list(whole.values()))
         odd = [name for name, unusual in zip(whole, judged, strict=True) if unusual]
-    for kind, times in Counter("\n".join(sorted(events)) for events in whole.values()).items():
+    for kind, times in Counter(map(session_of, whole.values())).items():
         memory.sessions[kind] = memory.sessions.get(kind, 0) + times
     if len(odd) < ODD_SESSIONS or len(odd) * 2 > len(whole):
         return []

@@ -4,6 +4,7 @@ Kept between looks as JSON (redacted before it comes here, sealed by the store),
 """
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -43,6 +44,11 @@ class Thing:
         return sum(time >= at for time in self.times)
 
 
+def session_of(events: Iterable[str]) -> str:
+    """The kind of a session: its templates, in no order."""
+    return "\n".join(sorted(events))
+
+
 @dataclass(slots=True)
 class Memory:
     """One service. Read from `since` until `until`; an incident covered it last at `covered_at`. Unix seconds."""
@@ -61,6 +67,18 @@ class Memory:
         """How many lines were seen in all."""
         return sum(thing.count for thing in self.templates.values())
 
+    def renamed(self, names: Mapping[str, str]) -> None:
+        """Templates became others, or one with others: in what requests and order are made of as well."""
+        changed = {old: new for old, new in names.items() if old != new}
+        if not changed:
+            return
+        self.order.renamed(changed)
+        sessions: dict[str, int] = {}
+        for kind, times in self.sessions.items():
+            name = session_of(changed.get(event, event) for event in kind.split("\n"))
+            sessions[name] = sessions.get(name, 0) + times
+        self.sessions = sessions
+
     def bound(self) -> None:
         """Forget what is beyond the bounds."""
         for things in (self.templates, self.queries):
@@ -75,7 +93,12 @@ class Memory:
         del self.behaviours[:-MOST_BEHAVIOURS]
 
     def dump(self) -> bytes:
-        """As bytes."""
+        """As bytes; the templates of sessions by their numbers."""
+        events: dict[str, int] = {}
+        sessions = [
+            (times, [events.setdefault(event, len(events)) for event in kind.split("\n")])
+            for kind, times in self.sessions.items()
+        ]
         return json.dumps(
             {
                 "version": VERSION,
@@ -84,7 +107,8 @@ class Memory:
                 "covered_at": self.covered_at,
                 "templates": _dumped(self.templates),
                 "queries": _dumped(self.queries),
-                "sessions": self.sessions,
+                "events": list(events),
+                "sessions": [[times, *numbers] for times, numbers in sessions],
                 "order": self.order.dump(),
                 "behaviours": self.behaviours,
             }
@@ -102,7 +126,7 @@ class Memory:
             float(given["covered_at"]),
             _loaded(given["templates"]),
             _loaded(given["queries"]),
-            dict(given["sessions"]),
+            {session_of(given["events"][one] for one in kind): times for times, *kind in given["sessions"]},
             Order.load(given["order"]),
             [list(one) for one in given["behaviours"]],
         )

@@ -87,6 +87,25 @@ def test_requests_with_a_trail_that_none_left_before() -> None:
     assert [one.kind for one in found] == [Kind.SESSION]
 
 
+def test_requests_are_known_by_templates_that_became_one() -> None:
+    names = ("ann", "bob", "eve", "dan", "kim", "lea", "tom", "uwe")
+
+    def requests(first: int, count: int, start: float, *who: str) -> list[LogLine]:
+        return [
+            LogLine("shop", start + i + place / 10, f"{word} request=0000beef-0000-0000-{first + i:012d}")
+            for i in range(count)
+            for place, word in enumerate(("received", f"basket of {who[i % len(who)]} read for", "answered"))
+        ]
+
+    memory = Memory()
+    look(memory, requests(0, 120, NOW - 2000, *names[:5]), now=NOW - 300)
+    assert len(memory.sessions) == 5
+    found = look(memory, requests(200, 30, NOW - 200, *names), now=NOW - 100)
+    assert Kind.SESSION not in {one.kind for one in found}
+    assert list(memory.sessions.values()) == [150]
+    assert Memory.load(memory.dump()) == memory
+
+
 def test_no_secret_is_remembered() -> None:
     memory = Memory()
     look(memory, lines("login with password=hunter2hunter2 failed", NOW - 100, NOW))
