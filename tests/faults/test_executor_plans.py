@@ -61,6 +61,7 @@ def _work(scene: Scene, plan_hash: str, faulty: FaultyStore, dice: Dice) -> None
         "store": faulty,
         "executors": dict.fromkeys(("kubectl", "aws", "forensics"), provider),
         "max_claims": MOST_CLAIMS,
+        "poll_s": 15.0,
     }
     for _ in range(2 * MOST_CLAIMS):
         guarded("execute", partial(scene.run, plan_hash, **means))

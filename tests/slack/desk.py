@@ -145,19 +145,22 @@ class Desk:
 
     async def submit(self, who: str, values: dict[str, str]) -> None:
         """Submit the newest modal and let it be decided."""
+        answer = await self.dispatch(self.submission_body(who, values))
+        assert answer.status == 200, answer.body
+        decide_inbox(self.parts)
+
+    def submission_body(self, who: str, values: dict[str, str]) -> dict[str, Any]:
+        """The body of the newest modal's submission."""
         _, view = self.chat.views[-1]
         state = {
             block: {block: {"type": "plain_text_input", "value": value}} for block, value in values.items()
         }
-        payload = {
+        return {
             "type": "view_submission",
             "user": {"id": who, "team_id": TEAM},
             "team": {"id": TEAM},
             "view": {**view, "id": self.trigger(), "hash": "h", "state": {"values": state}},
         }
-        answer = await self.dispatch(payload)
-        assert answer.status == 200, answer.body
-        decide_inbox(self.parts)
 
     def button(self, post: Posted, action: str) -> dict[str, Any]:
         return next(found for found in _buttons(post.blocks) if found["action_id"].split(":")[0] == action)
