@@ -170,13 +170,16 @@ class Onsets:
     """Groups a stream of alerts: what starts at one place within seconds of each other belongs together.
 
     A group is worth showing once what started in it is surprising enough together; until then it is held, and everyday
-    alerts go to a counter. While something is shown, everyday alerts are kept beside it, as its surroundings.
+    alerts go to a counter. While something clearly surprising is shown, everyday alerts are kept beside it, as its
+    surroundings.
     """
 
     TOGETHER_S = 5.0
     WORTH_SHOWING = 1.0
     GOES_ON_S = 600.0
     SURROUNDINGS_S = 1_800.0
+    WORTH_SURROUNDINGS = 2.0
+    NEWS = 4  # What starts oftener than that within a few hours is a repetition, though it is not learned yet.
 
     def __init__(self) -> None:
         self.everyday = Everyday()
@@ -188,6 +191,7 @@ class Onsets:
         self._of: dict[str, int] = {}
         self._newest: dict[str, tuple[int, float]] = {}
         self._around: tuple[int, float] = (0, -math.inf)
+        self._starts: dict[str, deque[float]] = {}
 
     def place(self, signature: str, where: str, at: float) -> Placed:
         """Show one alert, in order of time; `shown` tells which of the groups that were named are worth showing."""
@@ -202,7 +206,9 @@ class Onsets:
             newest, seen = self._newest.get(where, (0, -math.inf))
             group = newest if newest > group and at - seen <= self.GOES_ON_S else group
             self._newest[where] = (max(newest, group), at)
-            self._around = (self._around_at(at), at)
+            around = self._around_at(at, self._sum.get(group, 0.0))
+            if around:
+                self._around = (around, at)
             return Placed(group)
         if not group:
             self.counted[signature] += 1
@@ -211,7 +217,7 @@ class Onsets:
 
     def _start(self, signature: str, where: str, at: float, surprise: float) -> None:
         self._of.pop(signature, None)
-        if surprise <= 0:
+        if surprise <= 0 or self._repeats(signature, at):
             return
         group, last = self._forming.get(where, (0, -math.inf))
         if at - last > self.TOGETHER_S:
@@ -223,10 +229,19 @@ class Onsets:
             self.shown.add(group)
             self._newest[where] = (group, at)
 
-    def _around_at(self, at: float) -> int:
+    def _repeats(self, signature: str, at: float) -> bool:
+        """Whether it has started often enough of late; what is that recent is not in the baseline."""
+        starts = self._starts.setdefault(signature, deque(maxlen=self.NEWS + 1))
+        starts.append(at)
+        return len(starts) > self.NEWS and at - starts[0] <= LEARNED_AFTER_S
+
+    def _around_at(self, at: float, worth: float) -> int:
+        """The surroundings at that time; 0 where there are none yet and what is shown is not worth any."""
         around, seen = self._around
         if at - seen <= self.SURROUNDINGS_S:
             return around
+        if worth < self.WORTH_SURROUNDINGS:
+            return 0
         around = self._named()
         self.shown.add(around)
         return around

@@ -75,3 +75,22 @@ def test_everyday_alerts_while_something_is_shown_are_kept_beside_it():
     beside = onsets.place("backup slow@mail", "mail", later)
     assert beside.beside
     assert beside.group in onsets.shown
+
+
+def test_what_starts_for_the_fifth_time_within_hours_is_no_news():
+    onsets = Onsets()
+    shown_of(onsets, usual(2))
+    begun = START + 2 * DAY_S
+    placed = [onsets.place("odd@vpn", "vpn", begun + at * 0.5 * HOUR_S) for at in range(6)]
+    assert [one.beside for one in placed] == [False] * 4 + [True] * 2
+    assert len({one.group for one in placed[:4]} & onsets.shown) == 4
+
+
+def test_surroundings_are_kept_of_what_is_clearly_surprising_only():
+    begun = START + DAY_S + 60
+    for names, kept in ((["one@db"], False), (["one@db", "two@db"], True)):
+        onsets = Onsets()
+        shown_of(onsets, usual(1))
+        assert all(onsets.place(name, "db", begun + 1).group for name in names)
+        assert onsets.place("backup slow@mail", "mail", begun + 300).beside is kept
+        assert len(onsets.shown) == 1 + kept
