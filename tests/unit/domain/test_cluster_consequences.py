@@ -216,3 +216,34 @@ def test_the_fault_comes_before_what_follows_from_it(
     shown = [(one.name, one.cause.value, round(one.weight, 2), one.rule) for one in found]
     assert shown, what
     assert shown[0][:2] == (name, cause.value), shown
+
+
+def unread(kind: str) -> Break:
+    """Nobody was allowed to read objects of a kind."""
+
+    def broken(one: Scene) -> None:
+        one.objects = {key: found for key, found in one.objects.items() if not key.startswith(f"{kind}/")}
+
+    return broken
+
+
+@pytest.mark.parametrize("kind", ["ReplicaSet", "Deployment"])
+@pytest.mark.parametrize(
+    ("cause", "name", "broken"),
+    [
+        (Cause.SERVICE_SELECTOR, "orders", service("orders", selector={"application": "orders"})),
+        (Cause.IMAGE_REFERENCE, "orders", pull("code = NotFound desc = not found", "registry.test/shop/orders:9.9")),
+        (Cause.SERVICE_ACCOUNT_MISSING, "orders", lambda one: one.never_made("orders", 'serviceaccount "orders" not found')),
+        (Cause.ADDRESS, "web", env("web", "ORDERS_SERVICE_ADDR", "orders:7001")),
+    ],
+)  # fmt: skip
+def test_what_owns_the_pods_need_not_be_readable(
+    kind: str, cause: Cause, name: str, broken: Callable[[Scene], None]
+) -> None:
+    found = scene(broken, unread(kind)).found()
+    assert [(one.name, one.cause) for one in found[:1]] == [(name, cause)]
+
+
+@pytest.mark.parametrize("kind", ["ReplicaSet", "Deployment"])
+def test_a_healthy_cluster_stays_healthy_where_owners_are_not_readable(kind: str) -> None:
+    assert scene(unread(kind)).found() == ()

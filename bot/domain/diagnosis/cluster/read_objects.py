@@ -24,6 +24,7 @@ from bot.domain.diagnosis.cluster.state import (
     Volume,
     Workload,
 )
+from bot.domain.diagnosis.cluster.unread import CONTROLLERS, inferred, owner_of
 
 Obj = Mapping[str, Any]
 _SERVICE_LABELS = ("service", "app.kubernetes.io/name", "app", "k8s-app")
@@ -46,10 +47,19 @@ def cluster_state(
     # Every namespace has a service account and every Service its endpoints: none at all means not readable.
     slices_read = "Endpoints" in known and bool(endpoints)
     accounts = _names(kinds, "ServiceAccount") if "ServiceAccount" in known else frozenset()
+    pods = tuple(_pod(one, owners) for one in _sorted(kinds, "Pod"))
+    controlled = {
+        _name(one)
+        for one in kinds.get("Pod", ())
+        for owner in (one.get("metadata") or {}).get("ownerReferences") or ()
+        if owner.get("kind") in CONTROLLERS
+    }
+    events = tuple(_event(one, now) for one in kinds.get("Event", ()))
     return ClusterState(
         namespace=namespace,
-        pods=tuple(_pod(one, owners) for one in _sorted(kinds, "Pod")),
-        workloads=tuple(_workloads(kinds)),
+        pods=pods,
+        workloads=tuple(_workloads(kinds))
+        or inferred([one for one in pods if one.name in controlled], events),
         services=tuple(_service(one, endpoints, slices_read) for one in _sorted(kinds, "Service")),
         claims=tuple(_claim(one) for one in _sorted(kinds, "PersistentVolumeClaim"))
         if "PersistentVolumeClaim" in known
@@ -60,7 +70,7 @@ def cluster_state(
         else None,
         nodes=tuple(_node(one) for one in _sorted(kinds, "Node")),
         quotas=tuple(_quota(one) for one in _sorted(kinds, "ResourceQuota")),
-        events=tuple(_event(one, now) for one in kinds.get("Event", ())),
+        events=events,
         secrets=_names(kinds, "Secret") if "Secret" in known else None,
         service_accounts=accounts or None,
         routes=tuple(_routes(kinds)),
@@ -110,7 +120,7 @@ def _pod(one: Obj, owners: Mapping[tuple[str, str], str]) -> Pod:
     direct = (str(owner.get("kind") or ""), str(owner.get("name") or ""))
     return Pod(
         name=_name(one),
-        workload=owners.get(direct, direct[1] or _name(one)),
+        workload=owners.get(direct) or owner_of(*direct) or _name(one),
         labels=_labels(one),
         spec=pod_spec(one.get("spec") or {}, statuses),
         node=str((one.get("spec") or {}).get("nodeName") or ""),

@@ -123,7 +123,9 @@ def _listed(spec: PodSpec, node: Node) -> bool:
 
 
 def _unmatched(spec: PodSpec, nodes: tuple[Node, ...]) -> Cause:
-    """Which of selector and affinity no node fits; the selector where both or neither."""
+    """Which of selector and affinity no node fits; the selector where both, the affinity where a pod has no selector."""
+    if not spec.node_selector and not spec.affinity and spec.containers:
+        return Cause.NODE_AFFINITY  # Every reader shows the selector, few the affinity.
     selected = any(_selected(spec, node) and not node.control_plane for node in nodes)
     if spec.affinity and (not spec.node_selector or selected):
         return Cause.NODE_AFFINITY

@@ -231,6 +231,8 @@ def _fill_container(container: Obj, manifest: Mapping[str, Any]) -> None:
 def _workload_of(pod: Obj, described: Mapping[str, Obj]) -> str:
     owners = pod["metadata"].get("ownerReferences") or [{}]
     name = str(owners[0].get("name", ""))
+    if owners[0].get("kind") not in (None, "", "ReplicaSet"):
+        return name
     above = described.get(f"replicasets/{name}", {}).get("metadata", {}).get("ownerReferences") or [{}]
     return str(above[0].get("name") or name.rpartition("-")[0])
 
