@@ -37,7 +37,7 @@ def long_lines(incident: Incident) -> list[str]:
     """Each symptom with the way by which the cause reaches it, and how many alerts joined for which reason."""
     told = []
     if cause.top_cause(incident) is not None and incident.symptoms:
-        told.append("*Symptoms of it, and through whom:*")
+        told.append("*Symptoms of it, with their alerts, and through whom:*")
         told += [
             f"• {_counted(incident, name)} through {code(callee, 40)}"
             for name, callee in incident.symptoms[:_LONG]
@@ -45,8 +45,12 @@ def long_lines(incident: Incident) -> list[str]:
         left = len(incident.symptoms) - _LONG
         told += [f"• and {left} more"] if left > 0 else []
     joins = sorted((incident.joins or {}).items(), key=lambda one: (-one[1], one[0]))
-    reasons = [f"{number(count)} {_JOINED[reason]}" for reason, count in joins if reason in _JOINED]
+    reasons = [f"{_alerts(count)} {_JOINED[reason]}" for reason, count in joins if reason in _JOINED]
     return [*told, f"*Why together:* {' · '.join(reasons)}"] if reasons else told
+
+
+def _alerts(count: int) -> str:
+    return "1 alert" if count == 1 else f"{number(count)} alerts"
 
 
 def _listed(incident: Incident, names: Iterable[str], most: int) -> str:

@@ -92,8 +92,10 @@ def review(view: OrderView, place: ModalPlace) -> View:
 def drafting(playbooks: Sequence[Playbook], place: ModalPlace, *, playbook: str, services: str) -> View:
     """Ask for everything that an order holds; `playbook` and `services` are filled in where they are known."""
     choices = [_choice(book) for book in playbooks[:100]]
-    chosen = next((choice for choice in choices if choice["value"] == playbook), choices[0])
-    select = {"type": "static_select", "action_id": "playbook", "options": choices, "initial_option": chosen}
+    chosen = next((choice for choice in choices if choice["value"] == playbook), None)
+    # Nobody gets an order for a playbook only because it stands first in the list.
+    initial = {"initial_option": chosen} if chosen else {"placeholder": plain_text("Choose a playbook", 40)}
+    select = {"type": "static_select", "action_id": "playbook", "options": choices, **initial}
     blocks = [
         field_input("playbook", "Which playbook may run by itself?", select),
         field_input("services", "For a cause in which services?", one_line("services", services, 300)),

@@ -3,6 +3,8 @@
 The card says the same in three lines; this is for the person who asks.
 """
 
+import re
+
 from bot.blocks import cause, demotion
 from bot.blocks.shape import Block, section
 from bot.blocks.text import clip_mrkdwn, code, safe, severity_word
@@ -12,6 +14,7 @@ from bot.domain.incident import Incident, Severity
 
 _MOST_EVIDENCE, _MOST_RULED_OUT, _MOST_STEPS = 10, 6, 4
 _SECTION = 2900
+_CITED = re.compile(r"\s*\[E[0-9]{1,4}\]")
 
 
 def blocks(incident: Incident) -> list[Block]:
@@ -21,7 +24,7 @@ def blocks(incident: Incident) -> list[Block]:
     if diagnosis is not None and cause.answered(incident):
         top = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
         told += [
-            _class(diagnosis.classification, incident.severity),
+            _class(diagnosis.classification, incident.severity, top),
             _argument(top) if top is not None else [],
             demotion.long_lines(incident),
             _evidence(diagnosis),
@@ -33,11 +36,14 @@ def blocks(incident: Incident) -> list[Block]:
     return [section(clip_mrkdwn("\n".join(lines), _SECTION)) for lines in told if lines]
 
 
-def _class(found: Classification | None, severity: Severity) -> list[str]:
+def _class(found: Classification | None, severity: Severity, top: Hypothesis | None) -> list[str]:
+    """The class and who suffers; what the argument above has said already is not said again."""
     if found is None:
         return []
-    because = " ".join(safe(text, 240) for text in found.because)
-    lines = [f"*Class:* {cause.cause_words(found.cause)}. {because}"]
+    said = {_stem(text) for text in top.because} if top is not None else set()
+    because = " ".join(safe(text, 240) for text in found.because if _stem(text) not in said)
+    known = top is not None and top.cause is found.cause and not because
+    lines = [] if known else [f"*Class:* {cause.cause_words(found.cause)}. {because}".rstrip()]
     if found.severity:
         differs = "" if found.severity == severity else f" (the alerts made it {severity.label})"
         judged = severity_word(Severity(found.severity))
@@ -51,6 +57,11 @@ def _class(found: Classification | None, severity: Severity) -> list[str]:
         )
         lines.append(f"*Who suffers:* {named}{users}")
     return lines
+
+
+def _stem(text: str) -> str:
+    """A sentence without its evidence and its full stop."""
+    return _CITED.sub("", text).strip().rstrip(".")
 
 
 def _argument(top: Hypothesis) -> list[str]:

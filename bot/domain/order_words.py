@@ -1,7 +1,7 @@
 """What people type about tiers and standing orders, read strictly: a scope, a tier, the fields of the drafting form."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.playbook import Tier
@@ -50,14 +50,26 @@ def tier_words(rest: str) -> TierWords:
     if tier is None:
         raise ValueError(TIER_USAGE)
     if tier is Tier.AUTO:
-        named = [word for word in words[1:] if word.lower() not in ("service", "playbook")]
-        return TierWords(tier, playbook=(named or [""])[0][:100], services=" ".join(named[1:])[:300])
+        return _auto_words(words[1:])
     if len(words) == 1:
         return TierWords(tier)
     kind = words[1].lower()
     if len(words) != 3 or kind not in ("service", "playbook"):
         raise ValueError(TIER_USAGE)
     return TierWords(tier, f"{kind}:{words[2][:80]}")
+
+
+def _auto_words(words: Sequence[str]) -> TierWords:
+    """`PLAYBOOK SERVICE ...`, or either after its own word; `service NAME` alone names no playbook."""
+    playbook, services, kind = "", [], ""
+    for word in words:
+        if word.lower() in ("service", "services", "playbook"):
+            kind = word.lower()
+        elif kind == "playbook" or (not kind and not playbook):
+            playbook, kind = word, ""
+        else:
+            services.append(word.strip(","))
+    return TierWords(Tier.AUTO, playbook=playbook[:100], services=" ".join(services)[:300])
 
 
 def form_words(values: Mapping[str, str]) -> FormWords:

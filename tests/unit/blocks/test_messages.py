@@ -16,6 +16,7 @@ from bot.blocks import (
     hypothesis,
     modals,
     notice,
+    orders,
     postmortem,
     proposal,
     resolved,
@@ -27,6 +28,7 @@ from bot.blocks.validate import faults, rendered_faults, view_faults
 from bot.domain.incident import Agreement, Incident, OptionView
 from bot.domain.plan import PlanState
 from tests.unit.blocks import samples
+from tests.unit.pipeline.execution_scene import playbook_for
 
 PLACE = Place("C0INC142", own_channel=True, group="S0ONCALL")
 MODAL = ModalPlace("inc-1||1", "C0INC142", "1.2", "")
@@ -286,3 +288,32 @@ def test_the_question_before_an_undo_is_never_cut(count: int, patch: str, words:
     asked = undo["confirm"]["text"]["text"]
     assert words.replace("{}", "'{}'") in asked
     assert not asked.endswith("…")
+
+
+def test_the_long_answer_says_nothing_twice() -> None:
+    found = samples.FOUND.diagnosis
+    assert found is not None
+    assert found.classification is not None
+    top = found.hypotheses[0]
+    cited = tuple(f"{text.rstrip('.')} [E1]." for text in top.because)
+    same = replace(found, classification=replace(found.classification, cause=top.cause, because=cited))
+    none = texts(answers.why(replace(samples.FOUND, diagnosis=replace(same, classification=None))).blocks)
+    said = texts(answers.why(replace(samples.FOUND, diagnosis=same)).blocks)
+    assert "*Class:*" not in said
+    new = replace(found.classification, cause=top.cause, because=(*cited, "New here."))
+    told = texts(answers.why(replace(samples.FOUND, diagnosis=replace(same, classification=new))).blocks)
+    assert "*Class:* a deploy. New here." in told
+    for text in top.because:
+        stem = text.rstrip(".")
+        assert said.count(stem) == told.count(stem) == none.count(stem)
+
+
+def test_a_draft_starts_with_the_playbook_that_was_named_and_with_no_other() -> None:
+    books = [
+        replace(book, id=name) for name in ("first", "second") for book in [playbook_for(samples.plan())]
+    ]
+    for named, chosen in (("second", "second"), ("", None), ("unknown", None)):
+        view = orders.drafting(books, MODAL, playbook=named, services="")
+        assert view_faults(view) == []
+        select = view["blocks"][0]["element"]
+        assert select.get("initial_option", {}).get("value") == chosen

@@ -56,4 +56,4 @@ def test_it_reads_well(symptoms: int) -> None:
     assert "Loudest" not in going_on
     long = shown(reasons.blocks(found))
     assert f"• `web-0` (400) through `{cause}`" in long
-    assert "*Why together:* 400 of services that call each other" in long
+    assert "*Why together:* 400 alerts of services that call each other" in long
