@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 from bot.domain.logs.memory import MOST_SESSIONS, Memory, Thing, session_of
 from bot.domain.logs.miner import Miner
 from bot.domain.logs.queries import query_shape
-from bot.domain.logs.sessions import learn_kinds, verdicts
+from bot.domain.logs.sessions import QUANTILE, learn_kinds, verdicts
 from bot.domain.redaction_screen import redactor
 from bot.domain.telemetry import LogLine
 from bot.domain.watch.finding import Finding, Kind
@@ -27,6 +27,9 @@ JUMP = 5.0  # Times its usual share of the lines...
 JUMP_SPREADS = 8.0  # ...and this far outside of what chance gives.
 LEAST_SESSIONS = 50
 ODD_SESSIONS = 3
+ODD_JUMP = 3.0  # Times as many as the service's own past lets expect...
+ODD_SPREADS = 4.0  # ...and this far outside of what chance gives.
+MOST_JUDGED = 5_000.0  # Requests in that past, about.
 HALF_LINES = 6.0  # Lines at which the strength is one half.
 MOST_CHARS = 600
 _LONG_ID = re.compile(r"\b(?=[0-9a-f-]*\d)[0-9a-f]{8}(?:-?[0-9a-f]{4}){2,6}[0-9a-f]*\b")
@@ -105,6 +108,16 @@ def _jumps(memory: Memory, service: str, now: float) -> list[Finding]:
     return found
 
 
+def _too_many(memory: Memory, odd: int, judged: int) -> bool:
+    """Whether more requests were odd than this service's own past lets expect; then they are part of the past."""
+    expected = judged * (memory.odd + 1.0) / (memory.judged + 1.0 / (1.0 - QUANTILE))
+    memory.odd, memory.judged = memory.odd + odd, memory.judged + judged
+    if memory.judged > MOST_JUDGED:
+        memory.odd, memory.judged = memory.odd / 2, memory.judged / 2
+    far = (odd - expected) / (expected + 1.0) ** 0.5
+    return odd >= max(ODD_SESSIONS, ODD_JUMP * expected) and far >= ODD_SPREADS
+
+
 def _disorder(
     memory: Memory, fresh: Sequence[LogLine], named: Sequence[str], service: str, now: float
 ) -> list[Finding]:
@@ -141,7 +154,7 @@ def _odd_sessions(
         odd = [name for name, unusual in zip(whole, judged, strict=True) if unusual]
     for kind, times in Counter(map(session_of, whole.values())).items():
         memory.sessions[kind] = memory.sessions.get(kind, 0) + times
-    if len(odd) < ODD_SESSIONS or len(odd) * 2 > len(whole):
+    if not _too_many(memory, len(odd), len(whole)) or len(odd) * 2 > len(whole):
         return []
     strength = len(odd) / (len(odd) + HALF_LINES)
     words = f"{len(odd)} requests in {service} left a trail of log lines that none left before"

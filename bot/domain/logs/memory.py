@@ -59,6 +59,8 @@ class Memory:
     templates: dict[str, Thing] = field(default_factory=dict)
     queries: dict[str, Thing] = field(default_factory=dict)
     sessions: dict[str, int] = field(default_factory=dict)
+    judged: float = 0.0  # Requests that were compared with those before them, of which `odd` were like none.
+    odd: float = 0.0
     order: Order = field(default_factory=Order)
     behaviours: list[list[str]] = field(default_factory=list)
 
@@ -109,6 +111,8 @@ class Memory:
                 "queries": _dumped(self.queries),
                 "events": list(events),
                 "sessions": [[times, *numbers] for times, numbers in sessions],
+                "judged": self.judged,
+                "odd": self.odd,
                 "order": self.order.dump(),
                 "behaviours": self.behaviours,
             }
@@ -127,6 +131,8 @@ class Memory:
             _loaded(given["templates"]),
             _loaded(given["queries"]),
             {session_of(given["events"][one] for one in kind): times for times, *kind in given["sessions"]},
+            float(given["judged"]),
+            float(given["odd"]),
             Order.load(given["order"]),
             [list(one) for one in given["behaviours"]],
         )
