@@ -63,16 +63,18 @@ class Parter:
         self._seen[incident.id] = size, causes
         if _settled_by_people(tx, incident.id) or incident.planned_event:
             return None
-        counts = tx.firing_by_service(incident.id)
-        firing = [ServiceSummary(name, count, 0.0, bad > 0) for name, (count, bad) in sorted(counts.items())]
+        # Those that have ended count too: while a fault heals, the middle of its story may end first.
+        alerting = [
+            ServiceSummary(name, count, 0.0) for name, count in sorted((incident.services or {}).items())
+        ]
         topology = tx.topology()
-        parting = parted(firing, topology)
+        parting = parted(alerting, topology)
         if parting is not None:  # The places are read only where they matter.
             alerts = tx.incident_alerts(incident.id, limit=MOST_ALERTS)
-            parting = parted(firing, topology, places_of(alerts))
+            parting = parted(alerting, topology, places_of(alerts))
         if parting is not None and _have_more_in_common(tx, incident, parting, len(topology.nodes())):
             parting = None
-        return parting or parted_by(causes, firing, topology)
+        return parting or parted_by(causes, alerting, topology)
 
     def _part(self, tx: Transaction, row: IncidentRow, parting: Parting, now: float) -> list[int]:
         incident, current = tx.incident(row.id), tx.incident_row(row.id)
