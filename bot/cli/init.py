@@ -1,4 +1,7 @@
-"""`watchkeeper init`: write a first .env with fresh keys, and say what to do next. It changes nothing that exists."""
+"""`watchkeeper init`: write first settings with fresh keys, and say what to do next. It changes nothing that exists.
+
+One file for every process and one each for web and executor: what approves and what acts is in no other's environment.
+"""
 
 import json
 import os
@@ -30,18 +33,14 @@ _OURS = ("WATCHKEEPER_", "SLACK_", "WORLD_")
 
 _REAL = """\
 # Watchkeeper. Every setting: docs/settings.md. Check with: watchkeeper doctor
-# Give each process only what it needs: the grant key to web and executor, write credentials to the executor alone.
+# This file is for every process. What only web or only the executor may have is in web.env and executor.env beside it.
 
-# Slack: create the app from deploy/slack-manifest.json at https://api.slack.com/apps?new_app=1
-SLACK_BOT_TOKEN=
-SLACK_APP_TOKEN=
 WATCHKEEPER_ALERTS_CHANNEL=alerts
 WATCHKEEPER_APPROVER_GROUP=oncall
 
 # Keys, drawn for this file. Losing the audit key means that the log cannot be verified any more.
 WATCHKEEPER_AUDIT_KEY={audit}
 WATCHKEEPER_STORAGE_KEY={storage}
-WATCHKEEPER_GRANT_KEY={grant}
 
 # Alerts in. `watchkeeper sources --show-token` prints what to put into alertmanager.yml.
 WATCHKEEPER_SOURCES='{sources}'
@@ -61,38 +60,79 @@ WATCHKEEPER_REDIS_URL=redis://127.0.0.1:6379/0
 WATCHKEEPER_MODE=observe
 """
 
+_WEB = """\
+# Watchkeeper: for web alone (watchkeeper serve), beside .env.
+
+# Slack: create the app from deploy/slack-manifest.json at https://api.slack.com/apps?new_app=1
+SLACK_BOT_TOKEN=
+SLACK_APP_TOKEN=
+
+# Signs what people approve; executor.env has the same.
+WATCHKEEPER_GRANT_KEY={grant}
+"""
+
+_EXECUTOR = """\
+# Watchkeeper: for the executor alone, beside .env.
+
+# Proves what people approved; web.env has the same.
+WATCHKEEPER_GRANT_KEY={grant}
+
+# Write credentials for mode supervised, each optional: docs/permissions.md.
+# WATCHKEEPER_KUBE_EXECUTOR_CONFIG=/etc/watchkeeper/executor.kubeconfig
+# WATCHKEEPER_AWS_EXECUTOR_CREDENTIALS=/etc/watchkeeper/executor.credentials
+# WATCHKEEPER_JVM_EXECUTOR_TOKEN_FILE=/etc/watchkeeper/executor.token
+# WATCHKEEPER_POSTGRES_EXECUTOR_DSNS='{{"orders": "postgresql://watchkeeper_executor:...@127.0.0.1/orders"}}'
+"""
+
 
 @app.command()
 def init(
     demo: Annotated[
         bool, typer.Option("--demo", help="For `honcho start`: the demo, one process a line.")
     ] = False,
-    out: Annotated[Path, typer.Option(help="File to write; it must not exist.")] = Path(".env"),
+    out: Annotated[Path, typer.Option(help="File to write, the others beside it; none may exist.")] = Path(
+        ".env"
+    ),
 ) -> None:
-    """Write a .env that only its owner can read."""
-    _write(out, _demo_text() if demo else _real_text())
-    print(f"Wrote {out}, readable by you alone.")
+    """Write .env, web.env and executor.env, which only their owner can read; with --demo one file for all."""
     if demo:
+        _write({out: _demo_text()})
+        print(f"Wrote {out}, readable by you alone.")
         print("Next: .venv/bin/honcho start, then open http://127.0.0.1:8065/")
         return
+    grant = secrets.token_hex(32)
+    web, executor = out.with_name("web.env"), out.with_name("executor.env")
+    _write({out: _real_text(), web: _WEB.format(grant=grant), executor: _EXECUTOR.format(grant=grant)})
+    print(
+        f"Wrote {out} for every process, {web} for web, {executor} for the executor; readable by you alone."
+    )
     print("Next:")
     print("  1. Create the Slack app at https://api.slack.com/apps?new_app=1, From a manifest:")
-    print("     paste deploy/slack-manifest.json, install it, put its two tokens into the file.")
-    print(f"  2. set -a; . {out if out.is_absolute() else './' + str(out)}; set +a; watchkeeper doctor")
+    print(f"     paste deploy/slack-manifest.json, install it, put its two tokens into {web}.")
+    print(
+        f"  2. (set -a; {'; '.join(f'. {_sourced(one)}' for one in (out, web, executor))}; watchkeeper doctor)"
+    )
 
 
-def _write(out: Path, text: str) -> None:
-    """Create the file, never over an existing one and never readable by others."""
-    try:
-        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        message = f"{out} exists already; move it away or choose another --out"
-        raise Permanent(message) from error
-    except OSError as error:
-        message = f"cannot write {out}: {error.strerror}"
-        raise Permanent(message) from error
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
+def _sourced(path: Path) -> str:
+    """A dot alone looks for a bare name along PATH."""
+    return str(path) if path.is_absolute() else f"./{path}"
+
+
+def _write(texts: Mapping[Path, str]) -> None:
+    """Create the files, never over an existing one and never readable by others."""
+    taken = next((path for path in texts if path.exists()), None)
+    if taken is not None:
+        message = f"{taken} exists already; move it away or choose another --out"
+        raise Permanent(message)
+    for out, text in texts.items():
+        try:
+            handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            message = f"cannot write {out}: {error.strerror}"
+            raise Permanent(message) from error
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
 
 
 def _real_text() -> str:
@@ -100,7 +140,6 @@ def _real_text() -> str:
     return _REAL.format(
         audit=secrets.token_hex(32),
         storage=secrets.token_hex(32),
-        grant=secrets.token_hex(32),
         sources=json.dumps(source),
     )
 

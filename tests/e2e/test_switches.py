@@ -144,6 +144,12 @@ def test_sources_show_address_set_up_and_the_last_payload(store: SqlStore, tmp_p
     assert row["prod"]["last"]["payloads"] == 1
 
 
+def _assignments(file: Path) -> dict[str, str]:
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    pairs = (line.partition("=") for line in file.read_text().splitlines() if re.match(r"[A-Z]", line))
+    return {name: value.strip("'") for name, _, value in pairs}
+
+
 @pytest.mark.parametrize("demo", [(), ("--demo",)])
 def test_init_writes_settings_that_the_product_reads(
     tmp_path: Path, demo: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, settings: Callable[..., Settings]
@@ -151,11 +157,18 @@ def test_init_writes_settings_that_the_product_reads(
     out = tmp_path / ".env"
     done = watchkeeper("init", *demo, "--out", str(out), settings={}, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert stat.S_IMODE(out.stat().st_mode) == 0o600
-    pairs = (line.partition("=") for line in out.read_text().splitlines() if re.match(r"[A-Z]", line))
-    written = {name: value.strip("'") for name, _, value in pairs}
+    files = [out] if demo else [out, tmp_path / "web.env", tmp_path / "executor.env"]
+    assert sorted(tmp_path.glob("*.env")) == sorted(files)
+    held = [_assignments(file) for file in files]
+    written = {name: value for one in held for name, value in one.items()}
     for name, value in written.items():
         monkeypatch.setenv(name, value)
+    if not demo:
+        every, web, executor = held
+        assert "WATCHKEEPER_GRANT_KEY" not in every
+        assert not [name for name in every if "SLACK" in name or "EXECUTOR" in name]
+        assert web["WATCHKEEPER_GRANT_KEY"] == executor["WATCHKEEPER_GRANT_KEY"]
+        assert not [name for name in executor if name.startswith("SLACK")]
     keep = {key: written[f"WATCHKEEPER_{key.upper()}"] for key in ("audit_key", "data_dir")}
     read = settings(**keep)
     assert read.audit_key is not None

@@ -40,7 +40,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
             settings.require(process, names)
         except Permanent:
             missing = [environment_name(name) for name in names if _absent(settings, name)]
-            fix = f"set {', '.join(missing)} (docs/settings.md; `watchkeeper init` draws the keys)"
+            fix = f"set {', '.join(missing)} (docs/settings.md; `watchkeeper init` draws the keys: source its three files)"
             yield failed(f"settings of {process}", f"{len(missing)} missing", fix)
         else:
             yield good(f"settings of {process}", f"all {len(names)} needed are set")
