@@ -29,7 +29,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.timeout(1200)
 def test_clickers_race_for_one_plan(store: SqlStore, promise: Callable[[int], Tally]) -> None:
     tally = promise(4)
-    for _ in range(tally.size(200, least=5)):
+    for _ in range(tally.size(100, least=5)):
         on = stage(store)
         clicks = [on.click("U0FIRST" if number % 2 else "U0SECOND") for number in range(CLICKERS)]
         found = raced(on, clicks)
@@ -39,7 +39,7 @@ def test_clickers_race_for_one_plan(store: SqlStore, promise: Callable[[int], Ta
 @pytest.mark.timeout(1200)
 def test_one_click_replayed(store: SqlStore, promise: Callable[[int], Tally]) -> None:
     tally = promise(4)
-    for _ in range(tally.size(1000, least=20) // REPLAYS):
+    for _ in range(tally.size(500, least=20) // REPLAYS):
         on = stage(store)
         click = on.click()
         on.decide(click)
@@ -51,7 +51,7 @@ def test_one_click_replayed(store: SqlStore, promise: Callable[[int], Tally]) ->
 @pytest.mark.timeout(1200)
 def test_executors_race_for_one_grant(store: SqlStore, promise: Callable[[int], Tally]) -> None:
     tally = promise(4)
-    for _ in range(tally.size(200, least=5)):
+    for _ in range(tally.size(100, least=5)):
         on = stage(store)
         on.decide(on.click())
         epochs = claimed(on)

@@ -32,7 +32,7 @@ from tests.unit.pipeline.execution_scene import (
     undo,
 )
 
-_FULL = 1000
+_FULL = 500
 
 
 def plant(monkeypatch: pytest.MonkeyPatch) -> None:

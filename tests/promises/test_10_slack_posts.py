@@ -20,7 +20,7 @@ from bot.slack.outbox import Outbox
 from tests.promises.conftest import Tally
 from tests.slack.clock import HandClock
 
-FULL = 300
+FULL = 150
 AT_ONCE = 20
 KINDS = (MessageKind.CARD, MessageKind.EVIDENCE, MessageKind.PROPOSAL)
 OUTAGE_S = 1800.0

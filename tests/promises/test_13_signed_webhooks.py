@@ -17,7 +17,7 @@ from tests.contract.monitoring.fixtures import AT, Case, cases, kinds, parser
 from tests.contract.monitoring.signing import HOST, PEM_PATH, Sns, proof
 from tests.promises.conftest import Tally
 
-FULL = 20_000
+FULL = 10_000
 MARK = "mark-of-the-body-91c2"
 GENUINE_EVERY = 50
 

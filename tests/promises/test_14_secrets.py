@@ -26,7 +26,7 @@ from tests.promises.secrets_of_others import SHAPES, benign, made
 from tests.promises.whole_incident import through
 from tests.slack.desk import Desk
 
-FULL_INCIDENTS = 20
+FULL_INCIDENTS = 12
 BENIGN = 1000
 server, url = _server, _url
 

@@ -41,7 +41,7 @@ from tests.promises.served import PARSERS, alert_body
 from tests.slack.desk import Desk
 from tests.unit.pipeline import execution_scene
 
-FULL_PAYLOADS, FULL_ROWS, FULL_PLANS, FULL_JOBS = 300, 1000, 100, 300
+FULL_PAYLOADS, FULL_ROWS, FULL_PLANS, FULL_JOBS = 300, 1000, 100, 150
 TRIES = 3
 PARTS = 3
 NOW = 1_800_000_000.0

@@ -25,7 +25,7 @@ from tests.unit.domain.incidents import OPENED
 from tests.unit.domain.test_diagnosis import bad_deploy
 from tests.unit.pipeline.test_investigate import At, Graph, Told, nothing, readings
 
-FULL, FULL_SLOW = 600, 20
+FULL, FULL_SLOW = 400, 10
 DEADLINE_S = 20.0
 IMPATIENT_S = 0.5
 HUGE = says("x" * 1_000_000)

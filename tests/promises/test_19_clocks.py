@@ -33,7 +33,7 @@ from tests.slack.test_http_mode import SECRET, signed
 from tests.unit.pipeline.execution_scene import START, Scene, TurnedClock, declare, plan_of, scale
 from tests.unit.pipeline.order_scene import START_MS, order_scene
 
-FULL, FULL_SIGNED = 150, 600
+FULL, FULL_SIGNED = 100, 400
 JUMP_S = 600.0
 _BEAT_S = 2.0
 Moment = tuple[float, float, float, bool]

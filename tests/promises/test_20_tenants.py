@@ -52,7 +52,7 @@ from bot.settings import Settings
 from tests.promises.conftest import Tally
 from tests.unit.blocks import samples
 
-FULL = 5000
+FULL = 2500
 NOW = 1_800_000_000.0
 SECRET, MINE = "words-of-the-other-tenant", "words-of-our-own"
 HIT = "a call said that it reached the other tenant's row"
