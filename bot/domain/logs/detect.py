@@ -60,7 +60,7 @@ def _redacted(texts: list[str]) -> list[str]:
 def _learn(memory: Memory, fresh: Sequence[LogLine], texts: Sequence[str]) -> list[str]:
     """Count templates and shapes; the template of each line."""
     miner = Miner()
-    before = {text: miner.learn(text) for text in memory.templates}
+    before = {text: miner.know(text) for text in memory.templates}
     ids = miner.learn_all(texts)
     merged: dict[str, Thing] = {}
     for text, thing in memory.templates.items():

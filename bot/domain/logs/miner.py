@@ -7,9 +7,10 @@ ids stay valid, `resolve` says what an id became. Pure: no clock, no randomness.
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import compress
 from operator import eq, ne
+from types import MappingProxyType
 
 from bot.domain.logs.masks import WILDCARD, Masks
 
@@ -70,6 +71,14 @@ class _Family:
                 widened = True
         return widened
 
+    def widen(self, places: Mapping[int, str]) -> bool:
+        """Make places variable; whether one was not."""
+        fresh = {place: pattern for place, pattern in places.items() if place not in self.open}
+        self.open.update(fresh)
+        for place in fresh:
+            self.seen.pop(place, None)
+        return bool(fresh)
+
     def key(self, words: Iterable[str]) -> tuple[str, ...]:
         if not self.open:
             return tuple(words)
@@ -94,7 +103,7 @@ class Miner:
         self._young: dict[bytes, int] = {}
         self._old: dict[bytes, int] = {}
         for template in known:
-            self._place(template)
+            self.know(template)
 
     def __len__(self) -> int:
         return len(self._texts) - 1
@@ -123,6 +132,11 @@ class Miner:
                 known = self._young.get
             add(found)
         return ids
+
+    def know(self, template: str) -> int:
+        """The id of a template of an earlier life; its wildcards stand for any word."""
+        words = template.split(" ")
+        return self._sorted_in(words, {place: word for place, word in enumerate(words) if WILDCARD in word})
 
     def resolve(self, template: int) -> int:
         """The id that stands for `template` by now."""
@@ -184,7 +198,7 @@ class Miner:
             self._masked[masked] = found
         return found
 
-    def _sorted_in(self, words: list[str]) -> int:
+    def _sorted_in(self, words: list[str], variable: Mapping[int, str] = MappingProxyType({})) -> int:
         if len(self) >= MOST_TEMPLATES:
             words = [words[0], WILDCARD] if len(self) < 2 * MOST_TEMPLATES else [WILDCARD]
         first = words[0] if WILDCARD not in words[0] else _first_fixed(words)
@@ -194,6 +208,8 @@ class Miner:
             family = _Family(words)
             families.append(family)
         elif family.take_in(words):
+            self._merge(family)
+        if variable and family.widen(variable):
             self._merge(family)
         key = family.key(words)
         found = family.kinds.get(key)

@@ -106,6 +106,15 @@ def test_requests_are_known_by_templates_that_became_one() -> None:
     assert Memory.load(memory.dump()) == memory
 
 
+def test_a_word_where_many_came_before_is_no_new_kind_of_line() -> None:
+    people = ("ann", "bob", "eve", "dan", "kim", "lea", "tom")
+    memory = Memory()
+    past = [LogLine("shop", NOW - 2000 + i, f"basket of {people[i % 7]} was read") for i in range(300)]
+    look(memory, past, now=NOW - 200)
+    assert list(memory.templates) == ["basket of <*> was read"]
+    assert look(Memory.load(memory.dump()), lines("basket of uwe was read", NOW - 100, NOW)) == []
+
+
 def test_no_secret_is_remembered() -> None:
     memory = Memory()
     look(memory, lines("login with password=hunter2hunter2 failed", NOW - 100, NOW))

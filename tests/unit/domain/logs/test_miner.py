@@ -74,3 +74,11 @@ def test_odd_text_does_no_harm() -> None:
     miner = Miner()
     for line in ("", "   ", "\x00\x01", "\ud800 broken", "ünïcödé 7", "<*> <*> <*>", "%" * 50):
         assert isinstance(miner.text(miner.learn(line)), str)
+
+
+def test_what_was_variable_in_an_earlier_life_is_variable_still() -> None:
+    miner = Miner()
+    template = miner.know("order <*> [<*> <*> done]")
+    assert miner.text(template) == "order <*> [<*> <*> done]"
+    assert miner.resolve(miner.learn("order 17 [Cancel Order done]")) == template
+    assert miner.text(miner.learn("order 17 [Cancel Order failed]")) != miner.text(template)
