@@ -18,6 +18,7 @@ from bot.blocks.ids import (
     action_id,
 )
 from bot.blocks.modals import View, field_input, modal, one_line
+from bot.blocks.options import reading, signal_words
 from bot.blocks.shape import (
     Block,
     Rendered,
@@ -30,7 +31,7 @@ from bot.blocks.shape import (
     rendered,
     section,
 )
-from bot.blocks.text import day_and_time, mention, moment, safe
+from bot.blocks.text import code, day_and_time, mention, moment, safe
 from bot.domain.playbook import Playbook
 from bot.domain.standing_order import (
     SIGNERS,
@@ -77,16 +78,31 @@ def render(view: OrderView) -> Rendered:
     return rendered(text, blocks, prefix=f"{order.id}:order", revision=view.revision)
 
 
-def review(view: OrderView, place: ModalPlace) -> View:
-    """The whole text once more, with the one button that signs it."""
+def review(view: OrderView, place: ModalPlace, playbook: Playbook | None) -> View:
+    """The whole text once more and what its file does, with the one button that signs; `playbook` is that very file."""
     blocks: list[Block] = [
         section(
             "*From then on this runs without asking anybody.* Sign only what you would approve each time."
         ),
         preformatted(order_text(view.row.content)),
+        section(_does(playbook)),
         context(f"{_signed(view)} · order `{view.row.hash[:8]}`"),
     ]
     return modal("Sign standing order", "Sign this order", ORDER_REVIEW, place, blocks)
+
+
+def _does(playbook: Playbook | None) -> str:
+    """What the signed file says in a person's words: nobody signs a checksum."""
+    if playbook is None:
+        return "⛔ The playbook's file is not the one that this order names; it cannot be signed."
+    steps = [
+        f"{at}. {safe(step.name, 150)} ({code(step.uses, 80)})" for at, step in enumerate(playbook.steps, 1)
+    ]
+    checks = ", ".join(
+        f"{signal_words(check.signal)} below {reading(check.signal, check.below_milli / 1000)}"
+        for check in playbook.verify
+    )
+    return "\n".join([f"*{safe(playbook.name, 150)}*", *steps, f"Undone again unless afterwards: {checks}"])
 
 
 def drafting(playbooks: Sequence[Playbook], place: ModalPlace, *, playbook: str, services: str) -> View:

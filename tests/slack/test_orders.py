@@ -86,6 +86,8 @@ async def test_two_others_sign_what_was_shown(desk: OrderDesk) -> None:
     _, view = desk.chat.views[-1]
     assert text_of(view["blocks"]) == order_text(row.content)
     assert view_faults(view) == []
+    assert f"1. {BOOK.steps[0].name} (`kubectl/rollout-undo`)" in str(view["blocks"])
+    assert "Undone again unless afterwards: error ratio below 2 %" in str(view["blocks"])
     await desk.submit("U0ONCALL2", {})
     assert "one more signature" in desk.whisper()
     assert desk.row().state is OrderState.DRAFTED
@@ -275,3 +277,11 @@ async def test_orders_are_listed(desk: OrderDesk) -> None:
     await desk.fill()
     await desk.slash("U0ONCALL1", "orders")
     assert "SO-1 drafted" in desk.whisper()
+
+
+async def test_a_file_that_is_another_by_now_is_said_to_be_so_before_it_is_signed(desk: OrderDesk) -> None:
+    await desk.fill()
+    desk.parts = replace(desk.parts, playbooks=(replace(BOOK, digest="e" * 64),))
+    await desk.click("U0ONCALL2", desk.shown(), "order_sign")
+    _, view = desk.chat.views[-1]
+    assert "is not the one that this order names" in str(view["blocks"])

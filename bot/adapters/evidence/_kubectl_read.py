@@ -1,14 +1,10 @@
 """Reading from Kubernetes through the real kubectl: list argv, the reader's kubeconfig, bounded time, `get` only."""
 
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from bot.adapters.kubectl_process import KubectlProcess
 from bot.domain.errors import Permanent, Retryable, WatchkeeperError
 from bot.settings import Settings
 
@@ -24,16 +20,10 @@ _NO_USE_REPEATING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KubectlRead:
-    """Where kubectl is and whom it reads as; `home` holds its discovery cache and nobody's preferences."""
+class KubectlRead(KubectlProcess):
+    """The reader's kubectl."""
 
-    binary: str
-    kubeconfig: Path
-    context: str
-    namespace: str
-    home: Path
-    path: str
+    __slots__ = ()
 
     def items(
         self, kinds: str, selector: str = "", *, everywhere: bool = False
@@ -62,30 +52,8 @@ class KubectlRead:
             raise Permanent(message) from error
 
     def _run(self, *arguments: str) -> str:
-        context = [f"--context={self.context}"] if self.context else []
-        argv = [
-            self.binary,
-            f"--kubeconfig={self.kubeconfig}",
-            f"--request-timeout={REQUEST_TIMEOUT_S}s",
-            f"--namespace={self.namespace}",
-            *context,
-            *arguments,
-        ]
-        try:
-            done = subprocess.run(
-                argv,
-                env={"PATH": self.path, "HOME": str(self.home)},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=PROCESS_TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            message = f"kubectl did not answer within {PROCESS_TIMEOUT_S} s"
-            raise Retryable(message) from error
-        except OSError as error:
-            message = f"kubectl cannot be started: {error.strerror}"
-            raise Permanent(message) from error
+        argv = [*self.fixed(REQUEST_TIMEOUT_S), f"--namespace={self.namespace}", *arguments]
+        done = self.ended(argv, timeout_s=PROCESS_TIMEOUT_S, lost=Retryable)
         if done.returncode != 0:
             raise _failure(done.stderr.decode("utf-8", "replace"))
         return done.stdout.decode("utf-8", "replace")
@@ -94,24 +62,7 @@ class KubectlRead:
 def build_read(settings: Settings) -> KubectlRead:
     """Resolve binary and credentials once; raises Permanent naming what is missing."""
     settings.require("reading Kubernetes", ["kube_reader_config"])
-    binary = shutil.which(settings.kubectl)
-    if binary is None:
-        message = f"kubectl {settings.kubectl!r} was not found; set WATCHKEEPER_KUBECTL to its path"
-        raise Permanent(message)
-    config = settings.kube_reader_config
-    if config is None or not config.is_file():
-        message = f"the reader's kubeconfig {config} cannot be read; set WATCHKEEPER_KUBE_READER_CONFIG"
-        raise Permanent(message)
-    home = settings.data_dir / "reader-home"
-    home.mkdir(parents=True, exist_ok=True)
-    return KubectlRead(
-        binary=str(Path(binary).resolve()),
-        kubeconfig=config.resolve(),
-        context=settings.kube_context,
-        namespace=settings.kube_namespace,
-        home=home.resolve(),
-        path=os.environ.get("PATH", os.defpath),
-    )
+    return KubectlRead.found(settings, settings.kube_reader_config, "reader")
 
 
 def _failure(stderr: str) -> WatchkeeperError:

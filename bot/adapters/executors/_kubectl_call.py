@@ -4,15 +4,11 @@ Shared by the two executors that use it; holds no action.
 """
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from bot.adapters.kubectl_process import KubectlProcess
 from bot.domain.catalogue import NAME
 from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided, WatchkeeperError
 from bot.domain.plan import Target
@@ -31,43 +27,21 @@ _REJECTED = ("(Invalid)", "(BadRequest)", " is invalid: ", "The request is inval
 _CONFLICTS = ("(Conflict)", "the object has been modified")
 
 
-@dataclass(frozen=True, slots=True)
-class KubectlCall:
-    """Where kubectl is and whom it acts as. `home` holds its discovery cache and none of a person's preferences."""
+class KubectlCall(KubectlProcess):
+    """The executor's kubectl."""
 
-    binary: str
-    kubeconfig: Path
-    context: str
-    namespace: str
-    home: Path
-    path: str
+    __slots__ = ()
 
     def argv(self, command: Sequence[str], *flags: str) -> list[str]:
         """The full argument list of a catalogue command; `flags` go before its `--`."""
         body = list(command[1:])
         cut = body.index("--") if "--" in body else len(body)
-        fixed = [f"--kubeconfig={self.kubeconfig}", f"--request-timeout={REQUEST_TIMEOUT_S}s"]
-        if self.context:
-            fixed.append(f"--context={self.context}")
-        return [self.binary, *fixed, *body[:cut], *flags, *body[cut:]]
+        return [*self.fixed(REQUEST_TIMEOUT_S), *body[:cut], *flags, *body[cut:]]
 
     def run(self, command: Sequence[str], *flags: str, stdin: str = "", writes: bool = False) -> str:
         """Standard output; raises Retryable, Permanent, Refused, Conflict, or Undecided where `writes`."""
-        try:
-            done = subprocess.run(
-                self.argv(command, *flags),
-                env={"PATH": self.path, "HOME": str(self.home)},
-                input=stdin.encode(),
-                capture_output=True,
-                timeout=PROCESS_TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            message = f"kubectl did not answer within {PROCESS_TIMEOUT_S} s"
-            raise (Undecided(message) if writes else Retryable(message)) from error
-        except OSError as error:
-            message = f"kubectl cannot be started: {error.strerror}"
-            raise Permanent(message) from error
+        lost = Undecided if writes else Retryable
+        done = self.ended(self.argv(command, *flags), timeout_s=PROCESS_TIMEOUT_S, lost=lost, stdin=stdin)
         if done.returncode != 0:
             raise failure(done.stderr.decode("utf-8", "replace"), writes=writes)
         return done.stdout.decode("utf-8", "replace")
@@ -135,24 +109,7 @@ _VERDICTS: tuple[tuple[tuple[str, ...], Callable[[str], WatchkeeperError]], ...]
 def build_call(settings: Settings) -> KubectlCall:
     """Resolve the binary and credentials once; raises Permanent naming what is missing."""
     settings.require("executor", ["kube_executor_config"])
-    binary = shutil.which(settings.kubectl)
-    if binary is None:
-        message = f"kubectl {settings.kubectl!r} was not found; set WATCHKEEPER_KUBECTL to its path"
-        raise Permanent(message)
-    config = settings.kube_executor_config
-    if config is None or not config.is_file():
-        message = f"the executor's kubeconfig {config} cannot be read; set WATCHKEEPER_KUBE_EXECUTOR_CONFIG"
-        raise Permanent(message)
-    home = settings.data_dir / "executor-home"
-    home.mkdir(parents=True, exist_ok=True)
-    return KubectlCall(
-        binary=str(Path(binary).resolve()),
-        kubeconfig=config.resolve(),
-        context=settings.kube_context,
-        namespace=settings.kube_namespace,
-        home=home.resolve(),
-        path=os.environ.get("PATH", os.defpath),
-    )
+    return KubectlCall.found(settings, settings.kube_executor_config, "executor")
 
 
 def selector_of(deployment: Mapping[str, Any]) -> str:

@@ -111,7 +111,9 @@ def review(parts: DecidingParts, tx: Transaction, request: Request) -> Decision:
         return Decision("already decided", said(f"{safe(row.order.id, 20)} is {row.state.value} already."))
     place = ModalPlace(reference.value(), str(request.payload["channel"]), str(request.payload["message_ts"]))
     view = blocks.OrderView(row, tx.signatures(row.hash))
-    return Decision("order review opened", view=blocks.review(view, place))
+    wanted = (row.order.playbook, row.order.playbook_digest)
+    playbook = next((book for book in parts.playbooks if (book.id, book.digest) == wanted), None)
+    return Decision("order review opened", view=blocks.review(view, place, playbook))
 
 
 def signed(parts: DecidingParts, tx: Transaction, request: Request) -> Decision:
