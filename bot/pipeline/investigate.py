@@ -34,6 +34,8 @@ from bot.ports import Clock, EvidenceSource, Reasoner, Store, TopologySource, Tr
 
 HISTORY_S = 2400.0
 MOST_ALERTS = 5000
+# Nobody asked for such a look: the card need not say for a second that it is taken, and its headline need not flicker.
+FURTHER_LOOK = "look "
 MOST_SERVICES = 300
 NEAR_HOPS = 3
 MOST_HYPOTHESIS_POSTS = 3
@@ -135,7 +137,8 @@ def _opening(tx: Transaction, incident_id: str, now: float) -> _Opening | None:
 def _begin(tx: Transaction, task: Task, now: float) -> None:
     started = NewEvent(EventType.INVESTIGATION_STARTED, {"reason": task.reason})
     tx.append(task.incident, [started], at_ms=_ms(now))
-    tx.want_message(task.incident, MessageKind.CARD, now=now)
+    if not task.reason.startswith(FURTHER_LOOK):
+        tx.want_message(task.incident, MessageKind.CARD, now=now)
 
 
 def _read(

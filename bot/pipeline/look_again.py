@@ -4,14 +4,13 @@ from enum import StrEnum
 
 from bot.domain.evidence import Conclusion
 from bot.domain.records import Task, TaskKind
-from bot.pipeline.investigate import InvestigationOutcome
+from bot.pipeline.investigate import FURTHER_LOOK, InvestigationOutcome
 from bot.ports import Store
 
 UNCERTAIN_S = 12.0
 UNREAD_S = 3.0
 MOST_LOOKS = 4
 _SURE = (Conclusion.CAUSE_FOUND, Conclusion.EXPECTED_LOAD)
-_LOOK = "look "
 
 
 class Looks(StrEnum):
@@ -36,11 +35,13 @@ def look_again(store: Store, task: Task, outcome: InvestigationOutcome, *, now: 
         return Looks.ENOUGH
     due_at = now + number * (UNREAD_S if outcome.unread else UNCERTAIN_S)
     store.transact(
-        lambda tx: tx.add_task(TaskKind.INVESTIGATE, task.incident, f"{_LOOK}{number + 1}", due_at=due_at)
+        lambda tx: tx.add_task(
+            TaskKind.INVESTIGATE, task.incident, f"{FURTHER_LOOK}{number + 1}", due_at=due_at
+        )
     )
     return Looks.UNREAD if outcome.unread else Looks.UNCERTAIN
 
 
 def look_of(task: Task) -> int:
     """The how many-th look this is, 1 for the first."""
-    return int(task.reason.removeprefix(_LOOK)) if task.reason.startswith(_LOOK) else 1
+    return int(task.reason.removeprefix(FURTHER_LOOK)) if task.reason.startswith(FURTHER_LOOK) else 1

@@ -14,6 +14,7 @@ import structlog
 from bot.blocks.postmortem import actors_of
 from bot.blocks.shape import Rendered
 from bot.boundary import guarded
+from bot.domain.canonical import digest
 from bot.domain.errors import Permanent, Retryable, Undecided
 from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import Incident
@@ -66,6 +67,7 @@ class _Shown:
     gist: tuple[str, ...]
     at: float
     edited: bool
+    said: str
 
 
 @dataclass(slots=True)
@@ -85,7 +87,7 @@ class Outbox:
     _shown: dict[int, _Shown] = field(default_factory=dict)
     _topics: dict[str, str] = field(default_factory=dict)
     _reposted: set[int] = field(default_factory=set)
-    _no_news: dict[int, tuple[int, IncidentRow]] = field(default_factory=dict)
+    _no_news: dict[int, tuple[int, IncidentRow, str]] = field(default_factory=dict)
 
     def send_due(self) -> int:
         """One pass over everything that is due; returns how many messages were posted or edited."""
@@ -261,10 +263,12 @@ class Outbox:
         if message.kind in _POINTERS and self._spot(job) is None:
             self._delay(job, now + _WAIT_FOR_CARD_S, "waits for the place that it points to")
             return False
-        decision, state = message.kind is MessageKind.PROPOSAL, (job.incident.seq, job.row)
+        decision, state = message.kind is MessageKind.PROPOSAL, (job.incident.seq, job.row, message.text)
         if self._no_news.get(message.id) == state and not self._due_again(job, now):
             return False  # It was rendered in this state, and only its counters had changed.
         content = self._render(job)
+        if self._stands(job, content, now):
+            return False
         news = self._news(job, content)
         if not decision and not news and not self._due_again(job, now):
             self._no_news[message.id] = state
@@ -274,6 +278,11 @@ class Outbox:
         edit = partial(
             self.chat.update, channel=message.channel, ts=message.ts, text=content.text, blocks=content.blocks
         )
+        self._unsure(message)
+        return self._edited(job, content, edit, news=news)
+
+    def _edited(self, job: _Job, content: Rendered, edit: Callable[[], None], *, news: bool) -> bool:
+        now, message, decision = self.clock.now(), job.message, job.message.kind is MessageKind.PROPOSAL
         self._calling("chat.update", edit)
         next_at = self.clock.now() + (0.0 if decision else _FIRST_EDIT_S)
 
@@ -287,6 +296,27 @@ class Outbox:
         if message.kind is MessageKind.CARD:
             self._furnish(job, message.channel, message.ts, now)
         return True
+
+    def _stands(self, job: _Job, content: Rendered, now: float) -> bool:
+        """Whether the message says exactly this already, so that an edit would change nothing; then it is settled."""
+        message = job.message
+        shown = self._shown.get(message.id)
+        if shown is None or shown.said != _said(content):
+            return False
+        self.store.transact(
+            lambda tx: tx.sent_message(
+                message.id, ts=message.ts, revision=message.wanted, next_at=now, now=now
+            )
+        )
+        if message.kind is MessageKind.CARD:
+            self._furnish(job, message.channel, message.ts, now)
+        return True
+
+    def _unsure(self, message: Message) -> None:
+        """Until Slack has answered, the message may say the old or the new."""
+        shown = self._shown.get(message.id)
+        if shown is not None:
+            self._shown[message.id] = replace(shown, said="")
 
     def _news(self, job: _Job, content: Rendered) -> bool:
         """Whether headline, state, verdict or a plan changed; such an edit waits for nothing but Slack's limits."""
@@ -302,7 +332,9 @@ class Outbox:
         return now - shown.at >= (_YOUNG_EDIT_S if young else _EDIT_S)
 
     def _remember(self, job: _Job, content: Rendered, *, edited: bool) -> None:
-        self._shown[job.message.id] = _Shown(_gist(job.incident, content), self.clock.now(), edited)
+        self._shown[job.message.id] = _Shown(
+            _gist(job.incident, content), self.clock.now(), edited, _said(content)
+        )
         self._no_news.pop(job.message.id, None)
 
     def _furnish(self, job: _Job, channel: str, card_ts: str, now: float) -> None:
@@ -326,6 +358,11 @@ class Outbox:
 
     def _dedupe(self, message: Message) -> str:
         return f"{self.store.tenant}:{message.incident}:{message.id}"
+
+
+def _said(content: Rendered) -> str:
+    """What people see and click; ids of blocks count revisions, and nobody sees those."""
+    return digest([content.text, *({**block, "block_id": ""} for block in content.blocks)])
 
 
 def _gist(incident: Incident, content: Rendered) -> tuple[str, ...]:

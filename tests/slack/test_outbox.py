@@ -175,6 +175,36 @@ def test_the_last_state_is_always_shown(
     assert chat.posts[0].edits <= 2
 
 
+def test_an_edit_that_would_change_nothing_is_not_made(
+    store: SqlStore, chat: TroubledChat, clock: HandClock, outbox: Outbox
+) -> None:
+    incident = declare(store, clock)
+    want(store, clock, incident, MessageKind.EVIDENCE)
+    drain(outbox, clock)
+    before = chat.calls
+    for _ in range(3):
+        want(store, clock, incident, MessageKind.EVIDENCE)
+        drain(outbox, clock, seconds=15)
+    message = store.read(lambda tx: tx.message(incident, MessageKind.EVIDENCE))
+    assert message is not None
+    assert message.sent == message.wanted, "it is settled"
+    assert chat.calls == before
+
+
+def test_after_an_edit_of_unknown_outcome_the_old_words_are_sent_again(
+    store: SqlStore, chat: TroubledChat, clock: HandClock, outbox: Outbox
+) -> None:
+    incident = declare(store, clock)
+    drain(outbox, clock)
+    chat.troubles = (("update", Retryable("no answer"), True),)
+    change_state(store, clock, incident, IncidentState.IDENTIFIED)
+    outbox.send_due()
+    change_state(store, clock, incident, IncidentState.INVESTIGATING)
+    before = chat.calls
+    drain(outbox, clock)
+    assert chat.calls == before + 1
+
+
 def test_no_more_than_ten_posts(
     store: SqlStore, chat: TroubledChat, clock: HandClock, outbox: Outbox
 ) -> None:
