@@ -1,5 +1,6 @@
 """Starts a process of the product, and where asked waits for what it needs to appear. No command itself."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import structlog
 import typer
 
+from bot.adapters.store.sql import open_store
 from bot.cli._places import made
 from bot.domain.errors import WatchkeeperError
 from bot.settings import Settings, load
@@ -27,6 +29,7 @@ def start(process: str, run: Callable[[Settings], None], *, wait_s: float) -> No
     made(settings.data_dir, "WATCHKEEPER_DATA_DIR")
     end = time.monotonic() + wait_s
     while True:
+        _upgraded_apart(settings)
         try:
             run(settings)
             return
@@ -35,3 +38,17 @@ def start(process: str, run: Callable[[Settings], None], *, wait_s: float) -> No
                 raise
             _log.info("start_waits", reason=str(error))
             time.sleep(_AGAIN_S)
+
+
+def _upgraded_apart(settings: Settings) -> None:
+    """Bring the schema up to date in a child: what that loads, ten megabytes, is never needed again.
+
+    What goes wrong there goes wrong again in `run`, which says it. Nothing here has a thread yet.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            open_store(settings).close()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
