@@ -3,6 +3,7 @@
 The address comes from configuration with the service's name in it; no text of evidence gets here.
 """
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,15 @@ from urllib.parse import quote
 
 import httpx
 
+from bot.adapters.bounded_http import Bounded
 from bot.domain.errors import Permanent, Retryable, Undecided
 from bot.domain.live_jvm import live_jvm
 
-TIMEOUT_S = 5.0
+# A look, a collection and a look back are one call of an executor: together they must be over within its lease of the
+# plan, or another executor would take the plan over and collect a second time.
+LOOK_S = 3.0  # For the three reads together.
 COLLECT_S = 8.0  # A full collection of a large heap answers later; whether it ran is then read back.
+_MOST_BYTES = 1024 * 1024
 _OLD = "java.lang:name=G1 Old Generation,type=GarbageCollector"
 _READS = {
     "heap": ("java.lang:type=Memory", "HeapMemoryUsage"),
@@ -33,17 +38,26 @@ class Jolokia:
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url
-        self._client = httpx.Client(headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+        self._client = httpx.Client(
+            headers={"Authorization": f"Bearer {token}"},
+            transport=Bounded(COLLECT_S, _MOST_BYTES),
+            trust_env=False,
+        )
 
     def live(self, service: str) -> Mapping[str, str] | None:
         """Live fields, None where the service has no door; raises Retryable or Permanent."""
         found: dict[str, Any] = {}
+        ends_at = time.monotonic() + LOOK_S
         for name, (mbean, attribute) in _READS.items():
             body = {"type": "read", "mbean": mbean, "attribute": attribute}
-            answer = self._asked(service, body, TIMEOUT_S)
+            left_s = max(ends_at - time.monotonic(), 0.001)
+            answer = self._asked(service, body, left_s)
             if answer is None:
                 return None
             found[name] = answer.get("value")
+        if time.monotonic() > ends_at:
+            message = f"the JVM door of {service} took longer than {LOOK_S:.0f} s for three reads"
+            raise Retryable(message)
         try:
             return live_jvm(service, found["heap"], int(found["started"]), int(found["collections"]))
         except (KeyError, ValueError, TypeError) as error:

@@ -1,16 +1,18 @@
 """The JVM executor and inventory over real HTTP, against a stand-in management door that really frees its heap."""
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from dataclasses import dataclass, fields, replace
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import uvicorn
 
+from bot.adapters import jolokia
 from bot.adapters.evidence.jvm import Jvm
 from bot.adapters.executors.jvm import JvmExecutor
 from bot.adapters.jolokia import Jolokia, opened
@@ -19,6 +21,7 @@ from bot.domain.catalogue import planned_step
 from bot.domain.errors import Permanent, Refused, Retryable, Undecided
 from bot.domain.plan import PlannedStep
 from bot.local.world.heaps import HeapPlan, Management, write_tokens
+from bot.pipeline.execute.terms import Means
 
 PLAN = HeapPlan("menu-api", max_mib=1024, live=0.5, garbage=0.46, tasks=4)
 
@@ -149,6 +152,38 @@ def test_trouble_at_the_door_is_an_error_of_ours(status: int, body: bytes, error
         server.shutdown()
     with pytest.raises(Retryable):
         Jolokia(f"http://127.0.0.1:{server.server_port}/{{service}}", "t").collect("menu-api")
+
+
+def test_a_slow_door_is_not_asked_to_collect(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each read is in time by itself; together they would leave too little of the lease for a collection."""
+    asked: list[str] = []
+    step = door.step()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["type"])
+            time.sleep(0.15)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"status": 200, "value": 1}).encode())
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    monkeypatch.setattr(jolokia, "LOOK_S", 0.3)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        slow = Jolokia(f"http://127.0.0.1:{server.server_port}/{{service}}", "t")
+        with pytest.raises(Retryable):
+            JvmExecutor(slow).call(step, token="t")
+        server.shutdown()
+    assert set(asked) == {"read"}
+
+
+def test_a_call_is_over_within_the_lease() -> None:
+    [lease_s] = [one.default for one in fields(Means) if one.name == "lease_s"]
+    assert isinstance(lease_s, float)
+    assert lease_s > 2 * jolokia.LOOK_S + jolokia.COLLECT_S
 
 
 def test_wrong_settings_say_which(tmp_path: Path) -> None:
