@@ -2,15 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from importlib import import_module
+from typing import Any, cast
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.adapters.store.sealing import Sealer
 
 _COMPILED: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {}
 _MADE: dict[tuple[str, str], Any] = {}
+
+
+@cache
+def _inserts(dialect: str) -> Callable[[Table], Any]:
+    """Only the dialect at hand is loaded: the other one costs each process two megabytes."""
+    return cast(Callable[[Table], Any], import_module(f"sqlalchemy.dialects.{dialect}").insert)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +38,7 @@ class Part:
 
     def _upsert(self, table: Table) -> Any:
         """An INSERT that knows ON CONFLICT in the dialect at hand."""
-        if self._connection.dialect.name == "postgresql":
-            return postgresql.insert(table)
-        return sqlite.insert(table)
+        return _inserts(self._connection.dialect.name)(table)
 
     def _run(self, what: str, make: Callable[[], Any], **values: object) -> Any:
         """Run a statement that is made once and known by `what`; `values` are its bound parameters.
