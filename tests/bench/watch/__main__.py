@@ -1,7 +1,7 @@
 """`python -m tests.bench.watch --data DIR`: false alarms of the watcher, as one JSON line.
 
 Incident-free metric recordings are looked at window by window (the first half is the past), issues once at their end;
-normal log sessions by what normal ones taught. Labels are read for the score only.
+normal log sessions by what normal ones taught; log lines of recorded shops minute by minute. Labels are read for the score only.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from bot.domain.watch.metrics import metric_findings
 from bot.domain.watch.verdict import warnings
 from tests.bench.diagnose.sets import petshop
 from tests.bench.logs.anomaly import read_sessions
+from tests.bench.watch.logs import log_looks
 
 _LOG_SETS = ("openstack", "hdfs_xu")
 
@@ -40,6 +41,7 @@ def main() -> int:
         "issues": len(issues),
         "issues_warned_of": sum(issues),
         "log_sessions": logs,
+        "log_lines": log_looks(given.data / "rca"),
     }
     print(json.dumps(result), flush=True)
     return 0 if quiet else 1
