@@ -1,7 +1,8 @@
 """What keeps the product from working right now: looked at every few seconds, said in the log, on /healthz and in Slack.
 
 Slack is told by a post of its own, since the outbox stands in the very database that may be gone. Only what the
-installation stands on is told there; a process that is missing is on /readyz.
+installation stands on is told there; a process that is missing is on /readyz. What is `lasting` keeps nothing from working
+and does not mend itself: a person is needed, so it is told once in its own words, and stays on /healthz.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,15 +21,24 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Conditions:
-    """`looks` say what is wrong with one thing each, empty where nothing is; `tell` posts a sentence to operators."""
+    """`looks` say what is wrong with one thing each, empty where nothing is; `tell` posts a sentence to operators.
+
+    `lasting` name what needs a person, by name in a sentence each.
+    """
 
     looks: Mapping[str, Callable[[], str]]
     tell: Callable[[str, str], None]
     now: Callable[[], float]
+    lasting: Callable[[], Mapping[str, str]] = dict
     _since: dict[str, float] = field(default_factory=dict)
     _wrong: dict[str, str] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
     _unsaid: list[tuple[str, str]] = field(default_factory=list)
+    _lasts: dict[str, str] = field(default_factory=dict)
+
+    def lasts(self) -> dict[str, str]:
+        """What needed a person at the last look, by name."""
+        return dict(self._lasts)
 
     def wrong(self) -> dict[str, str]:
         """What was wrong at the last look, by name."""
@@ -43,7 +53,19 @@ class Conditions:
                 self._is_wrong(name, found, now)
             elif name in self._wrong:
                 self._is_right(name, now)
+        self._look_for_lasting()
         self._say()
+
+    def _look_for_lasting(self) -> None:
+        try:
+            found = dict(self.lasting())
+        except (Retryable, Permanent):
+            return  # The looks above say why; what was known stays known.
+        for name in found.keys() - self._lasts.keys() - self._told:
+            self._told.add(name)
+            _log.error("condition_lasting", condition=name, reason=found[name])
+            self._unsaid.append((f"{name}:lasting", f"⚠️ {found[name]}"))
+        self._lasts = found
 
     def _is_wrong(self, name: str, reason: str, now: float) -> None:
         if name not in self._wrong:

@@ -27,12 +27,16 @@ class HealthPorts:
     expected: tuple[str, ...]
     mode: str
     wrong: Callable[[], Mapping[str, str]] = dict
+    lasting: Callable[[], Mapping[str, str]] = dict
 
 
 async def healthz(request: Request) -> Response:
     """Say that the process answers; a restart would mend nothing of what it adds, so that this is always a 200."""
     ports: HealthPorts = request.app.state.health
-    wrong = [f"degraded: {name}: {reason}\n" for name, reason in sorted(ports.wrong().items())]
+    wrong = [
+        f"degraded: {name}: {reason}\n"
+        for name, reason in sorted({**ports.lasting(), **ports.wrong()}.items())
+    ]
     return PlainTextResponse("".join(["ok\n", *wrong]))
 
 

@@ -38,7 +38,7 @@ from bot.http.intake import IntakePorts
 from bot.http.poker import Poker
 from bot.http.switch_guard import Guard
 from bot.http.switch_page import SwitchPorts
-from bot.ports import JobQueue, Store
+from bot.ports import JobQueue, Store, Transaction
 from bot.settings import Settings
 from bot.slack.app import build_app, socket_handler
 from bot.slack.deciding.parts import DecidingParts
@@ -61,6 +61,7 @@ OUTBOX_BUSY_S, BUSY_FOR_S = 0.03, 2.0
 INBOX_S = 0.25
 APPROVERS_S = 30.0
 CONDITIONS_S = 3.0
+MOST_DAMAGED = 20  # Told one by one; more at once are one fault of the database.
 # So long may a payload be pending before that is said.
 BACKLOG_S = 60.0
 
@@ -161,7 +162,17 @@ def _conditions(
 
     queue = rq_queue.problem_of(settings.redis_url)
     looks = {"database": database, "job queue": queue, "correlator": backlog}
-    return Conditions(looks, tell, clock.now)
+    return Conditions(looks, tell, clock.now, lambda: store.read(damaged_logs))
+
+
+def damaged_logs(tx: Transaction) -> dict[str, str]:
+    """Open incidents whose log cannot be read: nothing is shown or decided there any more, and nobody would see why."""
+    rows = [row for row in tx.open_incidents() if tx.incident(row.id) is None]
+    return {
+        f"log of INC-{row.number}": f"The log of INC-{row.number} cannot be read, so its card stays as it is and nothing can be "
+        f"decided there. Other incidents go on. `watchkeeper audit verify` names the entry."
+        for row in rows[:MOST_DAMAGED]
+    }
 
 
 def _slack_ports(
@@ -193,7 +204,12 @@ def _http(web: Web) -> Starlette:
     notary = sns.build(endpoint_url=web.settings.aws_endpoint_url)
     intake = IntakePorts(web.settings.sources, parsers(web.settings), web.commits, web.clock, notary)
     health = HealthPorts(
-        web.store, web.clock, _expected(web.settings), web.settings.mode, web.conditions.wrong
+        web.store,
+        web.clock,
+        _expected(web.settings),
+        web.settings.mode,
+        web.conditions.wrong,
+        web.conditions.lasts,
     )
     app = build_app(web.slack)
     door = [Route("/slack/events", signed_door(app, web.slack, now=web.clock.now), methods=["POST"])]

@@ -11,6 +11,7 @@ from bot.pipeline.load import release_queued
 from bot.pipeline.planned import end_events
 from bot.pipeline.resolve import resolve_quiet
 from bot.slack.outbox import Outbox
+from bot.wiring.web import damaged_logs
 from tests.slack.clock import HandClock
 
 _DAMAGES = ("{", '{"type": "of_a_newer_version"}', '{"type": "incident_declared", "body": null}')
@@ -30,6 +31,7 @@ def test_the_card_of_another_incident_is_posted(store: SqlStore, record: str) ->
     outbox.send_due()
     assert [post.text for post in chat.posts if "second" in post.text]
     assert store.read(lambda tx: tx.incident("first")) is None
+    assert list(store.read(damaged_logs)) == ["log of INC-1"]
     for sweep in (release_queued, end_events):
         assert sweep(store, now=clock.now()) == []
     assert resolve_quiet(store, now=clock.now() + 3600, after_s=60) == []

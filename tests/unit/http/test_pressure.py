@@ -155,3 +155,16 @@ def test_trouble_is_told_once_and_its_end_too() -> None:
     assert conditions.wrong() == {}
     assert len(said) == 2
     assert "again" in said[1][1]
+
+
+def test_what_needs_a_person_is_told_once_and_stays_on_healthz_while_it_lasts() -> None:
+    said, lasting = list[str](), [{"log of INC-7": "The log of INC-7 cannot be read."}]
+    conditions = Conditions({}, lambda _key, words: said.append(words), lambda: 0.0, lambda: lasting[0])
+    conditions.look()
+    conditions.look()
+    assert said == ["⚠️ The log of INC-7 cannot be read."]
+    assert (conditions.wrong(), list(conditions.lasts())) == ({}, ["log of INC-7"])
+    lasting[0] = {}
+    conditions.look()
+    assert conditions.lasts() == {}
+    assert len(said) == 1
