@@ -13,9 +13,13 @@ from tests.unit.domain.test_cluster_faults import (
     crash,
     env,
     liveness,
+    mounted,
     not_ready,
+    occupied,
+    over,
     pull,
     readiness,
+    refused,
     service,
     unscheduled,
     zero,
@@ -171,6 +175,29 @@ def renamed_service(one: Scene) -> None:
         )
 
 
+def image_of(name: str) -> Break:
+    def broken(one: Scene) -> None:
+        one.waiting(name, "ImagePullBackOff", 'Back-off pulling image "mysql:8-nope"')
+        for container in one.container(name):
+            container["image"] = "mysql:8-nope"
+        said = 'Failed to pull image "mysql:8-nope": rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/library/mysql:8-nope": failed to resolve reference: docker.io/library/mysql:8-nope: not found'
+        one.say(f"Pod/{name}-5d9-x1", "Failed", said)
+
+    return broken
+
+
+def kept_on(name: str, node: str) -> Break:
+    def broken(one: Scene) -> None:
+        one.of("Node", node)["spec"]["unschedulable"] = True
+        one.unplaced(
+            name, "2 node(s) didn't match Pod's node affinity/selector, 2 node(s) were unschedulable."
+        )
+        for spec in one.specs(name):
+            spec["nodeSelector"] = {"kubernetes.io/hostname": node}
+
+    return broken
+
+
 CASES: list[tuple[str, Cause, str, Break]] = [
     ("a wrong database port", Cause.DATABASE_PORT, "orders",
      also(env("orders", "MYSQL_HOST", "ledger"), env("orders", "MYSQL_PORT", "3307"), says("orders", POOL, LINK, REFUSED), looping("orders"), says("web", OVERHEAD))),
@@ -203,6 +230,21 @@ CASES: list[tuple[str, Cause, str, Break]] = [
     ("a secret to mount", Cause.CREDENTIAL_MISSING, "orders", unmounted),
     ("a key of a secret", Cause.CREDENTIAL_MISSING, "orders", lambda one: one.waiting("orders", "CreateContainerConfigError", "couldn't find key password in Secret prod/orders-db")),
     ("a database's Service of another name", Cause.NAME_RESOLUTION, "ledger", renamed_service),
+    ("a MongoDB password", Cause.DATABASE_CREDENTIALS, "orders", also(says("orders", "MongoServerError: Authentication failed."), looping("orders"))),
+    ("a PostgreSQL password", Cause.DATABASE_CREDENTIALS, "orders", also(says("orders", 'FATAL:  password authentication failed for user "shop"'), looping("orders"))),
+    ("PostgreSQL has no slot left", Cause.CONNECTIONS_EXHAUSTED, "ledger", also(*(says(one, "FATAL: sorry, too many clients already") for one in CLIENTS))),
+    ("a database killed for memory", Cause.OUT_OF_MEMORY, "ledger", also(crash("ledger", reason="OOMKilled", exitCode=137), cut_off(*CLIENTS))),
+    ("a database's volume held by another", Cause.VOLUME_OCCUPIED, "ledger", also(occupied, cut_off(*CLIENTS))),
+    ("a database's volume that may not be written", Cause.MOUNT_PERMISSION, "ledger", also(mounted, cut_off(*CLIENTS))),
+    ("a database's image", Cause.IMAGE_REFERENCE, "ledger", also(image_of("ledger"), cut_off(*CLIENTS))),
+    ("a database on a cordoned node", Cause.NODE_CORDONED, "ledger", also(kept_on("ledger", "node-b"), cut_off(*CLIENTS))),
+    ("a runtime that was stopped", Cause.RUNTIME_DOWN, "node-b", also(lost_node, stopped("containerd"))),
+    ("an address of no service", Cause.ADDRESS, "web", also(env("web", "ORDERS_SERVICE_ADDR", "order:7000"), says("web", "java.net.UnknownHostException: order", OVERHEAD))),
+    ("a service's port, refused at its address", Cause.SERVICE_PORT, "orders", also(service("orders", clusterIP="10.96.3.4", ports=[{"port": 7000, "targetPort": 7999}]), says("web", 'rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial tcp 10.96.3.4:7000: connect: connection refused"'))),
+    ("a service's port, Python", Cause.SERVICE_PORT, "orders", also(service("orders", ports=[{"port": 7000, "targetPort": 7999}]), says("web", "requests.exceptions.ConnectionError: HTTPConnectionPool(host='orders', port=7000): Max retries exceeded (Caused by NewConnectionError('[Errno 111] Connection refused'))"))),
+    ("a service's protocol", Cause.SERVICE_PROTOCOL, "orders", also(service("orders", ports=[{"port": 7000, "targetPort": 7000, "protocol": "UDP"}]), says("web", "dial tcp 10.96.3.4:7000: i/o timeout", OVERHEAD))),
+    ("quota and the pods that are there", Cause.QUOTA_MEMORY, "prod", also(over("limits.memory", "1Gi", "4Gi", "4Gi"), says("web", REFUSED, OVERHEAD))),
+    ("a service account and its callers", Cause.SERVICE_ACCOUNT_MISSING, "orders", also(refused("orders", 'Error creating: pods "orders-5d9-" is forbidden: error looking up service account prod/orders: serviceaccount "orders" not found'), says("web", REFUSED, OVERHEAD))),
     ("too much CPU asked for", Cause.CPU_CAPACITY, "orders", also(unscheduled("1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 3 Insufficient cpu. preemption: 0/4 nodes are available: 1 Preemption is not helpful for scheduling, 3 No preemption victims found for incoming pod."), says("web", REFUSED))),
     ("anti-affinity", Cause.ANTI_AFFINITY, "orders", unscheduled("1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 3 node(s) didn't match pod anti-affinity rules. preemption: 0/4 nodes are available: 1 Preemption is not helpful for scheduling, 3 node(s) didn't match pod anti-affinity rules.")),
 ]  # fmt: skip

@@ -368,12 +368,22 @@ def undeclared(one: Scene) -> None:
         env(name, "TRACER_ADDR", "billing:6831")(one)
 
 
+def people_and_pools(one: Scene) -> None:
+    """People mistype their passwords, retries succeed, and pools are short for a moment."""
+    one.logs("web", "Authentication failed for alice: invalid password")
+    one.logs("orders", "401 Unauthorized: token expired", share=0.02)
+    one.logs("orders", "connection reset by peer, retrying (1/3)", count=2, share=0.01)
+    one.logs("search", "rate limit: too many requests for client 10.0.0.7")
+
+
 def worker(one: Scene) -> None:
     del one.objects["Service/billing"]
     del one.objects["Endpoints/billing"]
 
 
-@pytest.mark.parametrize("calm", [past_trouble, optional_feature, worker, fenced, undeclared])
+@pytest.mark.parametrize(
+    "calm", [past_trouble, optional_feature, worker, fenced, undeclared, people_and_pools]
+)
 def test_what_is_over_or_never_mattered_is_no_finding(calm: Break) -> None:
     assert [one for one in scene(calm).found() if one.weight >= SEEN] == []
 

@@ -10,10 +10,13 @@ from bot.domain.diagnosis.cluster.finding import HINTED, SAID, SEEN, SHOWN, Find
 from bot.domain.diagnosis.cluster.names import addresses
 from bot.domain.diagnosis.cluster.state import ClusterState, LogSample, Workload
 
+_STORES = r"mysql|maria|postgres|pgsql|mongo|redis|jdbc|sql|hikari|scram|database|\bdb\b"
+_NOT_LET_IN = r"authentication failed|invalid password|login failed for user"
+# Users fail to log in to applications too: general words count only beside those of a database or its driver.
 CREDENTIALS = re.compile(
-    r"access denied for user|password authentication failed|authentication failed|wrongpass|noauth|"
-    r"invalid username-password pair|role \"?\w+\"? does not exist|login failed for user|invalid password|"
-    r"no pg_hba\.conf entry",
+    r"access denied for user|password authentication failed|wrongpass|noauth|invalid username-password pair|"
+    r"role \"?\w+\"? does not exist|no pg_hba\.conf entry|"
+    rf"(?=.*(?:{_STORES})).*(?:{_NOT_LET_IN})",
     re.IGNORECASE,
 )
 EXHAUSTED = re.compile(
