@@ -6,7 +6,7 @@ never show whether a source exists, and never log a body.
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -19,12 +19,14 @@ from bot.domain.errors import Permanent, Retryable
 from bot.domain.source_facts import SMALL_BYTES
 from bot.http.counters import ALERTS_REFUSED, PAYLOADS
 from bot.http.doors import Door, Doors, Notary, shown_by
+from bot.http.event_headers import structured
 from bot.http.group_commit import GroupCommit
 from bot.http.notices import OWN_KIND, Notices
 from bot.ports import AlertParser, Clock
 from bot.settings import Source
 
 _RETRY_AFTER_S = "2"
+_BY_HEADERS = "cloudevents"
 _UNKNOWN = "unknown source or wrong proof; `watchkeeper sources` shows each source's address and scheme"
 _REPEATED = "this delivery was taken before; nothing was stored again"
 
@@ -59,6 +61,8 @@ async def take_in(request: Request) -> Response:
     if isinstance(call, Response):
         return call
     try:
+        if call.door.kind == _BY_HEADERS:
+            call = replace(call, body=structured(call.shown, call.body))
         delivery = ports.parsers[call.door.kind].parse(
             call.body, source=call.door.name, received_at=call.received_at
         )

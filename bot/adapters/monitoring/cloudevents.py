@@ -1,4 +1,7 @@
-"""CloudEvents 1.0 in structured mode, one or a batch: alerts by their type, and CDEvents' deployments as changes."""
+"""CloudEvents 1.0 in structured mode, one or a batch: alerts by their type, and CDEvents' deployments as changes.
+
+Binary mode has become structured before it comes here, in `bot/http/event_headers.py`.
+"""
 
 import re
 from collections.abc import Sequence
@@ -30,7 +33,7 @@ from bot.ports import AlertParser
 FACTS = SourceFacts(
     kind="cloudevents",
     title="CloudEvents",
-    about="Events of version 1.0 in structured mode (application/cloudevents+json), or a batch of them.",
+    about="Events of version 1.0 in structured mode (application/cloudevents+json), in binary mode, or a batch.",
     proofs=("bearer", "cloudevents-url", "basic", "header"),
     batches=True,
     setup="""\
