@@ -135,7 +135,7 @@ class Miner:
 
     def know(self, template: str) -> int:
         """The id of a template of an earlier life; its wildcards stand for any word."""
-        words = template.split(" ")
+        words = template.split(" ")[:MOST_WORDS]
         return self._sorted_in(words, {place: word for place, word in enumerate(words) if WILDCARD in word})
 
     def resolve(self, template: int) -> int:
@@ -200,7 +200,7 @@ class Miner:
 
     def _sorted_in(self, words: list[str], variable: Mapping[int, str] = MappingProxyType({})) -> int:
         if len(self) >= MOST_TEMPLATES:
-            words = [words[0], WILDCARD] if len(self) < 2 * MOST_TEMPLATES else [WILDCARD]
+            words, variable = ([words[0], WILDCARD] if len(self) < 2 * MOST_TEMPLATES else [WILDCARD]), {}
         first = words[0] if WILDCARD not in words[0] else _first_fixed(words)
         families = self._families.setdefault((len(words), first), [])
         family = self._most_alike(families, words)

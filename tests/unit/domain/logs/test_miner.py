@@ -65,6 +65,7 @@ def test_memory_is_bounded() -> None:
         f"{one} {two} {three}" for one, two, three in zip(words, words[7:], words[900:], strict=False)
     )
     assert len(miner) <= 2 * mining.MOST_TEMPLATES + 1
+    assert miner.text(miner.know("one <*> more <*> of <*>")) == "<*>"
     assert miner.cached <= 2 * mining.MOST_SHAPES
     miner = Miner()
     assert miner.text(miner.learn("x" * 10_000)) == "x" * mining.MOST_CHARS
