@@ -16,7 +16,7 @@ _NOT_LET_IN = r"authentication failed|invalid password|login failed for user"
 CREDENTIALS = re.compile(
     r"access denied for user|password authentication failed|wrongpass|noauth|invalid username-password pair|"
     r"role \"?\w+\"? does not exist|no pg_hba\.conf entry|"
-    rf"(?=.*(?:{_STORES})).*(?:{_NOT_LET_IN})",
+    rf"(?:{_STORES}).*(?:{_NOT_LET_IN})|(?:{_NOT_LET_IN}).*(?:{_STORES})",
     re.IGNORECASE,
 )
 EXHAUSTED = re.compile(
