@@ -13,6 +13,7 @@ from bot.domain.diagnosis.cluster.state import (
     Pod,
     Workload,
 )
+from bot.domain.diagnosis.cluster.unread import inferred
 from bot.domain.telemetry import Telemetry
 
 Change = Callable[[ClusterState], ClusterState]
@@ -140,6 +141,12 @@ def without(*fields: str) -> Change:
     return lambda state: replace(state, **{name: empty.get(name, ()) for name in fields})  # type: ignore[arg-type]
 
 
+def unread_workloads(state: ClusterState) -> ClusterState:
+    """Deployments were not readable; their pods were."""
+    pods = [one for one in state.pods if any(one.workload == other.name for other in state.workloads)]
+    return replace(state, workloads=inferred(pods, state.events))
+
+
 def unmentioned_services(state: ClusterState) -> ClusterState:
     """Endpoints were not read."""
     return replace(state, services=tuple(replace(one, endpoints=None) for one in state.services))
@@ -160,6 +167,7 @@ CLUSTER_VIEWS: Mapping[str, Change] = {
     "no nodes": without("nodes"),
     "no quotas": without("quotas"),
     "no endpoints": unmentioned_services,
+    "no workloads": unread_workloads,
     "no volumes nor claims": without("volumes", "claims", "storage_classes"),
 }
 

@@ -208,9 +208,11 @@ def opened(shift_s: float, telemetry: Telemetry) -> Telemetry:
     return replace(telemetry, opened_at=at, now=max(telemetry.now, at), alerts=alerts)
 
 
-def without_signal(signal: Signal, telemetry: Telemetry) -> Telemetry:
-    """A kind of metric was not read."""
-    return replace(telemetry, series=tuple(one for one in telemetry.series if one.signal is not signal))
+def without_signals(*signals: Signal) -> Lens:
+    """Kinds of metrics were not read."""
+    return lambda telemetry: replace(
+        telemetry, series=tuple(one for one in telemetry.series if one.signal not in signals)
+    )
 
 
 def without_calls(telemetry: Telemetry) -> Telemetry:
@@ -268,10 +270,10 @@ POORER: Mapping[str, Callable[[], Lens]] = {
     "a tenth of the history": lambda: partial(with_history, 0.1),
     "noise of a quarter": lambda: partial(with_noise, 0.25),
     "a third of points missing": lambda: partial(with_gaps, 0.33),
-    "no latency metrics": lambda: partial(without_signal, Signal.LATENCY),
-    "no CPU metrics": lambda: partial(without_signal, Signal.CPU),
-    "no request rates": lambda: partial(without_signal, Signal.REQUEST_RATE),
-    "no availability": lambda: partial(without_signal, Signal.AVAILABILITY),
+    "no latency metrics": lambda: without_signals(Signal.LATENCY),
+    "no CPU metrics": lambda: without_signals(Signal.CPU, Signal.CPU_CORES),
+    "no request rates": lambda: without_signals(Signal.REQUEST_RATE),
+    "no availability": lambda: without_signals(Signal.AVAILABILITY),
     "no logs": lambda: lambda telemetry: replace(telemetry, log_patterns=(), logs=()),
     "no traces": lambda: without_calls,
     "no graph, no traces": lambda: without_graph,
