@@ -10,6 +10,7 @@ import structlog
 
 from bot.blocks.answers import said
 from bot.blocks.shape import Rendered
+from bot.blocks.validate import view_faults
 from bot.boundary import guarded
 from bot.domain.errors import Conflict, Permanent, Retryable, WatchkeeperError
 from bot.domain.gate import WARN_SKEW_S, Click
@@ -127,6 +128,9 @@ def _carry_out(parts: DecidingParts, person: Person, decision: Decision) -> None
             _log.warning("poke_lost", task=task, reason=str(error))
     answer = decision.answering(parts.chat) if decision.answering else decision.answer
     if decision.view is not None:
+        over = view_faults(decision.view)
+        if over:
+            _log.error("modal_over_limits", faults=over[:5])  # Slack's answer would not say which part it refuses.
         try:
             parts.chat.open_view(trigger_id=person.trigger_id, view=decision.view)
         except WatchkeeperError as error:

@@ -7,8 +7,8 @@ from typing import Any
 
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, Hypothesis
-from bot.domain.explain import long_explanation
 from tests.bench.diagnose.case import Row, class_of
+from tests.bench.diagnose.long_words import long_explanation
 
 _CATEGORY = {
     CauseClass.DEPLOY: "configuration_error",

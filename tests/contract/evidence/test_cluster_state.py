@@ -50,7 +50,7 @@ def test_a_healthy_workload_is_read_and_not_blamed(cluster: Cluster, make: Make)
     workload = state.workload(name)
     assert workload is not None
     assert (workload.service, workload.desired, workload.ready, workload.current) == (name, 2, 2, 2)
-    assert [pod.ready for pod in state.pods_of(name)] == [True, True]
+    assert [pod.ready for pod in state.pods if pod.workload == name and not pod.deleted] == [True, True]
     assert [one.image for one in workload.spec.served] == [GOOD]
     assert state.nodes
     assert about(state, name) == []

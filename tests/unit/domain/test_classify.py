@@ -16,7 +16,6 @@ from bot.domain.evidence_json import (
     evidence_body,
     ranking_body,
 )
-from bot.domain.explain import long_explanation
 from bot.domain.telemetry import PlannedEvent, Signal
 from tests.unit.domain.incidents import ONSET, SHOP, alerts, system, telemetry
 from tests.unit.domain.test_diagnosis import bad_deploy, launched
@@ -108,10 +107,3 @@ def test_the_log_gives_back_what_the_engine_said() -> None:
         for name in ("rules", "look", "grounds", "path_score"):
             del one[name]
     assert diagnosis_with_ranking(None, old).classification is None
-
-
-def test_the_long_explanation_holds_verdict_grounds_and_engine() -> None:
-    told = long_explanation(diagnose(bad_deploy()))
-    assert told[0].startswith("Root cause: cart (deploy)")
-    assert any("[E1]" in line for line in told)
-    assert told[-1].startswith("Decided by engine ")

@@ -107,11 +107,6 @@ class StorageClass:
     provisioner: str = ""
     default: bool = False
 
-    @property
-    def dynamic(self) -> bool:
-        """Whether it makes volumes by itself."""
-        return self.provisioner != "kubernetes.io/no-provisioner"
-
 
 @dataclass(frozen=True, slots=True)
 class Taint:
@@ -277,10 +272,6 @@ class ClusterState:
     def service(self, name: str) -> ServiceEntry | None:
         """The Service of that name."""
         return next((one for one in self.services if one.name == name), None)
-
-    def pods_of(self, workload: str) -> tuple[Pod, ...]:
-        """Its pods that are not being deleted."""
-        return tuple(one for one in self.pods if one.workload == workload and not one.deleted)
 
     def events_of(self, kind: str, name: str) -> tuple[Event, ...]:
         """Events about one object, newest first."""

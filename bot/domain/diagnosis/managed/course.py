@@ -34,11 +34,6 @@ class Course:
         return median(self.values)
 
     @property
-    def sustained(self) -> float:
-        """The level that three of four samples reach."""
-        return sorted(self.values)[len(self.values) // 4]
-
-    @property
     def peak(self) -> float:
         """The highest value."""
         return max(self.values)
