@@ -12,7 +12,7 @@ from bot.domain.diagnosis.engine import diagnose
 from bot.domain.evidence import CauseClass, Conclusion, EvidenceRole
 from tests.scenarios.world import World, planned_of
 
-SEEDS = int(os.environ.get("WATCHKEEPER_TEST_SEED_COUNT", "2"))
+SEEDS = int(os.environ.get("WATCHKEEPER_TEST_SEED_COUNT", "1"))
 FIRST = int(os.environ.get("WATCHKEEPER_TEST_FIRST_SEED", random.SystemRandom().randrange(1, 1_000_000)))
 
 
