@@ -30,7 +30,7 @@ MOST_SERVICES = 300
 ASKED_AT_ONCE = 10  # Services whose logs are read in one look; the others have their turn later.
 SUSPECTS = 7
 NEAR_HOPS = 2
-MOST_ALERTS = 500
+MOST_ALERTS = 500  # Own warnings of one incident: one a service, so more than there are services to watch.
 RECENT_BEHAVIOUR_S = 600.0
 NOTEBOOK = ""  # The row of no service: until when incidents covered which one.
 MOST_COVERED = 2_000
@@ -126,11 +126,13 @@ def _before(tx: Transaction) -> _Before | None:
     own: dict[str, tuple[Alert, ...]] = {}
     taken_over = set()
     for row in incidents:
-        alerts = tx.incident_alerts(row.id, limit=MOST_ALERTS)
-        mine = tuple(one for one in alerts if one.source == SOURCE and one.status is AlertStatus.FIRING)
+        # Asked for by themselves: behind a storm's alerts they would never be seen, and so never end.
+        warned = tx.incident_alerts(row.id, limit=MOST_ALERTS, source=SOURCE)
+        mine = tuple(one for one in warned if one.status is AlertStatus.FIRING)
         if mine:
             own[row.id] = mine
-            if any(one.source != SOURCE for one in alerts):
+            every = tx.incident_alerts(row.id, limit=len(warned) + 1)
+            if len(every) > len(warned):
                 taken_over.add(row.id)
     return _Before(incidents, own, frozenset(taken_over), _ended_at(tx), tx.topology())
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from bot.adapters.monitoring.generic import Generic
 from bot.adapters.store.sql import SqlStore
 from bot.domain.incident import IncidentState
 from bot.domain.logs.memory import Memory
+from bot.domain.records import StoredAlert
 from bot.domain.telemetry import LogLine, MetricSeries, Readings, Signal
 from bot.domain.topology import Topology
 from bot.domain.watch.warning import SOURCE
@@ -144,6 +146,26 @@ def test_alerts_take_over_and_it_is_investigated_again(scene: Scene) -> None:
     told = scene.store.read(lambda tx: tx.incident_alerts(incident.id, limit=9))
     assert {one.status.value for one in told if one.source == SOURCE} == {"resolved"}
     assert scene.look() == (Watched.QUIET, 0)
+
+
+def test_a_warning_behind_a_storm_of_alerts_ends_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.pipeline.watch.MOST_ALERTS", 2)
+    scene.trouble()
+    scene.look()
+    scene.fold()
+    [incident] = scene.store.read(lambda tx: tx.open_incidents())
+    [told] = scene.store.read(lambda tx: tx.incident_alerts(incident.id, limit=9))
+    earlier = [
+        StoredAlert(
+            replace(told, fingerprint=f"f{n}", source="prod", starts_at=NOW - 900), incident.id, "new", 1, 0
+        )
+        for n in range(4)
+    ]
+    scene.store.transact(lambda tx: tx.save_alerts(earlier))
+    assert scene.look() == (Watched.QUIET, 1)
+    scene.fold()
+    ours = scene.store.read(lambda tx: tx.incident_alerts(incident.id, limit=9, source=SOURCE))
+    assert [one.status.value for one in ours] == ["resolved"]
 
 
 def test_a_warning_ends_when_all_is_calm(scene: Scene) -> None:

@@ -133,8 +133,15 @@ class IntakePart(Part):
         changes = {c.name: statement.excluded[c.name] for c in _alerts.c if c.name not in kept}
         return statement.on_conflict_do_update(index_elements=kept, set_=changes)
 
-    def incident_alerts(self, incident: str, *, limit: int) -> Sequence[Alert]:
-        rows = self._run("incident alerts", _of_incident, incident=incident, most=limit).all()
+    def incident_alerts(self, incident: str, *, limit: int, source: str = "") -> Sequence[Alert]:
+        """The first alerts of an incident by their start; of one source alone where one is named."""
+        if source:
+            found = self._run(
+                "incident alerts of", _of_incident_from, incident=incident, most=limit, sent_by=source
+            )
+        else:
+            found = self._run("incident alerts", _of_incident, incident=incident, most=limit)
+        rows = found.all()
         return [
             Alert(
                 fingerprint,
@@ -215,6 +222,10 @@ def _of_incident() -> Any:
     columns = [_alerts.c[field.name] for field in fields(Alert)]
     order = _alerts.c.starts_at, _alerts.c.fingerprint
     return select(*columns).where(here).order_by(*order).limit(bindparam("most"))
+
+
+def _of_incident_from() -> Any:
+    return _of_incident().where(_alerts.c.source == bindparam("sent_by"))
 
 
 def _oldest() -> Any:
