@@ -124,6 +124,21 @@ def test_a_task_is_claimed_once_and_fenced(opened: SqlStore) -> None:
     assert opened.read(lambda tx: tx.due_tasks(now=99.0)) == []
 
 
+def test_a_try_that_is_not_counted_is_not_used_up(opened: SqlStore) -> None:
+    task_id = opened.transact(lambda tx: tx.add_task(TaskKind.INVESTIGATE, "i", "declared", due_at=10.0))
+    seen = []
+    for counted in (False, False, True, True):
+        task = opened.transact(lambda tx: tx.claim_task(task_id, now=11.0, lease_s=5.0))
+        assert task is not None
+        seen.append((task.tries, task.epoch))
+        assert opened.transact(
+            lambda tx, task=task, counted=counted: tx.release_task(
+                task, due_at=11.0, reason="", counted=counted
+            )
+        )
+    assert seen == [(1, 1), (1, 2), (1, 3), (2, 4)]
+
+
 def test_a_lease_has_one_holder_and_a_growing_epoch(opened: SqlStore) -> None:
     def take(holder: str, now: float) -> int | None:
         return opened.transact(lambda tx: tx.take_lease("l", holder=holder, now=now, ttl_s=5.0))
