@@ -16,9 +16,9 @@ from tests.double.conftest import start as start_double
 from tests.e2e import monitors
 from tests.e2e.command import end, free_port, minimum, spawned
 
-pytestmark = pytest.mark.monitoring
+pytestmark = [pytest.mark.monitoring, pytest.mark.timeout(450)]
 TOKEN = "source-token"
-DEADLINE_S = 40.0
+DEADLINE_S = 100.0
 
 
 @dataclass

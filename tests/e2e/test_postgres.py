@@ -19,7 +19,7 @@ def database_url() -> Iterator[str]:
         yield str(server.get_uri("watchkeeper"))
 
 
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(450)
 def test_a_storm_is_fixed_on_postgresql(database_url: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bot", "demo", "--scenario", "bad-deploy", "--headless", "--json"]
     done = subprocess.run(
@@ -27,7 +27,7 @@ def test_a_storm_is_fixed_on_postgresql(database_url: str, tmp_path: Path) -> No
         env={**os.environ, "WATCHKEEPER_DEMO_DATABASE_URL": database_url},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -16,7 +16,7 @@ from bot.domain.plan import Plan
 from bot.pipeline.propose import Proposed, propose
 from tests.scenarios.world import World, planned_of
 
-SEEDS = int(os.environ.get("WATCHKEEPER_TEST_SEED_COUNT", "2"))
+SEEDS = int(os.environ.get("WATCHKEEPER_TEST_SEED_COUNT", "1"))
 FIRST = int(os.environ.get("WATCHKEEPER_TEST_FIRST_SEED", random.SystemRandom().randrange(1, 1_000_000)))
 PLAYBOOKS = read_folder(Path(__file__).parents[2] / "playbooks")[0]
 

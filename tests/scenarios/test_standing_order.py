@@ -16,6 +16,7 @@ from bot.local.demo.layout import new_layout, processes
 from bot.local.demo.outside import Outside
 from bot.local.demo.supervisor import Supervisor
 
+DEADLINE_S = 180.0  # For each wait, on a machine that does much else.
 Run = tuple[Outside, Drive, Orders, dict[str, Any]]
 
 
@@ -26,7 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     with Supervisor(layout, processes(layout), quiet=True):
         outside = Outside(layout)
         orders = Orders("bad-deploy", random.randrange(1, 10_000), "oncall-1", "", standing_order=True)
-        drive = Drive(outside, orders)
+        drive = Drive(outside, orders, deadline_s=DEADLINE_S)
         yield outside, drive, orders, drive.play()
         outside.close()
 
@@ -52,5 +53,5 @@ def test_it_is_rolled_back_without_a_click_and_revoked_by_one(run: Run) -> None:
 def test_a_planned_event_ends_as_it_should(run: Run, scenario_seed: int) -> None:
     outside = run[0]
     orders = Orders("planned-event", scenario_seed, "oncall-1", "")
-    result = Drive(outside, orders).play()
+    result = Drive(outside, orders, deadline_s=DEADLINE_S).play()
     assert failures(result, str(outside.scenario()["ends"]), orders) == [], result

@@ -26,7 +26,7 @@ from bot.local.demo.layout import INFRASTRUCTURE, Layout, Process
 from bot.local.demo.leftovers import signal_group
 
 _POLL_S = 0.1
-_READY_S = 30.0
+_READY_S = 90.0
 _GRACE_S = 6.0
 _QUICK_DEATH_S = 2.0
 _MOST_QUICK_DEATHS = 5
