@@ -115,6 +115,9 @@ _FOLDED: tuple[tuple[str, re.Pattern[str] | None], ...] = (
     ("curl", None),
     ("identified", None),
 )
+# From so many characters on, looking for single ones first is worth it.
+_LONG = 1000
+_WITHOUT_UNDERSCORE = tuple(tuple(one for one in some if "_" not in one[0]) for some in (_EXACT, _FOLDED))
 _CHARACTERS = frozenset("".join(literal for literal, _ in _EXACT + _FOLDED))
 
 
@@ -143,10 +146,11 @@ def plain_names(names: tuple[str, ...]) -> bool:
 
 
 def _found(literals: tuple[tuple[str, re.Pattern[str] | None], ...], text: str) -> tuple[str, ...]:
-    # One character is found, or missed, far faster than a word, and two thirds of the literals hold one that is rare.
-    absent = {character for character in _CHARACTERS if character not in text}
-    return tuple(
-        literal
-        for literal, rare in literals
-        if absent.isdisjoint(literal) and literal in text and (rare is None or rare.search(text))
-    )
+    if len(text) > _LONG:
+        # One character is missed far faster than a word, and half of the literals hold one that is rare.
+        absent = {character for character in _CHARACTERS if character not in text}
+        literals = tuple(one for one in literals if absent.isdisjoint(one[0]))
+    elif "_" not in text:
+        literals = _WITHOUT_UNDERSCORE[literals is _FOLDED]
+    here = [one for one in literals if one[0] in text]
+    return tuple(literal for literal, rare in here if rare is None or rare.search(text))

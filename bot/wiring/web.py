@@ -57,7 +57,7 @@ from bot.wiring.sweeper import Sweeper
 NEEDED = ("sources", "audit_key", "storage_key", "grant_key", "slack_bot_token")
 OUTBOX_S = 0.1
 # Just after alerts came in, a card is about to be wanted.
-OUTBOX_BUSY_S, BUSY_FOR_S = 0.03, 2.0
+OUTBOX_BUSY_S, BUSY_FOR_S = 0.05, 2.0
 INBOX_S = 0.25
 APPROVERS_S = 30.0
 CONDITIONS_S = 3.0
