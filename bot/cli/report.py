@@ -10,8 +10,9 @@ from bot.domain.errors import Permanent
 from bot.domain.postmortem import draft
 from bot.ports import Transaction
 
+_MOST = 2**31  # A longer number is no incident's, and no database would take it.
+
 app = typer.Typer(pretty_exceptions_enable=False)
-_MOST = 10_000
 
 
 @app.command()
@@ -24,7 +25,9 @@ def report(incident: Annotated[str, typer.Argument(help="Its name, like INC-1.")
 
 def _text(tx: Transaction, name: str) -> str:
     number = name.upper().removeprefix("INC-")
-    row = next((one for one in tx.all_incidents(limit=_MOST) if str(one.number) == number), None)
+    asked = int(number) if number.isdecimal() else 0
+    found = tx.all_incidents(limit=1, up_to=asked) if 0 < asked < _MOST else []
+    row = next((one for one in found if one.number == asked), None)
     folded = tx.incident(row.id) if row else None
     if row is None or folded is None:
         message = f"there is no incident {name}; name it like INC-1"

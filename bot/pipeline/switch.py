@@ -11,7 +11,7 @@ from bot.domain.records import IncidentRow, MessageKind
 from bot.ports import Store, Transaction
 
 TENANT = "tenant"
-_MOST_INCIDENTS = 10_000
+_NO_NUMBER = 2**31  # No incident has such a number, and no database would take it.
 
 
 class Switched(StrEnum):
@@ -65,8 +65,10 @@ def stored_scope(tx: Transaction, scope: str) -> tuple[str | Switched, IncidentR
 
 def _incident(tx: Transaction, name: str) -> IncidentRow | None:
     number = name.upper().removeprefix("INC-")
-    rows = tx.all_incidents(limit=_MOST_INCIDENTS)
-    return next((row for row in rows if number == str(row.number) or row.id == name), None)
+    if not number.isdecimal() or not 0 < int(number) < _NO_NUMBER:
+        return tx.incident_row(name)
+    found = tx.all_incidents(limit=1, up_to=int(number))
+    return next((row for row in found if row.number == int(number)), None)
 
 
 def _tell_incident(tx: Transaction, row: IncidentRow, *, on: bool, by: str, now: float) -> None:

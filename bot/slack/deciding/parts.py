@@ -148,7 +148,7 @@ def known_member(request: Request) -> bool:
 def implied(tx: Transaction, person: Person, number: int = 0) -> IncidentRow | None:
     """The incident that is meant: the named one, the channel's or thread's own, or the only open one."""
     if number:
-        return next((row for row in tx.all_incidents(limit=1000) if row.number == number), None)
+        return next((row for row in tx.all_incidents(limit=1, up_to=number) if row.number == number), None)
     here = tx.incident_at(person.channel, person.thread_ts)
     if here is not None:
         return here

@@ -23,10 +23,12 @@ class IncidentsPart(Part):
     def open_incidents(self) -> Sequence[IncidentRow]:
         return [_row(row) for row in self._run("open incidents", _open)]
 
-    def all_incidents(self, *, limit: int) -> Sequence[IncidentRow]:
+    def all_incidents(self, *, limit: int, up_to: int = 0) -> Sequence[IncidentRow]:
+        """The newest first; with `up_to` those of that number and lower ones."""
+        here = _incidents.c.tenant == self._tenant
         query = (
             select(_incidents)
-            .where(_incidents.c.tenant == self._tenant)
+            .where(here & (_incidents.c.number <= up_to) if up_to else here)
             .order_by(_incidents.c.number.desc())
             .limit(limit)
         )
