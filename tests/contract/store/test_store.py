@@ -287,6 +287,52 @@ def test_what_is_settled_and_old_is_forgotten_and_nothing_else(opened: SqlStore)
     assert opened.transact(lambda tx: tx.add_raw("s", "generic", b"x", received_at=young)) == 7
 
 
+def test_alerts_of_closed_incidents_and_small_rows_are_forgotten_in_bounds(opened: SqlStore) -> None:
+    def alert(fingerprint: str, at: float) -> Alert:
+        return Alert(fingerprint, "s", "n", AlertStatus.FIRING, AlertSeverity.CRITICAL, "svc", "x", 1.0, at)
+
+    def fill(tx: Transaction) -> None:
+        for number, name in enumerate(("closed", "open", "young"), start=1):
+            last = 900.0 if name == "young" else 100.0
+            state, severity = IncidentState.INVESTIGATING, Severity.SEV2
+            tx.insert_incident(IncidentRow(name, number, name, state, severity, "t", 1.0, last, ("a",)))
+            rows = [StoredAlert(alert(f"{name}{n}", last), name, "new", 1, 7) for n in range(25)]
+            tx.save_alerts(rows)
+        for name in ("closed", "young"):
+            tx.set_state(name, IncidentState.RESOLVED)
+        for number in range(25):
+            tx.first_delivery("s", f"d{number}", at=100.0)
+
+    def left() -> list[int]:
+        names = ("closed", "open", "young")
+        return opened.read(lambda tx: [len(tx.incident_alerts(one, limit=99)) for one in names])
+
+    opened.transact(fill)
+    opened.transact(lambda tx: tx.forget(before=500.0, limit=1))
+    assert left() == [5, 25, 25]
+    with opened.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM deliveries")).scalar_one() == 5
+    opened.transact(lambda tx: tx.forget(before=500.0, limit=1))
+    assert left() == [0, 25, 25]
+    with opened.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM deliveries")).scalar_one() == 0
+
+
+def test_an_incident_is_found_by_its_number(opened: SqlStore) -> None:
+    def row(number: int) -> IncidentRow:
+        state, severity = IncidentState.INVESTIGATING, Severity.SEV2
+        return IncidentRow(f"i{number}", number, f"i{number}", state, severity, "t", 1.0, 1.0, ("a",))
+
+    def declare(tx: Transaction) -> None:
+        for number in (1, 2, 4):
+            tx.insert_incident(row(number))
+
+    opened.transact(declare)
+    assert [one.number for one in opened.read(lambda tx: tx.all_incidents(limit=1, up_to=2))] == [2]
+    assert [one.number for one in opened.read(lambda tx: tx.all_incidents(limit=1, up_to=3))] == [2]
+    assert [one.number for one in opened.read(lambda tx: tx.all_incidents(limit=2))] == [4, 2]
+
+
 def test_baselines_are_sealed_replaced_and_given_by_age(opened: SqlStore) -> None:
     def save_three(tx: Transaction) -> None:
         for at, service in enumerate(("a", "b", "c"), start=1):
