@@ -179,7 +179,9 @@ class Onsets:
     GOES_ON_S = 600.0
     SURROUNDINGS_S = 1_800.0
     WORTH_SURROUNDINGS = 2.0
-    NEWS = 4  # What starts oftener than that within a few hours is a repetition, though it is not learned yet.
+    NEWS = (
+        4  # What starts oftener than that within a few hours is a repetition, though it is not learned yet.
+    )
 
     def __init__(self) -> None:
         self.everyday = Everyday()
