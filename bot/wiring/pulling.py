@@ -15,6 +15,9 @@ from bot.ports import AlertParser, Clock, Store, Transaction
 from bot.settings import Settings
 
 AGAIN_S = 5.0
+# A redrive policy with fewer receives keeps an unreadable message in the dead-letter queue; without one it would come for
+# ever.
+MOST_RECEIVES = 10
 
 _log = structlog.get_logger()
 
@@ -22,7 +25,7 @@ _log = structlog.get_logger()
 class Queue(Protocol):
     """Where messages wait until they are told to be done."""
 
-    def receive(self) -> list[tuple[str, str, bytes]]: ...
+    def receive(self) -> list[tuple[str, str, bytes, int]]: ...
     def done(self, receipt: str) -> None: ...
 
 
@@ -40,14 +43,17 @@ class Pulled:
     def pull(self) -> int:
         """Take what waits; returns how many messages were stored. Stored comes before deleted, always."""
         stored = 0
-        for receipt, message_id, body in self.queue.receive():
+        for receipt, message_id, body, times in self.queue.receive():
             now = self.clock.now()
+            once = f"id:{message_id}"
             try:
                 delivery = self.parser.parse(body, source=self.name, received_at=now)
+                once = f"id:{delivery.once or message_id}"
             except Permanent as error:
                 _log.warning("message_unreadable", source=self.name, message=message_id, reason=str(error))
-                continue
-            once = f"id:{delivery.once or message_id}"
+                if times < MOST_RECEIVES:
+                    continue
+                # Correlation sets it aside as any payload that cannot be read, which the log says.
             stored += self.store.transact(partial(self._keep, body=body, once=once, now=now))
             self.queue.done(receipt)
         if stored:

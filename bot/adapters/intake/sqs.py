@@ -1,6 +1,7 @@
 """Alarms out of an Amazon SQS queue, pulled with credentials of the intake's own: no address needs to be open for them.
 
-A message is deleted once it is stored. One that cannot be read stays, so that the queue's redrive policy sets it aside.
+A message is deleted once it is stored. One that cannot be read stays, so that the queue's redrive policy moves it to the
+dead-letter queue; where there is none, intake takes it after a while as a payload that nobody can read.
 """
 
 from pathlib import Path
@@ -15,6 +16,7 @@ from bot.settings import Settings
 
 WAIT_S = 5
 MOST_AT_ONCE = 10
+_TIMES = "ApproximateReceiveCount"
 
 
 class SqsQueue:
@@ -28,17 +30,28 @@ class SqsQueue:
         )
         self._url = url
 
-    def receive(self) -> list[tuple[str, str, bytes]]:
-        """At most MOST_AT_ONCE messages as (receipt, id, body), after at most WAIT_S seconds; raises Retryable."""
+    def receive(self) -> list[tuple[str, str, bytes, int]]:
+        """At most MOST_AT_ONCE messages as (receipt, id, body, times received), after at most WAIT_S seconds.
+
+        Raises Retryable.
+        """
         try:
             answer = self._client.receive_message(
-                QueueUrl=self._url, MaxNumberOfMessages=MOST_AT_ONCE, WaitTimeSeconds=WAIT_S
+                QueueUrl=self._url,
+                MaxNumberOfMessages=MOST_AT_ONCE,
+                WaitTimeSeconds=WAIT_S,
+                AttributeNames=[_TIMES],
             )
         except (ClientError, BotoCoreError) as error:
             message = f"the queue {self._url} cannot be read: {error}"
             raise Retryable(message, delay_s=5.0) from error
         return [
-            (one["ReceiptHandle"], one["MessageId"], one["Body"].encode("utf-8", "surrogatepass"))
+            (
+                one["ReceiptHandle"],
+                one["MessageId"],
+                one["Body"].encode("utf-8", "surrogatepass"),
+                int(one.get("Attributes", {}).get(_TIMES, 1)),
+            )
             for one in answer.get("Messages", ())
         ]
 

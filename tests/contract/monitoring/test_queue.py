@@ -1,4 +1,4 @@
-"""Alarms pulled from a queue of a real SQS server (moto): stored before deleted, once, and a bad one stays."""
+"""Alarms pulled from a queue of a real SQS server (moto): stored before deleted, once; a bad one stays for a while."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 from bot.adapters.store.sql import SqlStore
 from bot.settings import Settings, Source
 from bot.wiring.parts import SystemClock
-from bot.wiring.pulling import Pulled, pulled
+from bot.wiring.pulling import MOST_RECEIVES, Pulled, pulled
 from tests.contract.monitoring.fixtures import fixture, parser
 from tests.e2e.command import free_port
 
@@ -58,6 +58,12 @@ def test_a_queue_is_drained_into_the_intake(server: str, store: SqlStore, tmp_pa
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(cases["event-firing"]["body"]))
     pull_all(one)
     assert len(store.read(lambda tx: tx.pending_raw(limit=9))) == 2, "an event that was taken before"
+    for _ in range(MOST_RECEIVES):
+        if one.pull():
+            break
+    kept = store.read(lambda tx: tx.pending_raw(limit=9))
+    assert [raw.body for raw in kept][2:] == [b"no JSON"], "correlation sets it aside"
+    assert not sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages")
 
 
 def pull_all(one: Pulled) -> None:
