@@ -30,6 +30,20 @@ def covering(events: Sequence[PlannedEvent], services: Iterable[str], at: float)
     return min(strongest, key=lambda event: (event.starts_at, event.id), default=None)
 
 
+def added(event: PlannedEvent, *, by: str) -> NewEvent:
+    """The log's word for an event that was entered, or entered anew with another end: by a person, or by a calendar."""
+    body = {
+        "id": event.id,
+        "title": event.title,
+        "starts_at": event.starts_at,
+        "ends_at": event.ends_at,
+        "services": list(event.services),
+        "effect": event.effect.value,
+        "by": by,
+    }
+    return NewEvent(EventType.PLANNED_EVENT_ADDED, body)
+
+
 def matched(event: PlannedEvent) -> NewEvent:
     """The log's word for an incident that falls into an event."""
     body = {

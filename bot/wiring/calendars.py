@@ -10,7 +10,9 @@ import structlog
 from bot.adapters.calendar import ics, yaml_file
 from bot.adapters.store.sql import open_store
 from bot.domain.errors import Permanent, Retryable, WatchkeeperError
+from bot.domain.event import TENANT_CHAIN
 from bot.domain.telemetry import PlannedEvent
+from bot.pipeline.planned import added
 from bot.ports import Store, Transaction
 from bot.settings import Settings, load
 from bot.wiring.parts import SystemClock
@@ -64,20 +66,28 @@ def _shown(place: str) -> str:
 
 
 def _enter(tx: Transaction, found: Sequence[PlannedEvent], whole: Collection[str], now: float) -> None:
-    known = {event.id: event for event in tx.planned_events(start=0.0, end=now + 400 * 86_400.0)}
-    for event in found:
-        before = known.get(event.id)
-        if before is None or (before.ends_at, before.effect, before.services, before.title) != (
-            event.ends_at,
-            event.effect,
-            event.services,
-            event.title,
-        ):
-            tx.add_planned_event(event)
-    planned = {event.id for event in found}
-    for event in known.values():
-        if event.id not in planned and event.entered_by in whole and event.ends_at > now:
-            tx.add_planned_event(replace(event, ends_at=min(event.ends_at, max(event.starts_at, now))))
+    # Of the same event in two calendars of one name the later one stands, so that they do not take turns.
+    planned = {event.id: event for event in found}
+    latest = max((event.starts_at for event in found), default=now)
+    end = max(now + 400 * 86_400.0, latest)
+    known = {event.id: event for event in tx.planned_events(start=0.0, end=end)}
+    wanted = list(planned.values())
+    wanted += [
+        replace(event, ends_at=min(event.ends_at, max(event.starts_at, now)))
+        for event in known.values()
+        if event.id not in planned and event.entered_by in whole and event.ends_at > now
+    ]
+    changed = [event for event in wanted if event.id not in known or _said(event) != _said(known[event.id])]
+    for event in changed:
+        tx.add_planned_event(event)
+    # What quietens alarms stands in the log, whoever planned it.
+    if changed:
+        words = [added(event, by=event.entered_by) for event in changed]
+        tx.append(TENANT_CHAIN, words, at_ms=round(now * 1000))
+
+
+def _said(event: PlannedEvent) -> tuple[object, ...]:
+    return event.ends_at, event.effect, event.services, event.title
 
 
 def read(place: str, *, now: float) -> list[PlannedEvent]:

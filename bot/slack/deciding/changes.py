@@ -9,6 +9,7 @@ from bot.domain.incident import Severity
 from bot.domain.records import MessageKind, TaskKind
 from bot.domain.telemetry import PlannedEvent
 from bot.pipeline.declare import declare_by_hand
+from bot.pipeline.planned import added
 from bot.pipeline.resolve import resolve
 from bot.pipeline.switch import switch_in
 from bot.ports import Transaction
@@ -71,16 +72,7 @@ def add_event(tx: Transaction, words: EventWords, *, by: str, now: float) -> Dec
         effect=words.effect,
     )
     tx.add_planned_event(event)
-    body = {
-        "id": event.id,
-        "title": event.title,
-        "starts_at": event.starts_at,
-        "ends_at": event.ends_at,
-        "services": list(event.services),
-        "effect": event.effect.value,
-        "by": by,
-    }
-    tx.append(TENANT_CHAIN, [NewEvent(EventType.PLANNED_EVENT_ADDED, body)], at_ms=round(now * 1000))
+    tx.append(TENANT_CHAIN, [added(event, by=by)], at_ms=round(now * 1000))
     scope = ", ".join(safe(name, 60) for name in event.services[:6]) or "all services"
     span = f"{day_and_time(int(event.starts_at * 1000))} to {day_and_time(int(event.ends_at * 1000))}"
     return Decision(

@@ -13,6 +13,7 @@ from bot.adapters.topology.files import TopologyFiles
 from bot.adapters.topology.joined import joined
 from bot.adapters.topology.kubernetes import read_calls
 from bot.domain.errors import Permanent, Retryable
+from bot.domain.event import TENANT_CHAIN, EventType
 from bot.domain.telemetry import PlannedEffect
 from bot.domain.topology import Topology
 from bot.settings import Settings
@@ -226,7 +227,13 @@ def test_what_a_calendar_no_longer_holds_quietens_nothing(
     assert quietened(evening) == ["Begun", "Kept", "Later"]
     path.write_text(kept)
     keep(store, asked, now=NOW + 600)
+    keep(store, asked, now=NOW + 650)
     assert quietened(evening) == ["Kept"]
+    logged = store.read(lambda tx: tx.events(TENANT_CHAIN))
+    assert [(one.body["title"], one.body["ends_at"]) for one in logged[3:]] == [
+        ("Begun", NOW + 600),
+        ("Later", NOW + 12 * 3600),
+    ]
     path.write_text(kept + gone)
     keep(store, asked, now=NOW + 900)
     assert quietened(evening) == ["Begun", "Kept", "Later"]
@@ -254,5 +261,9 @@ def test_calendars_of_the_settings_are_entered_once(
     )
     assert keep(store, asked, now=NOW) == 6
     assert keep(store, asked, now=NOW + 300) == 6
+    logged = store.read(lambda tx: tx.events(TENANT_CHAIN))
+    assert [(one.type, one.body["by"]) for one in logged] == [
+        (EventType.PLANNED_EVENT_ADDED, "calendar work.ics")
+    ] * 6
     (first, *_) = store.read(lambda tx: tx.planned_events(start=NOW, end=NOW))
     assert (first.title, first.entered_at) == ("Weekly database work", NOW)
