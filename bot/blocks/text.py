@@ -71,13 +71,17 @@ def severity_word(severity: Severity) -> str:
 
 
 def moment(at_ms: int) -> str:
-    """A time that each reader sees in the own zone, with UTC as fallback."""
+    """A time to the second that each reader sees in the own zone, with UTC as fallback.
+
+    The date is there, since a message is read as long as it stands; of today's and yesterday's Slack says so in a word.
+    """
     at = at_ms // 1000
-    return f"<!date^{at}^{{time_secs}}|{clock_utc(at_ms)}>"
+    fallback = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+    return f"<!date^{at}^{{date_short_pretty}} {{time_secs}}|{fallback}>"
 
 
 def day_and_time(at_ms: int) -> str:
-    """Like `moment`, with the date."""
+    """Like `moment`, to the minute: for what is planned."""
     at = at_ms // 1000
     fallback = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
     return f"<!date^{at}^{{date_short_pretty}} {{time}}|{fallback}>"

@@ -28,7 +28,8 @@ By EventBridge (in the settings "proof": "header"): an API destination
 SETUP_QUEUE = """\
 By SQS, with no open address: let the topic or rule feed a queue whose redrive policy names a dead-letter queue
 (maxReceiveCount 3 to 9: there stays what cannot be read; without one it is taken at the 10th receive and set aside, as
-payload_quarantined in the log says). In the settings "queue_url" and no token. WATCHKEEPER_AWS_INTAKE_CREDENTIALS names keys that may do this alone, on this queue alone:
+payload_quarantined in the log says). In the settings "queue_url" and no token.
+WATCHKEEPER_AWS_INTAKE_CREDENTIALS names keys that may do this alone, on this queue alone:
   {{"Effect": "Allow", "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage"], "Resource": "ARN of the queue"}}
 """
 _OTHER_TYPES = {
