@@ -129,8 +129,8 @@ def _carry_out(parts: DecidingParts, person: Person, decision: Decision) -> None
     answer = decision.answering(parts.chat) if decision.answering else decision.answer
     if decision.view is not None:
         over = view_faults(decision.view)
-        if over:
-            _log.error("modal_over_limits", faults=over[:5])  # Slack's answer would not say which part it refuses.
+        if over:  # Slack's answer would not say which part it refuses.
+            _log.error("modal_over_limits", faults=over[:5])
         try:
             parts.chat.open_view(trigger_id=person.trigger_id, view=decision.view)
         except WatchkeeperError as error:

@@ -46,7 +46,7 @@ OWN = (
     "   ",
 )
 _OURS = re.compile(
-    r"<@U0ONCALL[12]>|<#C0INC142>|<!subteam\^S0ONCALL>|<!date\^\d+\^\{[a-z_]+\}( \{time\})?\|[^<>|]*UTC>"
+    r"<@U0ONCALL[12]>|<#C0INC142>|<!subteam\^S0ONCALL>|<!date\^\d+\^\{[a-z_]+\}( \{time(?:_secs)?\})?\|[^<>|]*UTC>"
 )
 _LIVE = re.compile(
     r"<[^>\s]|(?i:\b[a-z][a-z0-9+.-]*://)|(?i:\bwww\.\w)|(?i:@(here|channel|everyone)\b)|(?i:\bmailto:\w)"
