@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.command import free_port
+from tests.e2e.command import end, free_port
 
 BINARIES = ("prometheus", "prometheus-alertmanager")
 
@@ -113,23 +113,14 @@ def monitoring(folder: Path, pools: Pools, *, url: str, token: str) -> Iterator[
         for name, command, port in zip(BINARIES[::-1], commands, (alertmanager, prometheus), strict=True):
             log = stack.enter_context((folder / f"{name}.log").open("wb"))
             process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder)
-            stack.callback(_ended, process)
+            stack.callback(end, process)
             _await(f"http://127.0.0.1:{port}/-/ready", process, folder / f"{name}.log")
         yield f"http://127.0.0.1:{alertmanager}"
 
 
-def _ended(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
 def _await(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
         assert process.poll() is None, log.read_text()
         with contextlib.suppress(httpx.HTTPError):
             if httpx.get(url, trust_env=False).status_code == 200:

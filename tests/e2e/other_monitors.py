@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e.command import end
+
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "sources"
 _PATH = "/usr/bin:/usr/sbin:/usr/local/bin:/bin"
 
@@ -239,9 +241,4 @@ def _running(command: list[str], folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)

@@ -5,7 +5,7 @@ A source never raises for one answer, never takes a part for the whole without s
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -41,14 +41,6 @@ SOURCES: dict[str, tuple[Reply, Callable[[str], Any]]] = {
     "loki": (logs, lambda url: LokiLogs(url, timeout_s=5)),
     "falco": (behaviour, lambda url: FalcoEvents(url, 'source="syscall"', timeout_s=5)),
 }
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    opened = Endpoint()
-    yield opened
-    opened.shutdown()
-    opened.server_close()
 
 
 def lossy(reply: Reply, dice: Dice) -> Reply:

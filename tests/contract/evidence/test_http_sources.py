@@ -1,7 +1,6 @@
 """Metrics, service graph and logs over real HTTP: what is read, and that trouble is Missing or an error of ours."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,14 +13,6 @@ from bot.domain.telemetry import Signal
 from tests.contract.evidence.endpoint import Endpoint, Hang
 
 QUERIES = {"error_ratio": "service:error_ratio", "latency_seconds": "service:latency_p95_seconds"}
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    opened = Endpoint()
-    yield opened
-    opened.shutdown()
-    opened.server_close()
 
 
 def answered(result: object) -> bytes:

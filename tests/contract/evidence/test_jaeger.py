@@ -1,20 +1,11 @@
 """Traces over real HTTP: what is asked, what spans become, and that trouble is Missing with its reason."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from bot.adapters.evidence.jaeger import MOST_SERVICES, MOST_TRACES, PARTS, JaegerTraces
 from tests.contract.evidence.endpoint import Endpoint, Hang
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    opened = Endpoint()
-    yield opened
-    opened.shutdown()
-    opened.server_close()
 
 
 def span(

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,14 +9,6 @@ from bot.adapters.evidence.service_calls import ServiceCalls, queries
 from tests.contract.evidence.endpoint import Endpoint, Hang
 
 PREFIX = "traces_service_graph_request"
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    opened = Endpoint()
-    yield opened
-    opened.shutdown()
-    opened.server_close()
 
 
 def matrix(*rows: tuple[str, str, list[list[object]]]) -> bytes:
