@@ -6,7 +6,6 @@ than none. What is not known stays as the sender wrote it.
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from bot.domain.alert import Alert
 
@@ -50,7 +49,7 @@ class Names:
         if not self._known or alert.service in self._known:
             return alert
         found = self._first(alert.service, alert.labels)
-        return replace(alert, service=found) if found else alert
+        return alert._replace(service=found) if found else alert
 
     def _first(self, service: str, labels: Mapping[str, str]) -> str:
         for value in (service, *(labels[name] for name in LABELS if labels.get(name))):

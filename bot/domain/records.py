@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.domain.alert import Alert
 from bot.domain.incident import IncidentState, Severity
@@ -36,8 +36,7 @@ class RawBody:
     damage: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAlert:
+class StoredAlert(NamedTuple):
     """The current state of one fingerprint. `times_seen` counts firings and repeats, `incident` is its home."""
 
     alert: Alert

@@ -1,8 +1,8 @@
 """dedupe: what an alert is to us (new, repeat, resolved, fired again), by fingerprint; a counter, not a message."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from bot.domain.alert import Alert, AlertStatus
 from bot.domain.records import StoredAlert
@@ -21,8 +21,7 @@ class Seen(StrEnum):
     OLDER_THAN_KNOWN = "older_than_known"
 
 
-@dataclass(frozen=True, slots=True)
-class DedupeOutcome:
+class DedupeOutcome(NamedTuple):
     """The newest state of one fingerprint in this batch, with what it means; `stored` is None when it is new."""
 
     reason: Seen
@@ -74,6 +73,6 @@ def _judge(
     if older:
         return DedupeOutcome(Seen.OLDER_THAN_KNOWN, stored.alert, times, stored)
     if not firing:
-        return DedupeOutcome(Seen.RESOLVED, replace(alert, starts_at=stored.alert.starts_at), times, stored)
+        return DedupeOutcome(Seen.RESOLVED, alert._replace(starts_at=stored.alert.starts_at), times, stored)
     was_firing = stored.alert.status is AlertStatus.FIRING
     return DedupeOutcome(Seen.REPEAT if was_firing else Seen.FIRED_AGAIN, alert, times, stored)

@@ -127,7 +127,7 @@ def place(
 def _judged_anew(outcome: DedupeOutcome, kept: set[str]) -> DedupeOutcome:
     """An everyday alert that fires again may be no everyday matter this time."""
     if outcome.reason is Seen.FIRED_AGAIN and outcome.stored is not None and outcome.stored.incident in kept:
-        return replace(outcome, reason=Seen.NEW, stored=None)
+        return outcome._replace(reason=Seen.NEW, stored=None)
     return outcome
 
 
@@ -212,7 +212,7 @@ def _placed(placement: Placement) -> list[StoredAlert]:
         if outcome.stored is not None:
             at = placement.absorbed.get(outcome.stored.incident, outcome.stored.incident)
             rows.append(
-                replace(outcome.stored, incident=at, alert=outcome.alert, times_seen=outcome.times_seen)
+                outcome.stored._replace(incident=at, alert=outcome.alert, times_seen=outcome.times_seen)
             )
         elif home is not None:
             raw_id = placement.raw_of[fingerprint]

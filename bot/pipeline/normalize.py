@@ -79,7 +79,7 @@ def _without_secrets(alert: Alert, clean: Callable[[str], str]) -> Alert:
         labels = {key: clean(value) for key, value in alert.labels.items()}
     else:
         labels = {redact(key): redact_named(key, value) for key, value in alert.labels.items()}
-    return replace(alert, name=name, service=service, summary=summary, link=link, labels=labels)
+    return alert._replace(name=name, service=service, summary=summary, link=link, labels=labels)
 
 
 def _change_without_secrets(change: Change) -> Change:

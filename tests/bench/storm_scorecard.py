@@ -40,8 +40,8 @@ class _Desk:
         outcomes = dedupe(alerts, self.stored, frozenset(self.rows))
         for one in outcomes:
             if one.stored is not None:
-                self.stored[one.alert.fingerprint] = replace(
-                    one.stored, alert=one.alert, times_seen=one.times_seen
+                self.stored[one.alert.fingerprint] = one.stored._replace(
+                    alert=one.alert, times_seen=one.times_seen
                 )
         new = [one.alert for one in outcomes if one.reason is Seen.NEW]
         for group in group_alerts(new, list(self.rows.values()), case.topology, now=now):
@@ -57,7 +57,7 @@ class _Desk:
             self.members[home] += moved
             for one in moved:
                 self.home[one] = home
-                self.stored[one] = replace(self.stored[one], incident=home)
+                self.stored[one] = self.stored[one]._replace(incident=home)
 
     def part(self, case: Storm) -> None:
         """What the correlator does once a storm has settled: stories that nothing connects become incidents."""

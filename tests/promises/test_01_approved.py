@@ -329,7 +329,7 @@ def test_whole_investigations_with_hijacked_models_fire_nothing(
 
 def play(store: SqlStore, incident: str, plan: Plan, told: Any, reasoner: Any) -> None:
     """Declare, investigate with this model, offer this plan."""
-    renamed = [replace(alert, fingerprint=f"{incident}-{alert.fingerprint}") for alert in told.alerts]
+    renamed = [alert._replace(fingerprint=f"{incident}-{alert.fingerprint}") for alert in told.alerts]
 
     def open_it(tx: Any) -> None:
         declare_alerts(tx, told.alerts, incident=incident, now=OPENED + len(incident), observe_only=False)

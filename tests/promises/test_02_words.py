@@ -282,8 +282,8 @@ def test_whole_incidents_change_nothing_without_a_grant(
     offered = 0
     for number, output in enumerate(outputs(tally.size(FULL_INCIDENTS, least=20), seeded)):
         name = f"inc-{number}"
-        alert = replace(told.alerts[0], fingerprint=f"{number}", summary=output.words, name=output.words[:60])
-        _open(store, name, [replace(alert, labels={**alert.labels, "note": output.words})], number)
+        alert = told.alerts[0]._replace(fingerprint=f"{number}", summary=output.words, name=output.words[:60])
+        _open(store, name, [alert._replace(labels={**alert.labels, "note": output.words})], number)
         change = replace(told.changes[0], title=output.words)
         hurt = replace(read, changes=(change, *read.changes))
 

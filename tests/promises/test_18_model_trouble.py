@@ -3,7 +3,6 @@
 import json
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -96,7 +95,7 @@ def _tool_call() -> dict[str, object]:
 def investigated(store: SqlStore, name: str, reasoner: Reasoner) -> Incident:
     """A whole investigation of a new incident."""
     told = bad_deploy()
-    renamed = [replace(alert, fingerprint=f"{name}-{alert.fingerprint}") for alert in told.alerts]
+    renamed = [alert._replace(fingerprint=f"{name}-{alert.fingerprint}") for alert in told.alerts]
 
     def open_it(tx: Transaction) -> None:
         declare(tx, told.alerts, incident=name, now=OPENED + len(tx.open_incidents()), observe_only=False)

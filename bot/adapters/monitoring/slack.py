@@ -6,7 +6,6 @@ no labels, so its fingerprint is its cleaned title within the source.
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -146,8 +145,7 @@ def _ruled(alert: Alert, whole: str, rules: Compiled) -> Alert:
     severity = alert.severity
     if rules.critical or rules.info:
         severity = _by_rules(rules, whole)
-    return replace(
-        alert,
+    return alert._replace(
         fingerprint=fingerprint_of(alert.source, {"alertname": name, "service": service}),
         name=name[:_TITLE],
         service=service[:_TITLE],

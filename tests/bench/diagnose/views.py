@@ -43,7 +43,7 @@ class Renamed:
         """The telemetry with other names."""
         return replace(
             telemetry,
-            alerts=tuple(replace(one, service=self._name(one.service)) for one in telemetry.alerts),
+            alerts=tuple(one._replace(service=self._name(one.service)) for one in telemetry.alerts),
             series=tuple(replace(one, service=self._name(one.service)) for one in telemetry.series),
             calls=tuple(self._calls(part) for part in telemetry.calls),
             log_patterns=tuple(self._logs(part) for part in telemetry.log_patterns),
@@ -204,7 +204,7 @@ def with_constants(telemetry: Telemetry) -> Telemetry:
 def opened(shift_s: float, telemetry: Telemetry) -> Telemetry:
     """The incident was noticed some seconds earlier or later than it was."""
     at = telemetry.opened_at + shift_s
-    alerts = tuple(replace(one, starts_at=one.starts_at + shift_s) for one in telemetry.alerts)
+    alerts = tuple(one._replace(starts_at=one.starts_at + shift_s) for one in telemetry.alerts)
     return replace(telemetry, opened_at=at, now=max(telemetry.now, at), alerts=alerts)
 
 

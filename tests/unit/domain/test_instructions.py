@@ -1,7 +1,5 @@
 """Texts that tell their reader what to do are found; what services ordinarily write is not."""
 
-from dataclasses import replace
-
 import pytest
 
 from bot.domain.diagnosis.engine import diagnose
@@ -45,10 +43,7 @@ def test_ordinary_lines_are_not(text: str):
 
 def test_labels_and_summaries_are_read_too():
     [first, *_] = alerts("cart")
-    poisoned = type(first)(
-        **{name: getattr(first, name) for name in first.__slots__}
-        | {"labels": {"note": ORDERS[0]}, "summary": ORDERS[1]}
-    )
+    poisoned = first._replace(labels={"note": ORDERS[0]}, summary=ORDERS[1])
     found = findings([], [poisoned])
     assert {one.where for one in found} == {"the label note of an alert", "the summary of an alert"}
 
@@ -65,7 +60,7 @@ def test_among_the_alerts_of_a_storm_the_same_texts_are_found_as_alone():
     [first, *_] = alerts("cart")
     for start in range(0, len(texts), 31):
         some = texts[start : start + 31]
-        worded = [replace(first, summary=text, service=f"svc-{n}") for n, text in enumerate(some)]
+        worded = [first._replace(summary=text, service=f"svc-{n}") for n, text in enumerate(some)]
         alone = [text for text in some if len(traits(text)) >= 2]
         assert [one.text for one in findings([], worded)] == sorted(alone)[:3]
 

@@ -36,7 +36,7 @@ def test_the_words_of_an_alert_tell_what_hurts_where_its_metrics_do_not():
     faults = {("search", L): (0.1, 0.16), ("api", E): (0.002, 0.035)}
     told = telemetry(series=system(faults), alerts=alerts("front", each=1))
     named = {
-        word: tuple(replace(alert, name=word) for alert in told.alerts)
+        word: tuple(alert._replace(name=word) for alert in told.alerts)
         for word in ("HighErrorRate", "SlowResponses")
     }
     errors = diagnose(replace(told, alerts=named["HighErrorRate"]))
@@ -98,7 +98,7 @@ def test_a_fault_in_a_busier_hour_is_named_after_its_service():
 
 
 def test_a_declared_incident_that_names_no_service_looks_at_everybody():
-    declared = tuple(replace(alert, service="") for alert in alerts("front", each=1))
+    declared = tuple(alert._replace(service="") for alert in alerts("front", each=1))
     cores = {("search", Signal.CPU_CORES): (0.1, 1.9), ("cart", Signal.MEMORY_BYTES): (2e8, 2.1e8)}
     found = diagnose(telemetry(series=system(cores), alerts=declared, topology=Topology()))
     assert top(found) == "search"

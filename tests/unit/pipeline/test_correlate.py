@@ -218,7 +218,7 @@ class Unstorable(Alertmanager):
     def parse(self, body: bytes, *, source: str, received_at: float) -> Delivery:
         found = super().parse(body, source=source, received_at=received_at)
         return Delivery(
-            [replace(one, starts_at=float("nan")) if one.service == "s09" else one for one in found.alerts]
+            [one._replace(starts_at=float("nan")) if one.service == "s09" else one for one in found.alerts]
         )
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -157,7 +156,7 @@ def test_a_warning_behind_a_storm_of_alerts_ends_too(scene: Scene, monkeypatch: 
     [told] = scene.store.read(lambda tx: tx.incident_alerts(incident.id, limit=9))
     earlier = [
         StoredAlert(
-            replace(told, fingerprint=f"f{n}", source="prod", starts_at=NOW - 900), incident.id, "new", 1, 0
+            told._replace(fingerprint=f"f{n}", source="prod", starts_at=NOW - 900), incident.id, "new", 1, 0
         )
         for n in range(4)
     ]
