@@ -13,7 +13,8 @@ from typing import Annotated
 import typer
 
 from bot.domain.errors import Permanent
-from bot.local.demo.drive import Drive, Orders, failures
+from bot.local.demo.drive import Drive, Orders
+from bot.local.demo.judging import failures
 from bot.local.demo.layout import DEFAULT_PAGE_PORT, Layout, new_layout, processes
 from bot.local.demo.leftovers import end_leftovers
 from bot.local.demo.outside import Outside

@@ -22,6 +22,8 @@ def slack_double(
     request_url: Annotated[str, typer.Option(help="Send signed HTTP there instead of Socket Mode.")] = "",
     state_file: Annotated[Path | None, typer.Option(help="Keep the workspace in this file.")] = None,
     clock_rate: Annotated[float, typer.Option(help="How much faster than real time its clock runs.")] = 1.0,
+    faults: Annotated[float, typer.Option(min=0.0, max=1.0, help="This share of Web API calls fails.")] = 0.0,
+    fault_seed: Annotated[int, typer.Option(help="Draws which calls fail.")] = 0,
 ) -> None:
     """Run a strict local stand-in for Slack: Web API, Socket Mode and a page."""
     configure("slack-double")
@@ -33,5 +35,7 @@ def slack_double(
             request_url=request_url or None,
             state_file=str(state_file) if state_file else None,
             clock_rate=clock_rate,
+            fault_share=faults,
+            fault_seed=fault_seed,
         )
     )

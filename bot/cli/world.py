@@ -33,6 +33,8 @@ def world(
         str, typer.Option(envvar="WORLD_SENSOR_TOKEN", help="Bearer token of the sensor.")
     ],
     early: Annotated[float, typer.Option(help="Seconds a quiet beginning lasts, where one is drawn.")] = 0.0,
+    faults: Annotated[float, typer.Option(min=0.0, max=1.0, help="This share of calls fails.")] = 0.0,
+    fault_seed: Annotated[int, typer.Option(help="Draws which calls fail.")] = 0,
 ) -> None:
     """Run the simulated cluster, AWS, telemetry and scenarios on loopback."""
     configure("world")
@@ -54,5 +56,7 @@ def world(
             sensor_token=sensor_token,
             data_dir=data_dir,
             early_s=early,
+            fault_share=faults,
+            fault_seed=fault_seed,
         )
     )

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
+from typing import NamedTuple
 
 from bot.domain.redaction import is_secret_name, redact
 
@@ -15,7 +16,8 @@ from bot.domain.redaction import is_secret_name, redact
 _KEYS = "access private application app account session signing encryption master storage"
 _COMPOUND_KEY = re.compile("key(?:" + "|".join(f"(?<={word}key)" for word in _KEYS.split()) + ")")
 # As they stand; the second member confirms where the first is common.
-_EXACT: tuple[tuple[str, re.Pattern[str] | None], ...] = (
+_Literals = tuple[tuple[str, re.Pattern[str] | None], ...]
+_EXACT_LITERALS: _Literals = (
     ("PRIVATE KEY", None),
     ("AGE-SECRET-KEY", None),
     ("eyJ", None),
@@ -87,7 +89,7 @@ _EXACT: tuple[tuple[str, re.Pattern[str] | None], ...] = (
     ("@", None),
 )
 # In lower case, in the lowered text.
-_FOLDED: tuple[tuple[str, re.Pattern[str] | None], ...] = (
+_FOLDED_LITERALS: _Literals = (
     ("cookie", None),
     ("authorization", None),
     ("bearer", None),
@@ -117,8 +119,46 @@ _FOLDED: tuple[tuple[str, re.Pattern[str] | None], ...] = (
 )
 # From so many characters on, looking for single ones first is worth it.
 _LONG = 1000
-_WITHOUT_UNDERSCORE = tuple(tuple(one for one in some if "_" not in one[0]) for some in (_EXACT, _FOLDED))
-_CHARACTERS = frozenset("".join(literal for literal, _ in _EXACT + _FOLDED))
+_CHARACTERS = frozenset("".join(literal for literal, _ in _EXACT_LITERALS + _FOLDED_LITERALS))
+# Every pattern that takes one digit takes a 0 in its place.
+_NO_DIGITS = str.maketrans("123456789", "0" * 9)
+_EXACT_SHAPES = tuple((literal.translate(_NO_DIGITS), rare) for literal, rare in _EXACT_LITERALS)
+
+
+class _Table(NamedTuple):
+    """Literals with what confirms them, and those of them without an underscore."""
+
+    whole: _Literals
+    without_underscore: _Literals
+
+
+def _table(literals: _Literals) -> _Table:
+    return _Table(literals, tuple(one for one in literals if "_" not in one[0]))
+
+
+_EXACT, _FOLDED, _SHAPES = _table(_EXACT_LITERALS), _table(_FOLDED_LITERALS), _table(_EXACT_SHAPES)
+_MOST_SHAPES = 20_000
+
+
+class Screen:
+    """Remembers the shapes of texts that can hold no secret: of those that differ in digits alone one is searched."""
+
+    def __init__(self) -> None:
+        self._harmless: set[str] = set()
+
+    def redactor(self, texts: AbstractSet[str]) -> Callable[[str], str] | None:
+        """As the function of this name."""
+        joined = "\n".join(texts)
+        if not joined.isascii() or joined.count("\n") >= len(texts):
+            return redactor(texts)
+        shapes = set(joined.translate(_NO_DIGITS).split("\n")) - self._harmless
+        fresh = "\n".join(shapes) + "\n"
+        if _found(_SHAPES, fresh) or _found(_FOLDED, fresh.lower()):
+            return redactor(texts)
+        if len(self._harmless) > _MOST_SHAPES:
+            self._harmless.clear()
+        self._harmless |= shapes
+        return None
 
 
 def redactor(texts: AbstractSet[str]) -> Callable[[str], str] | None:
@@ -145,12 +185,13 @@ def plain_names(names: tuple[str, ...]) -> bool:
     return not any(is_secret_name(name) or redact(name) != name for name in names)
 
 
-def _found(literals: tuple[tuple[str, re.Pattern[str] | None], ...], text: str) -> tuple[str, ...]:
+def _found(table: _Table, text: str) -> tuple[str, ...]:
+    literals = table.whole
     if len(text) > _LONG:
         # One character is missed far faster than a word, and half of the literals hold one that is rare.
         absent = {character for character in _CHARACTERS if character not in text}
         literals = tuple(one for one in literals if absent.isdisjoint(one[0]))
     elif "_" not in text:
-        literals = _WITHOUT_UNDERSCORE[literals is _FOLDED]
+        literals = table.without_underscore
     here = [one for one in literals if one[0] in text]
     return tuple(literal for literal, rare in here if rare is None or rare.search(text))

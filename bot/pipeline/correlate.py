@@ -13,6 +13,7 @@ from bot.domain.errors import Conflict, Permanent, WatchkeeperError
 from bot.domain.event import TENANT_CHAIN, EventType, NewEvent
 from bot.domain.records import RawBody
 from bot.domain.redaction import redact
+from bot.domain.redaction_screen import Screen
 from bot.domain.topology import Topology
 from bot.pipeline.bind import bind
 from bot.pipeline.fold import Item, Part, Placement, parts_of, place, write
@@ -128,13 +129,14 @@ def _gather(parts: Correlation, look_again: Callable[[bool], bool]) -> _Gathered
     items: list[Item] = []
     unreadable: list[tuple[RawBody, str]] = []
     seen, size, newest = 0, 0, 0
+    screen = Screen()
     while True:
         room, most = BODIES_PER_PASS - seen, BYTES_PER_PASS - size
         found = parts.store.read(partial(_pending, limit=room, most_bytes=most, after=newest))
         for raw in found:
             size += len(raw.body)
             newest = max(newest, raw.id)
-            outcome = normalize(raw, parts.parsers)
+            outcome = normalize(raw, parts.parsers, screen)
             bare = replace(raw, body=b"")
             if outcome.reason in (Normalized.UNREADABLE, Normalized.UNKNOWN_KIND):
                 unreadable.append((bare, outcome.detail))

@@ -8,7 +8,7 @@ from bot.domain.alert import Alert
 from bot.domain.errors import Permanent
 from bot.domain.records import RawBody
 from bot.domain.redaction import redact, redact_named
-from bot.domain.redaction_screen import plain_names, redactor
+from bot.domain.redaction_screen import Screen, plain_names
 from bot.domain.telemetry import Change
 from bot.ports import AlertParser
 
@@ -35,8 +35,13 @@ class NormalizeOutcome:
     detail: str = ""
 
 
-def normalize(raw: RawBody, parsers: Mapping[str, AlertParser]) -> NormalizeOutcome:
-    """Read one stored payload with the parser of its kind; never raises for what is inside it."""
+def normalize(
+    raw: RawBody, parsers: Mapping[str, AlertParser], screen: Screen | None = None
+) -> NormalizeOutcome:
+    """Read one stored payload with the parser of its kind; never raises for what is inside it.
+
+    A `screen` that is kept from one payload to the next saves looking at the same texts again.
+    """
     if raw.damage:
         return NormalizeOutcome(Normalized.UNREADABLE, detail=raw.damage)
     parser = parsers.get(raw.kind)
@@ -48,21 +53,18 @@ def normalize(raw: RawBody, parsers: Mapping[str, AlertParser]) -> NormalizeOutc
         return NormalizeOutcome(Normalized.UNREADABLE, detail=redact(str(error)) or type(error).__name__)
     reason = Normalized.PARSED if found.alerts or found.changes else Normalized.NOTHING_IN_IT
     changes = tuple(map(_change_without_secrets, found.changes))
-    return NormalizeOutcome(reason, _all_without_secrets(tuple(found.alerts)), changes)
+    return NormalizeOutcome(reason, _all_without_secrets(tuple(found.alerts), screen or Screen()), changes)
 
 
-def _all_without_secrets(alerts: tuple[Alert, ...]) -> tuple[Alert, ...]:
+def _all_without_secrets(alerts: tuple[Alert, ...], screen: Screen) -> tuple[Alert, ...]:
     """The alerts as everything after this may see them; fingerprints still go by the labels as they came.
 
     All texts of a payload are looked at together first, since hardly any payload holds a secret.
     """
-    texts: set[str] = set()
-    plain = True
-    for alert in alerts:
-        texts.update(alert.labels.values())
-        texts.update((alert.name, alert.service, alert.summary, alert.link))
-        plain = plain and plain_names(tuple(alert.labels))
-    clean = redactor(texts)
+    texts = {text for alert in alerts for text in (alert.name, alert.service, alert.summary, alert.link)}
+    texts.update(*[alert.labels.values() for alert in alerts])
+    plain = all(map(plain_names, {tuple(alert.labels) for alert in alerts}))
+    clean = screen.redactor(texts)
     if clean is None and plain:
         return alerts
     return tuple(_without_secrets(alert, clean or _as_it_is) for alert in alerts)

@@ -21,7 +21,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.local.demo.drive import Drive, Orders, failures
+from bot.local.demo.drive import Drive, Orders
+from bot.local.demo.judging import failures
 from bot.local.demo.layout import new_layout, processes
 from bot.local.demo.outside import Outside
 from bot.local.demo.supervisor import Supervisor

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.domain.errors import WatchkeeperError
-from bot.local.demo.drive import Drive, Orders, failures
+from bot.local.demo.drive import Drive, Orders
+from bot.local.demo.judging import failures
 from bot.local.demo.layout import new_layout, processes
 from bot.local.demo.outside import Outside
 from bot.local.demo.reading import bot_messages

@@ -4,8 +4,9 @@ Format: Alertmanager documentation, "webhook_config"; bodies may be tens of MB s
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import overload
+from typing import Annotated, overload
 
 import msgspec
 
@@ -63,17 +64,21 @@ _SEVERITIES = {
     "info": AlertSeverity.INFO,
     "none": AlertSeverity.INFO,
 }
-_STATUSES = {status.value: status for status in AlertStatus}
 _SERVICE_LABELS = ("service", "app", "app_kubernetes_io_name", "deployment", "job")
 _NO_END_YEAR = 1
 
 
+class _Said(msgspec.Struct, gc=False):
+    summary: str = ""
+    description: str = ""
+
+
 class _Item(msgspec.Struct, gc=False):
-    status: str
+    status: AlertStatus
     labels: dict[str, str]
     startsAt: datetime  # noqa: N815 - the sender's spelling
     endsAt: datetime | None = None  # noqa: N815 - the sender's spelling
-    annotations: dict[str, str] = msgspec.field(default_factory=dict)
+    annotations: _Said = msgspec.field(default_factory=_Said)
     generatorURL: str = ""  # noqa: N815 - the sender's spelling
 
 
@@ -82,7 +87,20 @@ class _Payload(msgspec.Struct, gc=False):
     alerts: list[_Item]
 
 
+_ShortText = Annotated[str, msgspec.Meta(max_length=MOST_NAME_CHARS)]
+
+
+class _OrdinaryItem(_Item, gc=False):
+    labels: Annotated[dict[str, _ShortText], msgspec.Meta(max_length=MOST_LABELS)]
+
+
+class _OrdinaryPayload(msgspec.Struct, gc=False):
+    version: str
+    alerts: list[_OrdinaryItem]
+
+
 _DECODER = msgspec.json.Decoder(_Payload)
+_ORDINARY = msgspec.json.Decoder(_OrdinaryPayload)
 
 
 class Alertmanager:
@@ -93,16 +111,12 @@ class Alertmanager:
 
     def parse(self, body: bytes, *, source: str, received_at: float) -> Delivery:
         """Every alert in the group; raises Permanent naming the field that is wrong."""
-        try:
-            payload = _DECODER.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            message = f"not an Alertmanager webhook (version 4): {error}"
-            raise Permanent(message) from error
+        payload, ordinary = _decoded(body)
         if payload.version != "4":
             message = f"Alertmanager webhook version {payload.version[:10]!r} is not supported, expected '4'"
             raise Permanent(message)
         alerts: Sequence[Alert] = _Alerts(payload.alerts, source, received_at)
-        if not _ordinary(payload.alerts, body):
+        if not ordinary:
             alerts = within_limits(list(alerts), body)
         return Delivery(alerts, note="" if alerts else "a call with no alert in it")
 
@@ -134,23 +148,19 @@ class _Alerts(Sequence[Alert]):
         return _alert(self._items[at], self._source, self._received_at)
 
 
-def _ordinary(items: Sequence[_Item], body: bytes) -> bool:
-    """Whether no alert can be over a limit or have an unknown status; what is not ordinary is looked at closely."""
-    if len(body) > MOST_TEXT_CHARS or ESCAPED_NUL in body:
-        return False
-    return all(
-        item.status in _STATUSES
-        and len(item.labels) <= MOST_LABELS
-        and max(map(len, item.labels.values()), default=0) <= MOST_NAME_CHARS
-        for item in items
-    )
+def _decoded(body: bytes) -> tuple[_Payload | _OrdinaryPayload, bool]:
+    """The body, and whether no alert in it can be over a limit; what is not ordinary is looked at closely."""
+    try:
+        if len(body) <= MOST_TEXT_CHARS and ESCAPED_NUL not in body:
+            with suppress(msgspec.ValidationError):
+                return _ORDINARY.decode(body), True
+        return _DECODER.decode(body), False
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        message = f"not an Alertmanager webhook (version 4): {error}"
+        raise Permanent(message) from error
 
 
 def _alert(item: _Item, source: str, received_at: float) -> Alert:
-    status = _STATUSES.get(item.status)
-    if status is None:
-        message = f"alert status {item.status[:20]!r} is neither 'firing' nor 'resolved'"
-        raise Permanent(message)
     labels = item.labels
     ended = item.endsAt
     # By place: a storm makes many.
@@ -158,10 +168,10 @@ def _alert(item: _Item, source: str, received_at: float) -> Alert:
         fingerprint_of(source, labels),
         source,
         labels.get("alertname", "unnamed"),
-        status,
+        item.status,
         _SEVERITIES.get(labels.get("severity", "").lower(), AlertSeverity.WARNING),
-        _service(labels),
-        item.annotations.get("summary") or item.annotations.get("description", ""),
+        labels.get("service") or _service(labels),
+        item.annotations.summary or item.annotations.description,
         seconds(item.startsAt),
         received_at,
         seconds(ended) if ended and ended.year > _NO_END_YEAR else None,

@@ -7,6 +7,7 @@ knows of scenarios; the world fills the store, kubectl changes it, the controlle
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -29,6 +30,7 @@ from bot.local.cluster.status import (
 )
 from bot.local.cluster.store import ObjectStore
 from bot.local.cluster.writes import Call, only_tried, write
+from bot.local.mishaps import Mishaps
 
 _MUTATING = {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -54,6 +56,7 @@ class ClusterApi:
     now: Callable[[], float]
     logs: LogSource
     records: list[ClusterRecord] = field(default_factory=list)
+    mishaps: Mishaps = field(default_factory=Mishaps)
 
     @property
     def app(self) -> Starlette:
@@ -62,8 +65,14 @@ class ClusterApi:
         return Starlette(routes=[Route("/{path:path}", self._answer, methods=methods)])
 
     async def _answer(self, request: Request) -> Response:
-        request.state.tried = False
         user = self.access.user_of(request.headers.get("authorization", ""))
+        answer = partial(self._answered, request, user)
+        if user == WORLD:
+            return await answer()
+        return await self.mishaps.answered(f"cluster {request.method}", answer)
+
+    async def _answered(self, request: Request, user: str | None) -> Response:
+        request.state.tried = False
         response: Response
         try:
             response = await self._respond(request, user)

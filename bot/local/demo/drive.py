@@ -16,13 +16,11 @@ from bot.local.demo.reading import Card
 T = TypeVar("T")
 
 _POLL_S = 0.1
-_NEVER_APPROVERS = ("outsider", "guest")
+NEVER_APPROVERS = ("outsider", "guest")
 _ALERTS_CHANNEL = "alerts"
 _ON_CALL = ("oncall-1", "oncall-2")
 # A security engineer secures the evidence first and isolates then; elsewhere the first option is the answer.
 _WAYS = {"zero-day": "AB"}
-# Far above what it takes, since the machine may be busy; the result tells the seconds.
-_SOON_S = 30.0
 _REASON = "The evidence on the card names it, and the plan says what it touches."
 
 
@@ -32,6 +30,7 @@ class Orders:
 
     Without `early` it begins at the storm, and so does a standing order's, which would else avert it.
     `option` are the letters to decide on, one after the other; empty for the scenario's own way.
+    People who see nothing come of what they did do it again after `patience_s`; without, they wait.
     """
 
     scenario: str
@@ -41,6 +40,7 @@ class Orders:
     option: str = ""
     standing_order: bool = False
     early: bool = True
+    patience_s: float | None = None
 
 
 @dataclass
@@ -180,10 +180,10 @@ class Drive:
             return
         channel, message = self._until(self._offer, f"an offer of option {self._letter} to approve")
         self.played.proposal = reading.option_title(message, self._letter) or message["text"]
-        self._click_as_others(channel, message)
+        self._click_as_others()
         if self._orders.reject_as:
-            self._click(self._orders.reject_as, channel, message, "reject")
-            self._until(lambda: self._option_says("rejected"), "the rejection to show")
+            reject = partial(self._click, self._orders.reject_as, channel, message, "reject")
+            self._insist(reject, lambda: self._option_says("rejected"), "the rejection to show")
         elif self._orders.approve_as:
             for letter in self._letters:
                 self._carry_out(letter, self._orders.approve_as)
@@ -193,11 +193,15 @@ class Drive:
         self._letter = letter
         channel, message = self._until(self._offer, f"an offer of option {self._letter} to approve")
         self.played.proposal = reading.option_title(message, self._letter) or message["text"]
-        self._approve(decider, channel, message)
-        self._until(lambda: self._option_says("approved by") or self._option_says("1 of 2"), "a yes to show")
+        yes = lambda: self._option_says("approved by") or self._option_says("1 of 2")
+        self._insist(partial(self._approve, decider), yes, "a yes to show")
         if not self._option_says("approved by"):
-            self._approve(next(name for name in _ON_CALL if name != decider), channel, message)
-        self._until(lambda: self._option_says("approved by"), "the approval to show")
+            second = next(name for name in _ON_CALL if name != decider)
+            self._insist(
+                partial(self._approve, second),
+                lambda: self._option_says("approved by"),
+                "the approval to show",
+            )
         self.played.approved_by = decider
         self._until(self._ended, "the run to end")
         self.played.verified = self._option_says("done and verified")
@@ -216,23 +220,27 @@ class Drive:
         found = self._proposal()
         return found is not None and all(reading.buttons(found[1], way) for way in ("undo", "stop"))
 
-    def _click_as_others(self, channel: str, message: dict[str, Any]) -> None:
-        for name in _NEVER_APPROVERS:
+    def _click_as_others(self) -> None:
+        for name in NEVER_APPROVERS:
             said = len(self._outside.private_answers(name))
-            self._approve(name, channel, message)
-            self._until(partial(self._was_told_more, name, said), f"{name}'s refusal")
+            self._insist(
+                partial(self._approve, name), partial(self._was_told_more, name, said), f"{name}'s refusal"
+            )
             self.played.refused.append(name)
 
-    def _approve(self, name: str, channel: str, message: dict[str, Any]) -> None:
+    def _approve(self, name: str) -> None:
         """Press the button where one alone approves; otherwise fill the review in and submit it."""
+        found = self._offer()
+        if found is None:
+            return
+        channel, message = found
         if reading.buttons(message, "approve", self._letter):
             self._click(name, channel, message, "approve")
             return
         said = len(self._outside.private_answers(name))
         self._click(name, channel, message, "review")
-        self._until(
-            lambda: self._outside.open_form(name) or self._was_told_more(name, said), f"{name}'s review"
-        )
+        answered = lambda: self._outside.open_form(name) or self._was_told_more(name, said)
+        self._within(self._orders.patience_s or self._deadline_s, answered)
         form = self._outside.open_form(name)
         if form is not None:
             values = reading.filled(form, reason=_REASON)
@@ -307,13 +315,29 @@ class Drive:
         ends = ("✅ done", "not verified", "❌ failed", "⏹️ stopped", "parked", "refused by the executor")
         return any(self._option_says(words) for words in ends)
 
-    def _until(self, look: Callable[[], T | None], what: str) -> T:
+    def _insist(self, act: Callable[[], object], look: Callable[[], object], what: str) -> None:
+        """Act, and act again where nothing comes of it, until the deadline."""
         end = time.monotonic() + self._deadline_s
+        while time.monotonic() < end:
+            act()
+            if self._within(self._orders.patience_s or self._deadline_s, look):
+                return
+        message = f"{self._deadline_s:.0f} s of trying did not bring {what}"
+        raise Permanent(message)
+
+    def _within(self, seconds: float, look: Callable[[], T | None]) -> T | None:
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             seen = look()
             if seen:
                 return seen
             time.sleep(_POLL_S)
+        return None
+
+    def _until(self, look: Callable[[], T | None], what: str) -> T:
+        seen = self._within(self._deadline_s, look)
+        if seen:
+            return seen
         message = f"waited {self._deadline_s:.0f} s for {what} in vain"
         raise Permanent(message)
 
@@ -353,43 +377,3 @@ class Drive:
             "log_chain_ok": chain_ok,
             "resolved": card.resolved,
         }
-
-
-def failures(result: dict[str, Any], ends: str, orders: Orders) -> list[str]:
-    """What did not end as it should, in words; empty for a good run."""
-    ordered = orders.standing_order
-    approved = bool(orders.approve_as) and not orders.reject_as and not ordered
-    acted = ends == "fixed" and (approved or ordered)
-    expected: list[tuple[str, bool]] = [
-        ("every alert sent is stored", result["alerts_stored"] == result["alerts_sent"] > 0),
-        ("at most 10 posts an incident", result["posts"] <= 10 * result["incidents"]),
-        ("the log's chain holds", result["log_chain_ok"] and result["log_events"] > 0),
-        ("a post-mortem is in the thread", result["postmortem_chars"] > 0),
-        ("what ran is what was approved", (result["executed_steps"] > 0) == acted),
-        ("verified exactly where something was fixed", result["verified"] == acted),
-        ("a planned event is recognised as one", result["planned_event"] == (ends == "left-alone")),
-    ]
-    if result["service_kept"] is not None and acted:
-        expected += [
-            ("evidence was secured", result["forensic_files"] > 0 and result["forensic_hashes_ok"]),
-            ("the service was kept", result["service_kept"]),
-        ]
-    if ends == "warned":
-        expected += [
-            ("the card warns of orders in the evidence", result["warned"]),
-            ("no option follows from them", result["proposal"] is None),
-        ]
-    if ends == "left-alone":
-        expected.append(("nothing is offered for a planned event", result["proposal"] is None))
-    else:
-        right = result["root_cause"] == result["true_root_cause"]
-        expected.append(("the named cause is the true one", right))
-    if ends == "fixed":
-        others = [] if ordered else list(_NEVER_APPROVERS)
-        expected.append(("others were refused", result["refused"] == others))
-        waited = result["seconds_cause_to_first_call"]
-        expected.append(("an order acts soon after the cause", not ordered or (waited or 99.0) <= _SOON_S))
-        expected.append(
-            ("the approver is on record", result["approved_by"] == (orders.approve_as if approved else None))
-        )
-    return [what for what, holds in expected if not holds]

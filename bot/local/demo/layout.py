@@ -101,7 +101,17 @@ class Process:
     environment: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A share (0 to 1) of the calls to Slack, cluster, AWS and telemetry that fails, drawn from a seed."""
+
+    share: float = 0.0
+    seed: int = 0
+
+
+NO_TROUBLE = Trouble()
 INFRASTRUCTURE = ("valkey", "slack-double", "world")
+_TROUBLED = ("slack-double", "world")
 PRODUCT = ("web", "correlator", "worker", "executor")
 
 
@@ -124,11 +134,15 @@ def new_layout(data_dir: Path, page_port: int) -> Layout:
     return layout
 
 
-def processes(layout: Layout) -> list[Process]:
+def processes(layout: Layout, trouble: Trouble = NO_TROUBLE) -> list[Process]:
     """Every child in start order; a product that only observes has no executor."""
     product = [name for name in PRODUCT if name != "executor" or _mode() != "observe"]
+    faulty = ("--faults", str(trouble.share), "--fault-seed", str(trouble.seed)) if trouble.share else ()
     return [
-        Process(name, _argv(name, layout), environment(name, layout)) for name in (*INFRASTRUCTURE, *product)
+        Process(
+            name, _argv(name, layout) + (faulty if name in _TROUBLED else ()), environment(name, layout)
+        )
+        for name in (*INFRASTRUCTURE, *product)
     ]
 
 

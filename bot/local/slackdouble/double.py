@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.local.mishaps import Mishaps
 from bot.local.slackdouble.clock import Clock
 from bot.local.slackdouble.limits import Limits
 from bot.local.slackdouble.model import Json, View, Workspace
@@ -18,6 +19,16 @@ from bot.local.slackdouble.seed import fresh
 TRIGGER_SECONDS = 3.0
 RESPONSE_URL_SECONDS = 30 * 60.0
 RESPONSE_URL_USES = 5
+# Longer than the app's own client waits.
+_HANG_S = 11.0
+_RETRY_AFTER_S = 2.0
+_MISHAPS = {
+    "429": ("429", _RETRY_AFTER_S),
+    "500": ("500", 0.0),
+    "hang": ("hang", _HANG_S),
+    "done, then cut": ("posted_but_lost", 0.0),
+    "done, then hang": ("posted_but_lost", _HANG_S),
+}
 
 
 class SlackError(Exception):
@@ -70,6 +81,7 @@ class Double:
     clock: Clock
     workspace: Workspace
     limits: Limits = field(default_factory=Limits)
+    mishaps: Mishaps = field(default_factory=Mishaps)
     counts: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
@@ -91,7 +103,8 @@ class Double:
     def start(cls, options: DoubleOptions) -> "Double":
         """A double with a fresh workspace."""
         clock = Clock(rate=options.clock_rate)
-        return cls(options, clock, fresh(clock.now()))
+        mishaps = Mishaps(options.fault_share, options.fault_seed)
+        return cls(options, clock, fresh(clock.now()), mishaps=mishaps)
 
     def reset(self) -> None:
         """Forget everything but the connections and the clock."""
@@ -160,7 +173,7 @@ class Double:
         task.add_done_callback(self.background.discard)
 
     def fault_for(self, method: str) -> Fault | None:
-        """The planned failure for this call, used up by one; outages last until their time is over."""
+        """The planned failure for this call, used up by one, or a drawn one; outages last until their time is over."""
         now = self.clock.now()
         for fault in list(self.faults):
             if fault.method not in (method, "*"):
@@ -174,4 +187,10 @@ class Double:
             if fault.times <= 0:
                 self.faults.remove(fault)
             return fault
-        return None
+        drawn = self.mishaps.draw(method, tuple(_MISHAPS))
+        return Fault(method, *_lasting(drawn)) if drawn else None
+
+
+def _lasting(drawn: str) -> tuple[str, int, float, float]:
+    kind, seconds = _MISHAPS[drawn]
+    return kind, 1, seconds, 0.0

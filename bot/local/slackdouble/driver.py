@@ -32,6 +32,7 @@ def state(double: Double, connected: int, channel: Channel | None = None) -> Jso
         "unknown": dict(double.unknown),
         "warnings": list(double.warnings),
         "failures": list(double.failures),
+        "mishaps": dict(double.mishaps.happened),
         "rate": double.clock.rate,
     }
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DoubleOptions:
-    """Addresses and keys of one double; `request_url` switches from Socket Mode to signed HTTP."""
+    """Addresses and keys of one double; `request_url` switches from Socket Mode to signed HTTP.
+
+    A `fault_share` of all Web API calls (0 to 1) fails, drawn from `fault_seed`.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8065
@@ -16,6 +19,8 @@ class DoubleOptions:
     controls_url: str | None = None
     state_file: str | None = None
     clock_rate: float = 1.0
+    fault_share: float = 0.0
+    fault_seed: int = 0
 
     @property
     def base_url(self) -> str:

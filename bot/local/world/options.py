@@ -10,6 +10,7 @@ class WorldOptions:
 
     `sql_reader` and `sql_executor` are the passwords of the product's two roles in the shared database.
     Scenarios that have one begin `early_s` before their storm's alerts are sent, while no threshold is crossed yet.
+    A `fault_share` of the product's calls to cluster, AWS and telemetry (0 to 1) fails, drawn from `fault_seed`.
     Without `management_port` no service has a management door; without `sensor_url` the runtime sensor tells nobody.
     """
 
@@ -30,6 +31,8 @@ class WorldOptions:
     alert_connections: int = 8
     alerts_per_post: int = 50
     early_s: float = 0.0
+    fault_share: float = 0.0
+    fault_seed: int = 0
 
     @property
     def cluster_url(self) -> str:

@@ -16,6 +16,7 @@ from bot.local.cluster.events import record_event
 from bot.local.cluster.identity import Certificate, write_certificate, write_kubeconfig
 from bot.local.cluster.kinds import PODS, Obj, unix
 from bot.local.cluster.store import ObjectStore
+from bot.local.mishaps import Mishaps
 from bot.local.world.alerts import StormAlert, draw_alerts
 from bot.local.world.aws import identities
 from bot.local.world.aws.account import Account
@@ -59,7 +60,8 @@ class Production:
         for identity, name in ((identities.READER, "reader"), (identities.EXECUTOR, "executor")):
             identities.write_credentials(options.data_dir / "aws" / f"{name}.credentials", identity)
         self.store = ObjectStore()
-        self.cluster = ClusterApi(self.store, access, time.time, self._pod_lines)
+        self.mishaps = Mishaps(options.fault_share, options.fault_seed)
+        self.cluster = ClusterApi(self.store, access, time.time, self._pod_lines, mishaps=self.mishaps)
         self._controller = Controller(self.store, time.time, START_SECONDS / options.time_scale)
         tokens = write_tokens(options.data_dir / "jvm")
         self.management = Management(tokens)
@@ -67,7 +69,8 @@ class Production:
         self.database = SharedDatabase({**passwords, WORLD_ROLE: secrets.token_hex(16)})
         self.wire = WireServer(self.database)
         self.account = Account()
-        self.front = AwsFront(self.account, httpx.AsyncClient(trust_env=False, timeout=10.0))
+        client = httpx.AsyncClient(trust_env=False, timeout=10.0)
+        self.front = AwsFront(self.account, client, mishaps=self.mishaps)
         self._watcher = Watcher(
             options,
             access.token_of(WORLD),

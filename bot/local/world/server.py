@@ -61,7 +61,7 @@ async def _serve(options: WorldOptions) -> None:
     servers = [
         server(production.cluster.app, tls.certificate, tls.key),
         server(production.front.app),
-        server(telemetry_app(lambda: production.run)),
+        server(telemetry_app(lambda: production.run, production.mishaps)),
         server(ControlDoor(production).app),
         server(production.management.app),
     ]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot.local.mishaps import Mishaps
 from bot.local.world.logs import LogLine, lines
 from bot.local.world.noise import Floats
 from bot.local.world.run import Run
@@ -23,17 +25,21 @@ _MOST_LINES = 5000
 RunSource = Callable[[], Run | None]
 
 
-def telemetry_app(current: RunSource) -> Starlette:
+def telemetry_app(current: RunSource, mishaps: Mishaps | None = None) -> Starlette:
     """The ASGI application; without a running scenario every answer is empty."""
+    trouble = mishaps or Mishaps()
 
     async def query(request: Request) -> Response:
-        return await _answered(request, lambda given: _instant(current(), given))
+        answer = partial(_answered, request, lambda given: _instant(current(), given))
+        return await trouble.answered("metrics", answer)
 
     async def query_range(request: Request) -> Response:
-        return await _answered(request, lambda given: _range(current(), given))
+        answer = partial(_answered, request, lambda given: _range(current(), given))
+        return await trouble.answered("metrics", answer)
 
     async def log_range(request: Request) -> Response:
-        return await _answered(request, lambda given: _logs(current(), given))
+        answer = partial(_answered, request, lambda given: _logs(current(), given))
+        return await trouble.answered("logs", answer)
 
     async def ready(_: Request) -> Response:
         return PlainTextResponse("Prometheus Server is Ready.\n")

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
 
+from bot.local.mishaps import CutResponse
 from bot.local.slackdouble.api import chat, conversations, files, identity, people, views
 from bot.local.slackdouble.api.call import Call, read_args
 from bot.local.slackdouble.double import Double, Fault, SlackError
@@ -25,15 +25,6 @@ METHODS: dict[str, Callable[[Call], Json]] = {
     **views.METHODS,
     **files.METHODS,
 }
-
-
-class CutResponse(Response):
-    """An answer that breaks off in the middle, so that the caller cannot know what happened."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"200")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b'{"ok":', "more_body": True})
 
 
 def endpoint(double: Double) -> Callable[[Request], Awaitable[Response]]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -12,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bot.local.mishaps import Mishaps
 from bot.local.world.aws.account import Account
 from bot.local.world.aws.calls import AwsCall, Refusal, denied, read_call, unknown_key
 from bot.local.world.aws.cloudtrail import TrailEntry, lookup
-from bot.local.world.aws.identities import IDENTITIES, Identity
+from bot.local.world.aws.identities import IDENTITIES, WORLD, Identity
 
 _HOP_HEADERS = {"connection", "content-length", "transfer-encoding", "content-encoding", "host"}
 _ANYBODYS = {"sts:GetCallerIdentity"}
@@ -44,6 +46,7 @@ class AwsFront:
     client: httpx.AsyncClient
     records: list[AwsRecord] = field(default_factory=list)
     history: list[TrailEntry] = field(default_factory=list)
+    mishaps: Mishaps = field(default_factory=Mishaps)
 
     @property
     def app(self) -> Starlette:
@@ -54,8 +57,16 @@ class AwsFront:
         body = await request.body()
         url = request.url
         call = read_call(request.method, url.path, url.query, request.headers, body)
-        at = time.time()
         identity = IDENTITIES.get(call.access_key)
+        answer = partial(self._answered, request, call, identity, body)
+        if identity is WORLD:
+            return await answer()
+        return await self.mishaps.answered(f"aws {call.action}", answer)
+
+    async def _answered(
+        self, request: Request, call: AwsCall, identity: Identity | None, body: bytes
+    ) -> Response:
+        at = time.time()
         if identity is None:
             response = _refused(unknown_key(call))
         elif f"{call.service}:{call.action}" not in identity.may | _ANYBODYS:
