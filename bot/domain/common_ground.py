@@ -49,8 +49,9 @@ def sayings(alerts: Iterable[Alert], nodes: AbstractSet[str]) -> dict[str, froze
     read: set[tuple[str, str]] = set()
     found: dict[str, set[str]] = {}
     for alert in alerts:
-        if alert.summary and (alert.service, alert.name) not in read:
-            read.add((alert.service, alert.name))
+        kind = (alert.service, alert.name)
+        if kind not in read and alert.summary:
+            read.add(kind)
             keys = _said(alert, nodes)
             if keys:
                 found.setdefault(alert.service, set()).update(keys)

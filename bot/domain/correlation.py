@@ -6,6 +6,7 @@ Works on services, not on single alerts, so that its cost is O(alerts + services
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 
 from bot.domain.alert import Alert
 from bot.domain.common_ground import CHANGE_WINDOW_S, NO_GROUND, Ground
@@ -81,7 +82,7 @@ def group_alerts(
     lowest number absorbs the others, so that the order of arrival does not matter. What people parted stays apart.
     """
     by_service: dict[str, list[Alert]] = {}
-    for alert in sorted(alerts, key=lambda one: (one.starts_at, one.fingerprint)):
+    for alert in sorted(alerts, key=attrgetter("starts_at", "fingerprint")):
         by_service.setdefault(alert.service, []).append(alert)
     recent = sorted(
         (row for row in open_incidents if now - row.last_alert_at <= JOIN_WINDOW_S),

@@ -21,6 +21,9 @@ class Seen(StrEnum):
     OLDER_THAN_KNOWN = "older_than_known"
 
 
+_UNKNOWN = {AlertStatus.FIRING: Seen.NEW, AlertStatus.RESOLVED: Seen.RESOLVED_UNSEEN}
+
+
 class DedupeOutcome(NamedTuple):
     """The newest state of one fingerprint in this batch, with what it means; `stored` is None when it is new."""
 
@@ -39,14 +42,18 @@ def dedupe(
     before it ended does not.
     """
     newest: dict[str, Alert] = {}
-    seen: dict[str, int] = {}
+    again: dict[str, int] = {}
     for alert in alerts:
-        seen[alert.fingerprint] = seen.get(alert.fingerprint, 0) + 1
-        known = newest.get(alert.fingerprint)
-        if known is None or _order(alert) > _order(known):
+        if alert.fingerprint not in newest:
+            newest[alert.fingerprint] = alert
+            continue
+        again[alert.fingerprint] = again.get(alert.fingerprint, 0) + 1
+        if _order(alert) > _order(newest[alert.fingerprint]):
             newest[alert.fingerprint] = alert
     return [
-        _judge(alert, seen[fingerprint], stored.get(fingerprint), open_incidents)
+        _judge(alert, 1 + again.get(fingerprint, 0), stored[fingerprint], open_incidents)
+        if fingerprint in stored
+        else DedupeOutcome(_UNKNOWN[alert.status], alert, 1 + again.get(fingerprint, 0))
         for fingerprint, alert in newest.items()
     ]
 
@@ -60,17 +67,12 @@ def _late(alert: Alert, known: Alert) -> bool:
     return _order(alert) < _order(known) and alert.received_at - known.received_at <= LATE_S
 
 
-def _judge(
-    alert: Alert, times: int, stored: StoredAlert | None, open_incidents: frozenset[str]
-) -> DedupeOutcome:
+def _judge(alert: Alert, times: int, stored: StoredAlert, open_incidents: frozenset[str]) -> DedupeOutcome:
     firing = alert.status is AlertStatus.FIRING
-    older = stored is not None and _order(alert) < _order(stored.alert)
-    if stored is None or (
-        firing and stored.incident not in open_incidents and not _late(alert, stored.alert)
-    ):
-        return DedupeOutcome(Seen.NEW if firing else Seen.RESOLVED_UNSEEN, alert, times)
+    if firing and stored.incident not in open_incidents and not _late(alert, stored.alert):
+        return DedupeOutcome(Seen.NEW, alert, times)
     times += stored.times_seen
-    if older:
+    if _order(alert) < _order(stored.alert):
         return DedupeOutcome(Seen.OLDER_THAN_KNOWN, stored.alert, times, stored)
     if not firing:
         return DedupeOutcome(Seen.RESOLVED, alert._replace(starts_at=stored.alert.starts_at), times, stored)

@@ -77,7 +77,9 @@ def place(
     usual: Usual | None = None,
 ) -> Placement:
     """Decide for the whole pass; reads only."""
-    raw_of = {alert.fingerprint: item.raw.id for item in items for alert in item.alerts}
+    raw_of: dict[str, int] = {}
+    for item in items:
+        raw_of.update(dict.fromkeys([alert.fingerprint for alert in item.alerts], item.raw.id))
     stored = tx.alerts(list(raw_of))
     rows = {row.id: row for row in tx.open_incidents()}
     outcomes = dedupe((alert for item in items for alert in item.alerts), stored, frozenset(rows))
@@ -105,8 +107,8 @@ def place(
             opened[incident] = group
         absorbed.update(dict.fromkeys(group.absorbs, incident))
         candidates[incident] = _with_age(first_candidate(_summaries(group.alerts), topology), topology, now)
-        for alert in group.alerts:
-            homes[alert.fingerprint] = (incident, group.reasons[alert.service])
+        home_of = {service: (incident, reason) for service, reason in group.reasons.items()}
+        homes.update([(alert.fingerprint, home_of[alert.service]) for alert in group.alerts])
     known = {one.stored.incident for one in outcomes if one.stored is not None}
     rests_on = ((known | set(candidates) | {everyday}) & set(rows)) - absorbed.keys()
     by_fingerprint = {outcome.alert.fingerprint: outcome for outcome in outcomes}
@@ -310,14 +312,10 @@ def _candidate(
 
 
 def _summaries(alerts: Sequence[Alert]) -> list[ServiceSummary]:
-    counts: dict[str, int] = {}
-    earliest: dict[str, float] = {}
-    critical: set[str] = set()
-    for alert in alerts:
-        counts[alert.service] = counts.get(alert.service, 0) + 1
-        earliest[alert.service] = min(earliest.get(alert.service, alert.starts_at), alert.starts_at)
-        if alert.severity is AlertSeverity.CRITICAL:
-            critical.add(alert.service)
+    """One for each service of a group, whose alerts are in the order of their starts."""
+    counts = Counter([alert.service for alert in alerts])
+    earliest = {alert.service: alert.starts_at for alert in reversed(alerts)}
+    critical = {alert.service for alert in alerts if alert.severity is AlertSeverity.CRITICAL}
     return [ServiceSummary(name, counts[name], earliest[name], name in critical) for name in sorted(counts)]
 
 

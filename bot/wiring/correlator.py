@@ -22,7 +22,7 @@ from bot.pipeline.part import Parter
 from bot.pipeline.usual import remembered
 from bot.ports import JobQueue, TopologySource
 from bot.settings import Settings, load
-from bot.wiring.parts import SystemClock, holder_name, new_id, owed, parsers, settled
+from bot.wiring.parts import SystemClock, holder_name, new_id, owed, parsers, settled, uncollected
 from bot.wiring.sweeper import Sweeper
 
 TOPOLOGY_TIMEOUT_S = 0.8
@@ -112,7 +112,8 @@ def pass_over_pending() -> None:
     here = runtime()
     begun = time.monotonic()
     tasks: list[int] = []
-    outcome = correlate(here.parts, Lull().look_again)
+    with uncollected():
+        outcome = correlate(here.parts, Lull().look_again)
     while True:
         tasks += outcome.tasks
         if outcome.reason is Correlated.FOLDED:
@@ -124,7 +125,8 @@ def pass_over_pending() -> None:
             tasks = []
         if not outcome.more:
             return
-        outcome = correlate(here.parts)
+        with uncollected():
+            outcome = correlate(here.parts)
 
 
 def _poke(queue: JobQueue, tasks: list[int]) -> None:
