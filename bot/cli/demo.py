@@ -13,9 +13,9 @@ from typing import Annotated
 import typer
 
 from bot.domain.errors import Permanent
-from bot.local.demo.drive import Drive, Orders
+from bot.local.demo.drive import PATIENCE_S, Drive, Orders
 from bot.local.demo.judging import failures
-from bot.local.demo.layout import DEFAULT_PAGE_PORT, Layout, new_layout, processes
+from bot.local.demo.layout import DEFAULT_PAGE_PORT, Layout, Trouble, new_layout, processes
 from bot.local.demo.leftovers import end_leftovers
 from bot.local.demo.outside import Outside
 from bot.local.demo.supervisor import Supervisor, alone
@@ -36,6 +36,9 @@ def demo(
     standing_order: Annotated[
         bool, typer.Option("--standing-order", help="Sign an order first; then nobody clicks (bad-deploy).")
     ] = False,
+    faults: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="This share of calls to Slack and production fails.")
+    ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON line.")] = False,
     port: Annotated[int, typer.Option(help="Port of the page; 0 chooses a free one.")] = DEFAULT_PAGE_PORT,
     data_dir: Annotated[
@@ -52,11 +55,20 @@ def demo(
     if headless and not scenario:
         message = "--headless needs --scenario (bad-deploy, db-cascade, memory-exhaustion, zero-day, ...)"
         raise Permanent(message)
-    orders = Orders(scenario, seed, "" if reject_as else approve_as, reject_as, option, standing_order)
+    orders = Orders(
+        scenario,
+        seed,
+        "" if reject_as else approve_as,
+        reject_as,
+        option,
+        standing_order,
+        patience_s=PATIENCE_S if faults else None,
+    )
     with contextlib.ExitStack() as stack:
         folder = _folder(data_dir, stack, headless=headless)
         layout = new_layout(folder, 0 if headless else port)
-        supervisor = stack.enter_context(Supervisor(layout, processes(layout), quiet=not headless))
+        children = processes(layout, Trouble(faults, seed or 0))
+        supervisor = stack.enter_context(Supervisor(layout, children, quiet=not headless))
         if headless:
             sys.exit(_play(layout, orders, expect_cause, as_json=as_json))
         _show(layout, supervisor, scenario, seed)

@@ -1,7 +1,7 @@
 """`python -m tests.scenarios.play --seeds 20`: every scenario on fresh seeds through the whole product.
 
 Product trees of one scenario each, several playing at the same time; prints a line a run and a closing count. What fails is
-repeated with `watchkeeper demo --scenario NAME --seed N --headless --json`.
+repeated with `watchkeeper demo --scenario NAME --seed N --headless --json`, and `--faults 0.05` where calls were made to fail.
 """
 
 import argparse
@@ -17,12 +17,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bot.domain.errors import WatchkeeperError
-from bot.local.demo.drive import Drive, Orders
+from bot.local.demo.drive import PATIENCE_S, Drive, Orders
 from bot.local.demo.judging import failures
-from bot.local.demo.layout import new_layout, processes
+from bot.local.demo.layout import Trouble, new_layout, processes
 from bot.local.demo.outside import Outside
 from bot.local.demo.reading import bot_messages
 from bot.local.demo.supervisor import Supervisor
@@ -54,27 +55,33 @@ class Score:
     seconds_to_cause: list[float] = field(default_factory=list)
 
 
-def play(runs: Sequence[Orders]) -> Score:
-    """All runs of one scenario, one after the other; on one tree, until a run leaves an open incident behind."""
+def play(runs: Sequence[Orders], trouble: float = 0.0) -> Score:
+    """All runs of one scenario, one after the other; on one tree, until a run leaves an open incident behind.
+
+    `trouble` is the share of calls to Slack and production that fails, drawn from the first run's seed.
+    """
     score = Score(runs[0].scenario)
     left = runs
     while left:
-        left = left[_on_one_tree(left, score) :]
+        left = left[_on_one_tree(left, score, Trouble(trouble, left[0].seed or 0)) :]
     return score
 
 
-def orders_of(scenario: str, seeds: Sequence[int]) -> list[Orders]:
+def orders_of(scenario: str, seeds: Sequence[int], patience_s: float | None = None) -> list[Orders]:
     """What is to be played for each seed."""
     ways = OPTIONS.get(scenario, ("",))
-    return [Orders(scenario, seed, "oncall-1", "", way) for seed, way in zip(seeds, itertools.cycle(ways))]
+    return [
+        Orders(scenario, seed, "oncall-1", "", way, patience_s=patience_s)
+        for seed, way in zip(seeds, itertools.cycle(ways))
+    ]
 
 
-def _on_one_tree(runs: Sequence[Orders], score: Score) -> int:
+def _on_one_tree(runs: Sequence[Orders], score: Score, trouble: Trouble) -> int:
     """Play up to the first run that fails; how many were played."""
     with tempfile.TemporaryDirectory(prefix="watchkeeper-", ignore_cleanup_errors=True) as folder:
         layout = new_layout(Path(folder) / "data", 0)
         with (
-            Supervisor(layout, processes(layout), quiet=True),
+            Supervisor(layout, processes(layout, trouble), quiet=True),
             contextlib.closing(Outside(layout)) as outside,
         ):
             for number, orders in enumerate(runs, start=1):
@@ -113,6 +120,8 @@ def _one(outside: Outside, orders: Orders, score: Score) -> bool:
     except WatchkeeperError as error:
         wrong = [str(error)]
     name = f"{orders.scenario} seed {orders.seed} {orders.option}".strip()
+    if orders.patience_s:
+        name += f", {sum(outside.mishaps().values())} faults so far"
     if wrong:
         score.failed.append((orders, f"{name}: {'; '.join(wrong)}"))
     else:
@@ -150,15 +159,19 @@ def main() -> int:
     parser.add_argument(
         "--again", action="store_true", help="what fails is played once more, alone, and told of by name"
     )
+    parser.add_argument(
+        "--faults", type=float, default=0.0, help="share of calls to Slack and production that fails, as 0.05"
+    )
     given = parser.parse_args()
+    patience_s = PATIENCE_S if given.faults else None
     draw = random.SystemRandom()
     # The longest first, so that no tree plays alone at the end.
     wanted = given.only.split(",") if given.only else sorted([*LOOP, *ACTIONS], key=LONGEST.index)
     counts = {name: given.action_seeds if name in ACTIONS else given.seeds for name in wanted}
     seeds = {name: [draw.randrange(10**6) for _ in range(count)] for name, count in counts.items()}
-    shares = [share for name in wanted for share in _shares(orders_of(name, seeds[name]))]
+    shares = [share for name in wanted for share in _shares(orders_of(name, seeds[name], patience_s))]
     with ThreadPoolExecutor(given.at_once) as pool:
-        played = list(pool.map(play, shares))
+        played = list(pool.map(partial(play, trouble=given.faults), shares))
     scores = [_together(name, played) for name in wanted]
     for score in scores:
         card, cause = (
@@ -171,14 +184,14 @@ def main() -> int:
     print("\n".join(line for _orders, line in failed))
     print(f"{sum(score.passed for score in scores)} passed, {len(failed)} failed")
     if failed and given.again:
-        failed = _alone([orders for orders, _line in failed])
+        failed = _alone([orders for orders, _line in failed], given.faults)
     return 1 if failed else 0
 
 
-def _alone(runs: Sequence[Orders]) -> list[tuple[Orders, str]]:
+def _alone(runs: Sequence[Orders], trouble: float) -> list[tuple[Orders, str]]:
     """Play each run on a tree and a machine of its own; those that fail a second time."""
     print(f"A SECOND TIME, alone: {len(runs)}", flush=True)
-    return [one for orders in runs for one in play([orders]).failed]
+    return [one for orders in runs for one in play([orders], trouble).failed]
 
 
 if __name__ == "__main__":

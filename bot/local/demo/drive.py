@@ -16,6 +16,8 @@ from bot.local.demo.reading import Card
 T = TypeVar("T")
 
 _POLL_S = 0.1
+# After which a person does it again, where calls are made to fail.
+PATIENCE_S = 15.0
 NEVER_APPROVERS = ("outsider", "guest")
 _ALERTS_CHANNEL = "alerts"
 _ON_CALL = ("oncall-1", "oncall-2")
@@ -191,10 +193,13 @@ class Drive:
     def _carry_out(self, letter: str, decider: str) -> None:
         """Approve an option and see its run to the end."""
         self._letter = letter
-        channel, message = self._until(self._offer, f"an offer of option {self._letter} to approve")
+        _, message = self._until(self._offer, f"an offer of option {self._letter} to approve")
         self.played.proposal = reading.option_title(message, self._letter) or message["text"]
-        yes = lambda: self._option_says("approved by") or self._option_says("1 of 2")
-        self._insist(partial(self._approve, decider), yes, "a yes to show")
+        self._insist(
+            partial(self._approve, decider),
+            lambda: self._option_says("approved by") or self._option_says("1 of 2"),
+            "a yes to show",
+        )
         if not self._option_says("approved by"):
             second = next(name for name in _ON_CALL if name != decider)
             self._insist(
@@ -239,8 +244,10 @@ class Drive:
             return
         said = len(self._outside.private_answers(name))
         self._click(name, channel, message, "review")
-        answered = lambda: self._outside.open_form(name) or self._was_told_more(name, said)
-        self._within(self._orders.patience_s or self._deadline_s, answered)
+        self._within(
+            self._orders.patience_s or self._deadline_s,
+            lambda: self._outside.open_form(name) or self._was_told_more(name, said),
+        )
         form = self._outside.open_form(name)
         if form is not None:
             values = reading.filled(form, reason=_REASON)
@@ -354,6 +361,8 @@ class Drive:
             "incidents": len({one.incident for one in self._new_cards(state)}),
             "posts": state["counts"]["posts"] - self._before.posts,
             "edits": state["counts"]["edits"] - self._before.edits,
+            "standing_twice": reading.standing_twice(state),
+            "faults": self._outside.mishaps(),
             "seconds_to_card": self.played.seconds_to_card,
             "seconds_to_cause": self.played.seconds_to_cause,
             "seconds_before_first_alert": self.played.seconds_before_first_alert,

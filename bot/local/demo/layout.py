@@ -139,9 +139,7 @@ def processes(layout: Layout, trouble: Trouble = NO_TROUBLE) -> list[Process]:
     product = [name for name in PRODUCT if name != "executor" or _mode() != "observe"]
     faulty = ("--faults", str(trouble.share), "--fault-seed", str(trouble.seed)) if trouble.share else ()
     return [
-        Process(
-            name, _argv(name, layout) + (faulty if name in _TROUBLED else ()), environment(name, layout)
-        )
+        Process(name, _argv(name, layout) + (faulty if name in _TROUBLED else ()), environment(name, layout))
         for name in (*INFRASTRUCTURE, *product)
     ]
 

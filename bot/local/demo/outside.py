@@ -89,6 +89,11 @@ class Outside:
         managed = sum(1 for row in (*records["jvm"], *records["sql"]) if row["status"] < 300)
         return cluster + managed + sum(1 for row in records["aws"] if row["status"] < 300)
 
+    def mishaps(self) -> dict[str, int]:
+        """Drawn failures of Slack and world so far, by what failed and how."""
+        world = self._get(f"{self._layout.control_url}/_records")["mishaps"]
+        return {**world, **self.slack()["mishaps"]}
+
     def seconds_cause_to_first_call(self, incident: str) -> float | None:
         """From the newest ranking before it, by the log, to the first changing call that a provider took; None without."""
         records = self._get(f"{self._layout.control_url}/_records")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,18 @@ def cards(state: Mapping[str, Any]) -> list[Card]:
         if "What caused it?" in _words(message)
     ]
     return sorted(found, key=lambda card: -card.alerts)
+
+
+def standing_twice(state: Mapping[str, Any]) -> list[str]:
+    """What stands more than once: posts of one key, cards of one incident, proposals of one incident."""
+    found: Counter[str] = Counter()
+    for _, message in bot_messages(state):
+        payload = (message["metadata"] or {}).get("event_payload", {})
+        found[str(payload.get("dedupe", ""))] += 1
+        if _kind(message) == "proposal":
+            found[f"the proposal of {_INCIDENT.findall(message['text'])[0]}"] += 1
+    found.update(f"the card of {card.incident}" for card in cards(state))
+    return sorted(what for what, times in found.items() if times > 1)
 
 
 def proposal(state: Mapping[str, Any], incident: str) -> tuple[str, dict[str, Any]] | None:

@@ -91,7 +91,15 @@ class ControlDoor:
         ]
         sql = [asdict(record) for record in self.production.database.records]
         jvm = [asdict(record) for record in self.production.management.records]
-        return JSONResponse({"cluster": cluster, "aws": aws, "jvm": jvm, "sql": sql, "mishaps": dict(self.production.mishaps.happened)})
+        return JSONResponse(
+            {
+                "cluster": cluster,
+                "aws": aws,
+                "jvm": jvm,
+                "sql": sql,
+                "mishaps": dict(self.production.mishaps.happened),
+            }
+        )
 
 
 def _wanted(body: bytes) -> tuple[str, int | None, bool]:
