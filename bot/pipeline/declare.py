@@ -89,16 +89,13 @@ def declare_by_hand(
 
 def judge_alerts(alerts: Sequence[Alert]) -> Judged:
     """Severity of a set of alerts, with its reason."""
-    critical: dict[str, int] = {}
-    for alert in alerts:
-        if alert.severity is AlertSeverity.CRITICAL:
-            critical[alert.service] = critical.get(alert.service, 0) + 1
+    critical = Counter([alert.service for alert in alerts if alert.severity is AlertSeverity.CRITICAL])
     return judge(critical, len({alert.service for alert in alerts}), len(alerts))
 
 
 def _lead(alerts: Sequence[Alert]) -> Alert:
     """The alert that names the incident: critical before others, of the loudest service, by name where equal."""
-    loud = Counter(alert.service for alert in alerts)
+    loud = Counter([alert.service for alert in alerts])
     worst = [alert for alert in alerts if alert.severity is AlertSeverity.CRITICAL] or alerts
     loudest = min({alert.service for alert in worst}, key=lambda service: (-loud[service], service))
     return min((alert for alert in worst if alert.service == loudest), key=lambda one: one.name)

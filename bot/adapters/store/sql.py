@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from bot.adapters.store.commits import Commits
 from bot.adapters.store.migrate import bring_up_to_date
 from bot.adapters.store.parts.base import Keys
 from bot.adapters.store.parts.control import ControlPart
@@ -45,6 +46,8 @@ _CONNECT_S = 5
 _LIMITS = f"-c lock_timeout={_BUSY_TIMEOUT_S * 1000:.0f} -c statement_timeout=60000"
 # A plan kept from when a table was small reads all of it for every lookup of a storm; poolers also take none.
 _PLANNED_ANEW: dict[str, None] = {"prepare_threshold": None}
+# Copying the log into the database file less often: a storm writes the same pages again and again. 16 MB at most.
+_CHECKPOINT_PAGES = 4000
 _KEEPALIVE = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -151,6 +154,10 @@ class SqlStore:
             while len(self._folds) > MOST_FOLDS:
                 del self._folds[next(iter(self._folds))]
 
+    def commits(self) -> Callable[[], bool]:
+        """Tells whether anything may have been committed since it was last asked; for one thread."""
+        return Commits(self.engine)
+
     def close(self) -> None:
         """Give every connection back; the next use opens another."""
         self.engine.dispose()
@@ -230,6 +237,7 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
     cursor.close()
 
 
