@@ -3,8 +3,10 @@
 For whatever is read from systems that are not ours; the reader decides what an unfinished answer means.
 """
 
+import ssl
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -14,17 +16,18 @@ MOST_BYTES = 64 * 1024 * 1024
 _PATIENCE = 4
 
 
-def bounded_client(timeout_s: float, *, most_bytes: int = MOST_BYTES) -> httpx.Client:
-    """A client that waits `timeout_s` for each byte and four times that for a whole body."""
-    transport = Bounded(_PATIENCE * timeout_s, most_bytes)
+def bounded_client(timeout_s: float, *, url: str = "https:", most_bytes: int = MOST_BYTES) -> httpx.Client:
+    """A client that waits `timeout_s` for each byte and four times that for a whole body; for an http `url` no TLS."""
+    transport = Bounded(_PATIENCE * timeout_s, most_bytes, url=url)
     return httpx.Client(transport=transport, timeout=timeout_s, trust_env=False)
 
 
 class Bounded(httpx.BaseTransport):
     """A transport whose answers end at `most_bytes` and `deadline_s` after their request."""
 
-    def __init__(self, deadline_s: float, most_bytes: int) -> None:
-        self._inner = httpx.HTTPTransport()
+    def __init__(self, deadline_s: float, most_bytes: int, *, url: str = "https:") -> None:
+        trust = _nobody() if url.lower().startswith("http:") else _authorities()
+        self._inner = httpx.HTTPTransport(verify=trust)
         self._deadline_s = deadline_s
         self._most_bytes = most_bytes
 
@@ -38,6 +41,18 @@ class Bounded(httpx.BaseTransport):
 
     def close(self) -> None:
         self._inner.close()
+
+
+@lru_cache(maxsize=1)
+def _authorities() -> ssl.SSLContext:
+    """Reading their certificates takes 30 ms and 2 MB: once in a process."""
+    return httpx.create_ssl_context()
+
+
+@lru_cache(maxsize=1)
+def _nobody() -> ssl.SSLContext:
+    """Demands a certificate and accepts none: where TLS is spoken against what was said, it fails."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class _Ending(httpx.SyncByteStream):

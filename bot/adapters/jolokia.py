@@ -40,7 +40,7 @@ class Jolokia:
         self._url = url
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {token}"},
-            transport=Bounded(COLLECT_S, _MOST_BYTES),
+            transport=Bounded(COLLECT_S, _MOST_BYTES, url=url),
             trust_env=False,
         )
 

@@ -1,12 +1,16 @@
-"""Starts a process of the product, and where asked waits for what it needs to appear. No command itself."""
+"""Starts a process of the product, and where asked waits for what it needs to appear. No command itself.
 
+A process runs for weeks, so its one option is read by the standard library: the parser of the other commands would
+stay in its memory.
+"""
+
+import argparse
 import os
+import sys
 import time
 from collections.abc import Callable
-from typing import Annotated
 
 import structlog
-import typer
 
 from bot.adapters.store.sql import open_store
 from bot.cli._places import made
@@ -14,12 +18,29 @@ from bot.domain.errors import WatchkeeperError
 from bot.settings import Settings, load
 from bot.wiring.logs import configure
 
-Wait = Annotated[
-    float,
-    typer.Option("--wait", help="Seconds to keep trying when something needed is not there yet.", min=0.0),
-]
 _AGAIN_S = 0.5
 _log = structlog.get_logger()
+
+
+def command(process: str, run: Callable[[Settings], None], *, does: str) -> Callable[[], None]:
+    """The command that starts `process`; `does` is what its `--help` says."""
+
+    def app() -> None:
+        parser = argparse.ArgumentParser(prog=sys.argv[0], description=does)
+        waits = "Seconds to keep trying when something needed is not there yet."
+        parser.add_argument("--wait", type=seconds, default=0.0, metavar="SECONDS", help=waits)
+        start(process, run, wait_s=parser.parse_args().wait)
+
+    return app
+
+
+def seconds(given: str) -> float:
+    """Not negative; raises as argparse wants it."""
+    found = float(given)
+    if not found >= 0:
+        message = "seconds cannot be negative"
+        raise argparse.ArgumentTypeError(message)
+    return found
 
 
 def start(process: str, run: Callable[[Settings], None], *, wait_s: float) -> None:

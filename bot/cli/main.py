@@ -13,6 +13,10 @@ from bot.domain.errors import Retryable, WatchkeeperError
 EXIT_REFUSED = 2
 EXIT_AGAIN = 1
 _HERE = Path(__file__).parent
+# What libraries take where they find it, and a process that runs for weeks never uses: tracebacks in colour, SQL on
+# coroutines, a command line for HTTP. None is Python's own way to say that a module is not there.
+_PROCESSES = ("serve", "correlator", "worker", "executor")
+_UNUSED = ("rich", "pygments", "greenlet", "httpx._main")
 
 
 def main() -> None:
@@ -25,6 +29,8 @@ def main() -> None:
     if name not in known:
         print(f"watchkeeper: there is no command {name!r}; `watchkeeper --help` lists them", file=sys.stderr)
         sys.exit(EXIT_REFUSED)
+    if name in _PROCESSES:
+        sys.modules.update(dict.fromkeys(_UNUSED))  # type: ignore[arg-type]  # None is allowed by the import system.
     module = import_module(f"bot.cli.{known[name].stem}")
     sys.argv = [f"watchkeeper {name}", *sys.argv[2:]]
     try:

@@ -34,7 +34,7 @@ class FalcoEvents:
     def __init__(self, url: str, matchers: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/") + PATH
         self._matchers = matchers
-        self._client = bounded_client(timeout_s)
+        self._client = bounded_client(timeout_s, url=url)
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """The first time that each instance did each thing; what cannot be read, or was cut, is Missing."""

@@ -34,7 +34,7 @@ class JaegerTraces:
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = f"{url.rstrip('/')}/api/traces"
-        self._client = bounded_client(timeout_s)
+        self._client = bounded_client(timeout_s, url=url)
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Calls that the sampled traces of the window show; what cannot be read is Missing."""

@@ -30,7 +30,7 @@ class LokiLogs:
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/") + PATH
-        self._client = bounded_client(timeout_s)
+        self._client = bounded_client(timeout_s, url=url)
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Lines of the first services in the window; what cannot be read is Missing."""

@@ -31,7 +31,7 @@ class PrometheusMetrics:
     def __init__(self, url: str, queries: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/")
         self._queries = {Signal(name): query for name, query in queries.items()}
-        self._client = bounded_client(timeout_s)
+        self._client = bounded_client(timeout_s, url=url)
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Series of `services` (all, when empty) in the window; a failed query is Missing with its reason."""

@@ -30,7 +30,7 @@ class ServiceCalls:
     def __init__(self, url: str, prefix: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = f"{url.rstrip('/')}/api/v1/query_range"
         self._queries = queries(prefix)
-        self._client = bounded_client(timeout_s)
+        self._client = bounded_client(timeout_s, url=url)
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Edges that touch one of `services` (all, when empty); a failed query is Missing with its reason."""

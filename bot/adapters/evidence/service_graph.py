@@ -32,7 +32,7 @@ class ServiceGraph:
         self._url = url.rstrip("/")
         self._query = query
         self._ttl_s = ttl_s
-        self._client = bounded_client(timeout_s)
+        self._client = bounded_client(timeout_s, url=url)
         self._monotonic = monotonic
         self._kept: Topology | None = None
         self._kept_at = 0.0

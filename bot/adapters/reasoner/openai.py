@@ -49,7 +49,7 @@ class OpenAiReasoner:
             max_completion_tokens=MOST_TOKENS,
             use_responses_api=False,
             http_client=httpx.Client(
-                transport=Bounded(deadline_s, MOST_BYTES), timeout=deadline_s, trust_env=False
+                transport=Bounded(deadline_s, MOST_BYTES, url=base_url), timeout=deadline_s, trust_env=False
             ),
         )
 
