@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qs
 
-from starlette.requests import Request
+from starlette.types import Scope
 
 from bot.domain.authenticity import SCHEMES, Means, Scheme, Shown, same_token, signed, token_shown
 from bot.domain.errors import Permanent
@@ -87,17 +87,20 @@ class Doors:
         return self._notary.confirm(body) if self._notary and door.scheme.means is Means.SNS else ""
 
 
-def shown_by(request: Request) -> Shown:
+def shown_by(scope: Scope) -> Shown:
     """Headers and query of a request, each name with all its values."""
     headers: dict[str, list[str]] = {}
-    for name, value in request.headers.raw:
+    for name, value in scope["headers"]:
         headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
-    asked = request.url.query if request.scope.get("query_string") else ""
+    asked = scope.get("query_string")
+    return Shown(headers, _asked(asked.decode("utf-8", "replace")) if asked else {})
+
+
+def _asked(query: str) -> Mapping[str, Sequence[str]]:
     try:
-        query: Mapping[str, Sequence[str]] = parse_qs(asked, keep_blank_values=True, max_num_fields=20)
+        return parse_qs(query, keep_blank_values=True, max_num_fields=20)
     except ValueError:
-        query = {}
-    return Shown(headers, query)
+        return {}
 
 
 def chosen_scheme(name: str, source: Source, parser: AlertParser) -> Scheme:

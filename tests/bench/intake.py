@@ -30,6 +30,7 @@ from tests.bench.stores import fresh_store
 ALERTS = 10_000
 BATCH = 100
 CONNECTIONS = 8
+TOKEN = "token-of-the-bench"
 
 
 def measure(runs: int) -> list[dict[str, object]]:
@@ -56,7 +57,7 @@ def measure(runs: int) -> list[dict[str, object]]:
 
 def _send(url: str, load: Sequence[bytes]) -> float:
     async def all_of_it() -> float:
-        headers = {"authorization": "Bearer bench"}
+        headers = {"authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(
             headers=headers, limits=httpx.Limits(max_connections=CONNECTIONS), timeout=60
         ) as client:
@@ -72,11 +73,11 @@ def _send(url: str, load: Sequence[bytes]) -> float:
 def _product() -> Iterator[str]:
     with fresh_store() as store:
         commits = GroupCommit(store, lambda: None)
-        source = Source(kind="alertmanager", token=SecretStr("bench"))
+        source = Source(kind="alertmanager", token=SecretStr(TOKEN))
         intake = IntakePorts({"bench": source}, {"alertmanager": Alertmanager()}, commits, WallClock())
 
         @asynccontextmanager
-        async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async def lifespan(app: Starlette) -> AsyncIterator[None]:
             running = asyncio.create_task(commits.run())
             yield
             running.cancel()

@@ -46,12 +46,14 @@ _NO_WORLD = ("PROMETHEUS", "LOKI", "RUNTIME", "KUBE", "_AWS_", "_ECS_", "_JVM_",
 _WHOLE = ("-m", "bot")
 _SABOTAGED = """
 import asyncio, sys
-from bot.http import group_commit
-from bot.http.group_commit import GroupCommit, _Waiting
+from bot.http.group_commit import GroupCommit
 from bot.cli.main import main
-group_commit._GATHER_S = 3.0
+honest = GroupCommit.add
+async def late(self, source, kind, body, received_at):
+    await asyncio.sleep(3.0)
+    await honest(self, source, kind, body, received_at=received_at)
 async def add(self, source, kind, body, *, received_at, once=""):
-    self._queue.put_nowait(_Waiting(source, kind, body, received_at, asyncio.Future()))
+    self.lies = [*getattr(self, "lies", []), asyncio.ensure_future(late(self, source, kind, body, received_at))]
     return True
 GroupCommit.add = add
 main()
