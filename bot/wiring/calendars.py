@@ -8,13 +8,13 @@ import httpx
 import structlog
 
 from bot.adapters.calendar import ics, yaml_file
-from bot.adapters.store.sql import open_store
 from bot.domain.errors import Permanent, Retryable, WatchkeeperError
 from bot.domain.event import TENANT_CHAIN
 from bot.domain.telemetry import PlannedEvent
 from bot.pipeline.planned import added
 from bot.ports import Store, Transaction
 from bot.settings import Settings, load
+from bot.wiring.kept_store import kept_store
 from bot.wiring.parts import SystemClock
 
 TIMEOUT_S = 10.0
@@ -27,7 +27,7 @@ def look() -> None:
     """Read every calendar once; one that cannot be read keeps no other from being read."""
     settings = load()
     if settings.planned_calendars:
-        keep(open_store(settings, migrate=False), settings, now=SystemClock().now())
+        keep(kept_store(), settings, now=SystemClock().now())
 
 
 def keep(store: Store, settings: Settings, *, now: float) -> int:

@@ -7,11 +7,11 @@ import structlog
 
 from bot.adapters.evidence import falco, loki, prometheus, service_graph
 from bot.adapters.queue import rq as rq_queue
-from bot.adapters.store.sql import open_store
 from bot.domain.errors import Retryable
 from bot.pipeline.watch import Watch, Watched, WatchOutcome, watch
 from bot.ports import EvidenceSource, TopologySource
 from bot.settings import Settings, load
+from bot.wiring.kept_store import kept_store
 from bot.wiring.parts import SystemClock, holder_name
 
 _log = structlog.get_logger()
@@ -52,7 +52,7 @@ def look() -> None:
     here, clock = eyes(), SystemClock()
     if not here.metrics and not here.words:
         return
-    store = open_store(here.settings, migrate=False)
+    store = kept_store()
     if store.read(lambda tx: tx.due_tasks(now=clock.now())):
         return  # Whoever waits for an investigation comes first.
     outcome = watch(Watch(store, here.metrics, here.words, here.topology, clock, here.holder))

@@ -26,7 +26,6 @@ from bot.adapters.evidence._kubectl_read import build_read
 from bot.adapters.playbooks import yaml_files
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.queue.rq_workers import ForkingWorker, run_worker
-from bot.adapters.store.sql import open_store
 from bot.adapters.topology.files import TopologyFiles
 from bot.adapters.topology.joined import joined
 from bot.adapters.topology.kubernetes import KubernetesTopology
@@ -49,7 +48,9 @@ from bot.settings import Settings, load
 from bot.wiring import watcher
 from bot.wiring.beating import Beats
 from bot.wiring.inventories import accounts, looked_up
+from bot.wiring.kept_store import kept_store
 from bot.wiring.parts import SystemClock, caps_of, new_id, settled
+from bot.wiring.warm import warm
 
 # How long a task may take before another worker may claim it, besides the model's own deadline.
 LEASE_S = 40.0
@@ -113,15 +114,10 @@ def _topology(settings: Settings) -> TopologySource | None:
     return joined(sources)
 
 
-def _store(settings: Settings) -> Store:
-    settings.require("worker", ["audit_key", "storage_key"])
-    return open_store(settings, migrate=False)
-
-
 def work_on(task_id: int) -> None:
     """Claim one task and do it; what fails is tried again, at most MOST_TRIES times, what could not be stored longer."""
     here, clock = readers(), SystemClock()
-    settings, store = here.settings, _store(here.settings)
+    settings, store = here.settings, kept_store()
     lease_s = LEASE_S + settings.model_deadline_s
     task = store.transact(lambda tx: tx.claim_task(task_id, now=clock.now(), lease_s=lease_s))
     if task is None:
@@ -215,7 +211,8 @@ def run(settings: Settings) -> None:
     settings.require("worker", ["audit_key", "storage_key"])
     readers()  # Whatever is missing stops the start.
     watcher.eyes()
-    Beats(open_store(settings), SystemClock(), "worker").start(threading.Event())
+    warm(kept_store(), SystemClock(), new_id)
+    Beats(kept_store(), SystemClock(), "worker").start(threading.Event())
     settled()
     run_worker(
         rq_queue.connect(settings.redis_url), "investigate", ForkingWorker, lambda: _log.info("worker_ready")

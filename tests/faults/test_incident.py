@@ -251,7 +251,7 @@ def test_it_ends_as_without_faults(
     faulty.dice = Dice(random.Random(seed))
     product = Product(store, faulty, tmp_path / "provider", chosen, faulty.dice)
     monkeypatch.setattr(worker, "readers", lambda: product.readers)
-    monkeypatch.setattr(worker, "_store", lambda _settings: faulty)
+    monkeypatch.setattr(worker, "kept_store", lambda: faulty)
     monkeypatch.setattr(worker, "SystemClock", lambda: product.clock)
     asyncio.run(_played(product))
     product.desk.recorder.close()

@@ -1,0 +1,130 @@
+"""Warm before the first fork: the parent investigates a made-up incident in a transaction that is taken back.
+
+A child starts with what its parent has: statements compiled, modules loaded, code that has run. Without this, each child
+did all that again for its one job. Nothing of it stays, nothing is sent, and trouble here only leaves the children cold.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Never, TypeVar
+
+from bot.adapters.reasoner.none import NoReasoner
+from bot.boundary import guarded
+from bot.domain.alert import Alert, AlertSeverity, AlertStatus
+from bot.domain.evidence import Diagnosis
+from bot.domain.incident import Incident
+from bot.domain.records import StoredAlert, TaskKind
+from bot.domain.topology import Topology
+from bot.pipeline.declare import declare
+from bot.pipeline.investigate import investigate
+from bot.pipeline.look_again import look_again
+from bot.pipeline.propose import Proposed
+from bot.pipeline.watch import Watch, watch
+from bot.ports import Clock, Store, Transaction
+
+T = TypeVar("T")
+
+# The interpreter adapts code to what it has seen after a few rounds.
+_ROUNDS = 3
+_LEASE_S = 1.0
+_CALLS = {"caller": ("called", "beside"), "called": ("below",)}
+
+
+class _TakenBack(Exception):
+    """Ends the transaction without a commit."""
+
+
+class _Within:
+    """`bot.ports.Store` inside one open transaction, which whoever opened it ends."""
+
+    def __init__(self, tx: Transaction, tenant: str) -> None:
+        self.tenant = tenant
+        self._tx = tx
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        return work(self._tx)
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        return work(self._tx)
+
+    def commits(self) -> Callable[[], bool]:
+        return lambda: True
+
+    def close(self) -> None:
+        """Nothing of its own to give back."""
+
+
+class _Graph:
+    """`bot.ports.TopologySource` of the made-up services."""
+
+    def topology(self, *, now: float, fresh: bool = False) -> Topology:
+        _ = fresh
+        return Topology(_CALLS, {}, as_of=now)
+
+
+def warm(store: Store, clock: Clock, new_id: Callable[[], str]) -> None:
+    """Run what children run, without a trace, and give the connections back: none may cross a fork."""
+    guarded("warm", partial(_run_through, store, clock, new_id))
+    store.close()
+
+
+def _run_through(store: Store, clock: Clock, new_id: Callable[[], str]) -> None:
+    def work(tx: Transaction) -> Never:
+        for _ in range(_ROUNDS):
+            _investigated(_Within(tx, store.tenant), clock, new_id())
+        watch(Watch(_Within(tx, store.tenant), (), (), _Graph(), clock, new_id()))
+        raise _TakenBack
+
+    try:
+        store.transact(work)
+    except _TakenBack:
+        return
+
+
+def _investigated(store: Store, clock: Clock, incident: str) -> None:
+    """The way of one task, from the alerts that led to it to its end."""
+    now = clock.now()
+    alerts = [_alert(incident, number, service, now) for number, service in enumerate(_CALLS)]
+
+    def opened(tx: Transaction) -> int:
+        tx.save_alerts([StoredAlert(alert, incident, "first", 1, 0) for alert in alerts])
+        return declare(tx, alerts, incident=incident, now=now, observe_only=True).task
+
+    due = store.transact(opened)
+    task = store.transact(lambda tx: tx.claim_task(due, now=clock.now(), lease_s=_LEASE_S))
+    if task is None:
+        return
+    outcome = investigate(
+        task,
+        store=store,
+        sources=(),
+        topology=_Graph(),
+        clock=clock,
+        reasoner=NoReasoner(),
+        propose=_nothing_offered,
+    )
+    look_again(store, task, outcome, now=now)
+    again = store.transact(lambda tx: tx.add_task(TaskKind.INVESTIGATE, incident, "again", due_at=now))
+    store.transact(lambda tx: tx.claim_task(again, now=clock.now(), lease_s=_LEASE_S))
+    store.read(lambda tx: tx.due_tasks(now=now))
+    store.transact(lambda tx: tx.finish_task(task))
+
+
+def _alert(incident: str, number: int, service: str, now: float) -> Alert:
+    return Alert(
+        f"{incident}{number}",
+        "warm",
+        f"Errors{number}",
+        AlertStatus.FIRING,
+        AlertSeverity.CRITICAL,
+        service,
+        f"errors on {service}",
+        now - number,
+        now,
+        None,
+        {"service": service},
+    )
+
+
+def _nothing_offered(_incident: Incident, _diagnosis: Diagnosis) -> Proposed:
+    return Proposed((), ())
