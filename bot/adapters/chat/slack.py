@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.adapters.chat import _slack_errors as errors
 from bot.adapters.chat._cache import Cache
+from bot.adapters.chat._wire import Wire
 from bot.blocks.ladder import droppable, render_for
 from bot.domain.errors import Permanent, Retryable
 from bot.ports import Clock
@@ -35,7 +36,7 @@ class SlackChat:
     """One workspace. Safe to share between threads."""
 
     def __init__(self, client: WebClient, clock: Clock) -> None:
-        self._client = client
+        self._wire = Wire(client)
         self._users: Cache[Mapping[str, Any]] = Cache(clock, CACHE_S)
         self._rooms: Cache[Mapping[str, Any]] = Cache(clock, CACHE_S)
         self._members: Cache[tuple[str, ...]] = Cache(clock, CACHE_S)
@@ -210,7 +211,7 @@ class SlackChat:
 
     def _call(self, method: str, fields: Mapping[str, Any], *, effect: bool = False) -> Mapping[str, Any]:
         try:
-            answer = self._client.api_call(method, data=dict(fields))
+            answer = self._wire.call(method, fields, repeatable=not effect)
         except SlackApiError as error:
             if errors.code_of(error) == "invalid_blocks":
                 raise _BlocksRefused(method, errors.details_of(error)) from error
