@@ -27,7 +27,7 @@ LEASE_S = 4.0
 # A pass keeps what it has read in memory: about 13,000 alerts, or as many small payloads.
 BODIES_PER_PASS = 10_000
 BYTES_PER_PASS = 8 * 1024 * 1024
-ROWS_PER_TRANSACTION = 2000
+ROWS_PER_TRANSACTION = 5000
 QUARANTINE_AFTER = 3
 # What one payload's own content may raise on its way into the store.
 _ITS_OWN_FAULT = (
@@ -167,8 +167,9 @@ def _fold_all(here: _Pass, readable: Sequence[Item]) -> tuple[list[int], bool]:
         done = 0
         try:
             for part, placement in _parts(here, lot):
+                if done:
+                    here.parts.breathe()
                 opened = here.parts.store.transact(partial(_write, here=here, part=part, placement=placement))
-                here.parts.breathe()
                 if opened is None:
                     return tasks, True
                 tasks.extend(opened)

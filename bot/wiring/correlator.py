@@ -17,6 +17,7 @@ from bot.adapters.topology.files import TopologyFiles
 from bot.adapters.topology.joined import joined
 from bot.boundary import guarded
 from bot.domain.errors import Retryable
+from bot.domain.landscape import landscape_of
 from bot.pipeline.correlate import Correlated, Correlation, correlate
 from bot.pipeline.part import Parter
 from bot.pipeline.usual import remembered
@@ -161,7 +162,7 @@ def _ready(here: Runtime) -> None:
     """A look at the graph and a first job before the first alert, which would else wait for both."""
     topology = here.parts.topology
     if topology is not None:
-        guarded("first look at the graph", lambda: topology.topology(now=here.parts.clock.now()))
+        guarded("first look at the graph", lambda: landscape_of(topology.topology(now=here.parts.clock.now())))
     guarded("first poke", lambda: here.queue.poke("bot.jobs.correlate", 0))
     settled()
     _log.info("correlator_ready")
