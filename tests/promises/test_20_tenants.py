@@ -210,6 +210,7 @@ class Filled:
             "next_number": lambda tx: tx.next_number() > 77 and HIT,
             "due_tasks": lambda tx: self.due in tx.due_tasks(now=NOW) and HIT,
             "due_messages": lambda tx: tx.due_messages(now=NOW, limit=99),
+            "next_message_at": lambda tx: tx.next_message_at() and HIT,
             "waits_for_another": lambda tx: (
                 tx.waits_for_another(later(self.incident, self.message), now=NOW) and HIT
             ),

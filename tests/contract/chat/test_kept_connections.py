@@ -117,7 +117,11 @@ def test_an_edit_that_is_cut_off_on_a_kept_connection_is_sent_again(rude: Rude, 
 
 
 def test_calls_at_the_same_time_share_nothing(rude: Rude, chat: SlackChat) -> None:
-    threads = [threading.Thread(target=lambda: [edit(chat) for _ in range(20)]) for _ in range(4)]
+    def edits() -> None:
+        for _ in range(20):
+            edit(chat)
+
+    threads = [threading.Thread(target=edits) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -67,9 +67,7 @@ class ControlPart(Part):
 
     def holds_lease(self, name: str, epoch: int) -> bool:
         """Whether `epoch` is still the newest; locks the row, so that nobody takes it before this commits."""
-        table = schema.leases
-        here = (table.c.tenant == self._tenant) & (table.c.name == name) & (table.c.epoch == epoch)
-        return self._changed(update(table).where(here).values(epoch=epoch))
+        return self._touched("hold lease", _held, lease=name, newest=epoch)
 
     def add_planned_event(self, event: PlannedEvent) -> None:
         values = {**asdict(event), "services": json.dumps(list(event.services))}
@@ -258,6 +256,11 @@ def _taken() -> Any:
         .where(over)
         .values(holder=bindparam("by"), epoch=table.c.epoch + 1, expires_at=bindparam("ends"))
     )
+
+
+def _held() -> Any:
+    table = schema.leases
+    return update(table).where(_lease() & (table.c.epoch == bindparam("newest"))).values(epoch=table.c.epoch)
 
 
 def _epoch() -> Any:

@@ -106,7 +106,7 @@ class IncidentsPart(Part):
         self._set_incident(incident, severity=int(severity))
 
     def set_place(self, incident: str, *, channel: str, thread_ts: str) -> None:
-        self._set_incident(incident, channel=channel, thread_ts=thread_ts)
+        self._run("set place", _placing, of_id=incident, to_channel=channel, to_thread=thread_ts)
 
     def _set_incident(self, incident: str, **values: object) -> None:
         here = (_incidents.c.tenant == self._tenant) & (_incidents.c.id == incident)
@@ -121,6 +121,15 @@ def _open() -> Any:
 def _one() -> Any:
     return select(_incidents).where(
         _incidents.c.tenant == bindparam("tenant"), _incidents.c.id == bindparam("id")
+    )
+
+
+def _placing() -> Any:
+    here = (_incidents.c.tenant == bindparam("of_tenant")) & (_incidents.c.id == bindparam("of_id"))
+    return (
+        update(_incidents)
+        .where(here)
+        .values(channel=bindparam("to_channel"), thread_ts=bindparam("to_thread"))
     )
 
 

@@ -57,6 +57,11 @@ class OutboxPart(Part):
         """What is due: cards that nobody has seen yet, then decisions, then whatever waits longest."""
         return [_message(row) for row in self._run("due messages", _due, now=now, most=limit)]
 
+    def next_message_at(self) -> float | None:
+        """When the next message is due, which may be past; None while every message shows what it should."""
+        at = self._run("next message", _next).scalar_one()
+        return None if at is None else float(at)
+
     def waits_for_another(self, message: Message, *, now: float) -> bool:
         """Whether an older message of the same thread is not posted yet, though it will be before long.
 
@@ -71,25 +76,17 @@ class OutboxPart(Part):
         return None if row is None else _message(row)
 
     def place_message(self, message_id: int, *, channel: str, thread_ts: str) -> None:
-        self._set_message(message_id, channel=channel, thread_ts=thread_ts)
+        self._run("place message", _placing, of_id=message_id, to_channel=channel, to_thread=thread_ts)
 
     def doubt_message(self, message_id: int) -> None:
-        self._set_message(message_id, in_doubt=True)
+        self._run("doubt message", _doubting, of_id=message_id)
 
     def sent_message(self, message_id: int, *, ts: str, revision: int, next_at: float, now: float) -> None:
-        first = func.coalesce(func.nullif(_messages.c.first_posted_at, 0.0), now)
-        self._set_message(
-            message_id,
-            ts=ts,
-            sent=revision,
-            next_at=next_at,
-            first_posted_at=first,
-            in_doubt=False,
-            attempts=0,
-        )
+        new = {"of_ts": ts, "revision": revision, "again_at": next_at, "now": now}
+        self._run("sent message", _sending, of_id=message_id, **new)
 
     def delay_message(self, message_id: int, *, next_at: float, reason: str) -> None:
-        self._set_message(message_id, next_at=next_at, note=reason[:500], attempts=_messages.c.attempts + 1)
+        self._run("delay message", _delaying, of_id=message_id, again_at=next_at, why=reason[:500])
 
     def posted_count(self, incident: str) -> int:
         return int(self._run("posted count", _posted, incident=incident).scalar_one())
@@ -111,9 +108,39 @@ class OutboxPart(Part):
         line = update(_messages).values(kind=MessageKind.ANNOUNCEMENT.value, **again)
         return self._connection.execute(line.where(card)).rowcount > 0
 
-    def _set_message(self, message_id: int, **values: object) -> None:
-        here = (_messages.c.tenant == self._tenant) & (_messages.c.id == message_id)
-        self._connection.execute(update(_messages).where(here).values(**values))
+
+def _next() -> Any:
+    soonest = select(func.min(_messages.c.next_at)).where(_messages.c.tenant == bindparam("tenant"))
+    return soonest.where(_messages.c.sent < _messages.c.wanted, _messages.c.kind.in_(_KINDS))
+
+
+def _update() -> Any:
+    here = (_messages.c.tenant == bindparam("of_tenant")) & (_messages.c.id == bindparam("of_id"))
+    return update(_messages).where(here)
+
+
+def _placing() -> Any:
+    return _update().values(channel=bindparam("to_channel"), thread_ts=bindparam("to_thread"))
+
+
+def _doubting() -> Any:
+    return _update().values(in_doubt=True)
+
+
+def _sending() -> Any:
+    return _update().values(
+        ts=bindparam("of_ts"),
+        sent=bindparam("revision"),
+        next_at=bindparam("again_at"),
+        first_posted_at=func.coalesce(func.nullif(_messages.c.first_posted_at, 0.0), bindparam("now")),
+        in_doubt=False,
+        attempts=0,
+    )
+
+
+def _delaying() -> Any:
+    tried = _messages.c.attempts + 1
+    return _update().values(next_at=bindparam("again_at"), note=bindparam("why"), attempts=tried)
 
 
 def _due() -> Any:
