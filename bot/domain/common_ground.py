@@ -6,9 +6,10 @@ in them is kept, since general rules say the same of everybody and prove nothing
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from bot.domain.alert import Alert
 from bot.domain.telemetry import Change, ChangeKind
@@ -16,6 +17,7 @@ from bot.domain.telemetry import Change, ChangeKind
 CHANGE_WINDOW_S = 1800.0
 _SPECIFIC_CHARS = 6
 _FEW_WORDS = 4
+_KIND = attrgetter("service", "name")
 _MOST_WORDS = 60
 _HOST = re.compile(r"(?=[^:]*[a-z])[a-z0-9*_-]+(?:\.[a-z0-9_-]+)+(?::\d+)?")
 _VARIES = re.compile(r"\d")
@@ -41,20 +43,17 @@ def _keys_of(change: Change) -> list[str]:
     return [*keys, *([f"{change.kind.value} {change.link}"] if change.link else [])]
 
 
-def sayings(alerts: Iterable[Alert], nodes: AbstractSet[str]) -> dict[str, frozenset[str]]:
+def sayings(alerts: Sequence[Alert], nodes: AbstractSet[str]) -> dict[str, frozenset[str]]:
     """By service, short keys of what its alerts say of something else; one alert of each name is read.
 
     A service that the map does not know is also known by its words alone, where they are more than a few.
     """
-    read: set[tuple[str, str]] = set()
     found: dict[str, set[str]] = {}
-    for alert in alerts:
-        kind = (alert.service, alert.name)
-        if kind not in read and alert.summary:
-            read.add(kind)
-            keys = _said(alert, nodes)
-            if keys:
-                found.setdefault(alert.service, set()).update(keys)
+    one_of_each = {_KIND(alert): alert for alert in reversed(alerts) if alert.summary}
+    for alert in one_of_each.values():
+        keys = _said(alert, nodes)
+        if keys:
+            found.setdefault(alert.service, set()).update(keys)
     return {service: frozenset(keys) for service, keys in found.items()}
 
 

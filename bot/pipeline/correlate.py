@@ -4,7 +4,7 @@ Runs in the correlator alone: a database lease with a fencing epoch keeps a seco
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 
@@ -133,11 +133,10 @@ def _gather(parts: Correlation, look_again: Callable[[bool], bool]) -> _Gathered
     while True:
         room, most = BODIES_PER_PASS - seen, BYTES_PER_PASS - size
         found = parts.store.read(partial(_pending, limit=room, most_bytes=most, after=newest))
-        for raw in found:
+        for raw, outcome in zip(found, normalize(found, parts.parsers, screen), strict=True):
             size += len(raw.body)
             newest = max(newest, raw.id)
-            outcome = normalize(raw, parts.parsers, screen)
-            bare = replace(raw, body=b"")
+            bare = raw.without_body()
             if outcome.reason in (Normalized.UNREADABLE, Normalized.UNKNOWN_KIND):
                 unreadable.append((bare, outcome.detail))
             else:
@@ -167,8 +166,6 @@ def _fold_all(here: _Pass, readable: Sequence[Item]) -> tuple[list[int], bool]:
         done = 0
         try:
             for part, placement in _parts(here, lot):
-                if done:
-                    here.parts.breathe()
                 opened = here.parts.store.transact(partial(_write, here=here, part=part, placement=placement))
                 if opened is None:
                     return tasks, True
@@ -194,7 +191,9 @@ def _parts(here: _Pass, lot: Sequence[Item]) -> Iterator[tuple[Part, Placement]]
     placement = here.parts.store.read(
         lambda tx: place(tx, lot, here.topology, now=now, new_id=here.parts.new_id, usual=here.parts.usual)
     )
-    for part in parts_of(placement, _batches(lot)):
+    for number, part in enumerate(parts_of(placement, _batches(lot))):
+        if number:
+            here.parts.breathe()
         yield part, placement
 
 
@@ -213,7 +212,7 @@ def _bound(parts: Correlation, items: Sequence[Item], topology: Topology, now: f
     signs: set[str] = set()
     for item in items:
         alerts, signed = bind(item.alerts, names, parts.owed)
-        bound.append(replace(item, alerts=alerts))
+        bound.append(item._replace(alerts=alerts) if alerts is not item.alerts else item)
         signs |= signed
     if signs:
         parts.store.transact(lambda tx: keep_signs(tx, sorted(signs), now=now))

@@ -7,6 +7,7 @@ takes; each transaction checks that what was decided on still holds. Runs in the
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.candidate import Candidate, ServiceSummary, first_candidate
@@ -33,8 +34,7 @@ from bot.ports import Transaction
 HOLD_S = 2.5
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One readable payload: its row (without the body), its alerts and its changes."""
 
     raw: RawBody

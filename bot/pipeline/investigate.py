@@ -4,12 +4,12 @@ In that order, so that neither the options nor the card ever wait for a model. E
 evidence replaces the old, options are renewed only while nobody has decided on one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.domain.alert import Alert
-from bot.domain.candidate import ServiceSummary, rank_candidates
+from bot.domain.candidate import CRITICAL_WEIGHT, ServiceSummary, rank_candidates
 from bot.domain.demotion import demoted
 from bot.domain.diagnosis.engine import diagnose
 from bot.domain.event import EventType, NewEvent
@@ -33,7 +33,8 @@ from bot.pipeline.recall import recall
 from bot.ports import Clock, EvidenceSource, Reasoner, Store, TopologySource, Transaction
 
 HISTORY_S = 2400.0
-MOST_ALERTS = 5000
+# So many alerts are read word by word; what all of them weigh is counted by service.
+MOST_ALERTS = 1000
 # Nobody asked for such a look: the card need not say for a second that it is taken, and its headline need not flicker.
 FURTHER_LOOK = "look "
 MOST_SERVICES = 300
@@ -72,6 +73,7 @@ class InvestigationOutcome:
 class _Opening:
     incident: Incident
     alerts: tuple[Alert, ...]
+    counts: Mapping[str, tuple[int, int]]
     planned: tuple[PlannedEvent, ...]
     changes: tuple[Change, ...]
     topology: Topology
@@ -127,6 +129,7 @@ def _opening(tx: Transaction, incident_id: str, now: float) -> _Opening | None:
     return _Opening(
         incident,
         tuple(tx.incident_alerts(incident_id, limit=MOST_ALERTS)),
+        tx.alerting(incident_id),
         tuple(tx.planned_events(start=opened_at - HISTORY_S, end=now)),
         tuple(tx.changes(start=opened_at - HISTORY_S, end=now)),
         tx.topology(),
@@ -149,7 +152,7 @@ def _read(
 ) -> Telemetry:
     topology, gaps = read_topology(topology_source, opening.topology, now=opening.now)
     opened_at = opening.incident.opened_ms / 1000
-    services = _services(opening.alerts, topology)
+    services = _services(opening.counts, topology)
     read = collect(sources, services, start=opened_at - HISTORY_S, end=opening.now, deadline_s=deadline_s)
     return Telemetry(
         opened_at=opened_at,
@@ -165,7 +168,8 @@ def _read(
         log_patterns=read.log_patterns or _counted(read),
         topology=topology,
         planned_events=opening.planned,
-        missing=(*gaps, *read.missing, *_untold(opening.alerts)),
+        missing=(*gaps, *read.missing, *_untold(opening)),
+        weights=_weights(opening.counts),
     )
 
 
@@ -174,16 +178,20 @@ def _counted(read: Readings) -> tuple[LogPatterns, ...]:
     return (counted(read.logs),) if read.calls and read.logs else ()
 
 
-def _untold(alerts: Sequence[Alert]) -> tuple[Missing, ...]:
-    return (Missing("alerts", f"only {MOST_ALERTS} were read"),) if len(alerts) >= MOST_ALERTS else ()
+def _weights(counts: Mapping[str, tuple[int, int]]) -> dict[str, float]:
+    """As `alert_weights` has them, critical alerts heavier, but of every alert."""
+    return {name: count + (CRITICAL_WEIGHT - 1.0) * bad for name, (count, bad) in counts.items() if name}
 
 
-def _services(alerts: Sequence[Alert], topology: Topology) -> list[str]:
+def _untold(opening: _Opening) -> tuple[Missing, ...]:
+    read, total = len(opening.alerts), sum(count for count, _ in opening.counts.values())
+    words = f"all {total} were counted and the words of the first {read} were read"
+    return (Missing("alerts", words),) if read < total else ()
+
+
+def _services(counts: Mapping[str, tuple[int, int]], topology: Topology) -> list[str]:
     """Whom to ask about, most suspicious first: alerting services, then what is near them, then the rest."""
-    count: dict[str, int] = {}
-    for alert in alerts:
-        count[alert.service] = count.get(alert.service, 0) + 1
-    summaries = [ServiceSummary(name, number, 0.0) for name, number in count.items()]
+    summaries = [ServiceSummary(name, number, 0.0) for name, (number, _) in counts.items()]
     suspects = [candidate.service for candidate in rank_candidates(summaries, topology)]
     near = sorted(set().union(*(topology.within(name, NEAR_HOPS) for name in suspects[:20])))
     ordered = dict.fromkeys([*suspects, *near, *sorted(topology.nodes())])
@@ -227,7 +235,7 @@ def _demoted(opening: _Opening, diagnosis: Diagnosis) -> dict[str, object]:
     """Whose alerts are put down to the cause, and whose are not; nothing where no cause was found."""
     if diagnosis.conclusion is not Conclusion.CAUSE_FOUND or not diagnosis.hypotheses:
         return {}
-    alerting = {alert.service for alert in opening.alerts}
+    alerting = set(opening.counts)
     found = demoted(diagnosis.hypotheses[0].service, alerting, opening.topology)
     return {"symptoms": [list(pair) for pair in found.symptoms], "apart": list(found.apart)}
 
@@ -237,7 +245,7 @@ def _planned(opening: _Opening, current: Incident, diagnosis: Diagnosis) -> list
     if current.planned_event:
         return []
     services = [hypothesis.service for hypothesis in diagnosis.hypotheses[:1]]
-    services += sorted({alert.service for alert in opening.alerts})
+    services += sorted(opening.counts)
     at = opening.incident.opened_ms / 1000
     for event in opening.planned:
         if any(event.covers(service, at) for service in services):

@@ -1,8 +1,9 @@
-"""normalize: a raw payload becomes Alerts, or a reason why it cannot be read."""
+"""normalize: raw payloads become Alerts, or a reason why one cannot be read."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from bot.domain.alert import Alert
 from bot.domain.errors import Permanent
@@ -14,6 +15,8 @@ from bot.ports import AlertParser
 
 # What a parser may raise for a body that it was not made for; the body is at fault, not the pass.
 _UNREADABLE = (Permanent, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+# So many alerts are searched for secrets at once.
+_SCREENED_TOGETHER = 256
 
 
 class Normalized(StrEnum):
@@ -25,8 +28,7 @@ class Normalized(StrEnum):
     UNKNOWN_KIND = "unknown_kind"
 
 
-@dataclass(frozen=True, slots=True)
-class NormalizeOutcome:
+class NormalizeOutcome(NamedTuple):
     """The alerts of one payload with the reason for their number."""
 
     reason: Normalized
@@ -36,12 +38,25 @@ class NormalizeOutcome:
 
 
 def normalize(
-    raw: RawBody, parsers: Mapping[str, AlertParser], screen: Screen | None = None
-) -> NormalizeOutcome:
-    """Read one stored payload with the parser of its kind; never raises for what is inside it.
+    raws: Iterable[RawBody], parsers: Mapping[str, AlertParser], screen: Screen
+) -> Iterator[NormalizeOutcome]:
+    """Read stored payloads with the parsers of their kinds, in their order; never raises for what is inside them.
 
-    A `screen` that is kept from one payload to the next saves looking at the same texts again.
+    A `screen` that is kept from one call to the next saves looking at the same texts again.
     """
+    lot: list[NormalizeOutcome] = []
+    alerts = 0
+    for raw in raws:
+        lot.append(_read(raw, parsers))
+        alerts += len(lot[-1].alerts)
+        if alerts >= _SCREENED_TOGETHER:
+            yield from _screened(lot, screen)
+            lot, alerts = [], 0
+    yield from _screened(lot, screen)
+
+
+def _read(raw: RawBody, parsers: Mapping[str, AlertParser]) -> NormalizeOutcome:
+    """One payload, with whatever secrets its alerts hold."""
     if raw.damage:
         return NormalizeOutcome(Normalized.UNREADABLE, detail=raw.damage)
     parser = parsers.get(raw.kind)
@@ -49,11 +64,19 @@ def normalize(
         return NormalizeOutcome(Normalized.UNKNOWN_KIND, detail=f"no parser is configured for {raw.kind!r}")
     try:
         found = parser.parse(raw.body, source=raw.source, received_at=raw.received_at)
+        alerts = tuple(found.alerts)
     except _UNREADABLE as error:
         return NormalizeOutcome(Normalized.UNREADABLE, detail=redact(str(error)) or type(error).__name__)
-    reason = Normalized.PARSED if found.alerts or found.changes else Normalized.NOTHING_IN_IT
-    changes = tuple(map(_change_without_secrets, found.changes))
-    return NormalizeOutcome(reason, _all_without_secrets(tuple(found.alerts), screen or Screen()), changes)
+    reason = Normalized.PARSED if alerts or found.changes else Normalized.NOTHING_IN_IT
+    return NormalizeOutcome(reason, alerts, tuple(map(_change_without_secrets, found.changes)))
+
+
+def _screened(lot: list[NormalizeOutcome], screen: Screen) -> list[NormalizeOutcome]:
+    """All payloads of the lot are looked at together first, since hardly any holds a secret."""
+    together = tuple(alert for outcome in lot for alert in outcome.alerts)
+    if _all_without_secrets(together, screen) is together:
+        return lot
+    return [one._replace(alerts=_all_without_secrets(one.alerts, screen)) for one in lot]
 
 
 def _all_without_secrets(alerts: tuple[Alert, ...], screen: Screen) -> tuple[Alert, ...]:

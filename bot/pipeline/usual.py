@@ -7,6 +7,7 @@ Learning lives in the correlator and is kept in the database every minute.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from bot.domain.alert import Alert, AlertSeverity
 from bot.domain.everyday import DAY_S, Everyday, Onsets
@@ -16,6 +17,7 @@ from bot.ports import Transaction
 EVERYDAY_KEY = "everyday"
 EVERYDAY_TITLE = "Everyday alerts"
 KEEP_EVERY_S = 60.0
+_KIND = attrgetter("service", "name")
 
 
 @dataclass(slots=True)
@@ -27,7 +29,7 @@ class Usual:
 
     def surprises(self, alerts: Iterable[Alert], now: float) -> dict[str, float]:
         """Learn the onsets of these alerts; how surprising each signature is."""
-        signatures = sorted({signature_of(alert) for alert in alerts})
+        signatures = sorted(_signatures(alerts))
         return {one: self.everyday.surprise(one, now) or 0.0 for one in signatures}
 
     def is_everyday(self, alerts: Sequence[Alert], surprises: dict[str, float], now: float) -> bool:
@@ -36,7 +38,7 @@ class Usual:
             one.severity is AlertSeverity.CRITICAL for one in alerts
         ):
             return False
-        return sum(surprises[one] for one in {signature_of(alert) for alert in alerts}) < Onsets.WORTH_SHOWING
+        return sum(surprises[one] for one in _signatures(alerts)) < Onsets.WORTH_SHOWING
 
     def keep(self, tx: Transaction, now: float) -> None:
         """Write down what was learned, at most once a minute."""
@@ -51,9 +53,9 @@ def remembered(tx: Transaction) -> Usual:
     return Usual(Everyday.restored(json.loads(text))) if text else Usual()
 
 
-def signature_of(alert: Alert) -> str:
-    """What an alert says and where, without what differs from pod to pod."""
-    return f"{alert.service}\0{alert.name}"
+def _signatures(alerts: Iterable[Alert]) -> set[str]:
+    """What alerts say and where, without what differs from pod to pod."""
+    return {f"{service}\0{name}" for service, name in set(map(_KIND, alerts))}
 
 
 def quiet_row(rows: Iterable[IncidentRow], now: float) -> str:
