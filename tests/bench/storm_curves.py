@@ -1,6 +1,7 @@
-"""`python -m tests.bench.storm_curves [--pairs 5] [--write]`: the product and Alertmanager in turn, and how cost grows with size.
+"""`python -m tests.bench.storm_curves [--pairs 5] [--write]`: the product and Alertmanager in turn, and how cost grows.
 
-Alertmanager is quoted at the best of its waits in the same run. `--write` draws the curves into docs/.
+Alertmanager is quoted at the best of its waits in the same run. Growth is measured by size, and at the largest size by
+the number of services. `--write` draws the curves into docs/.
 """
 
 import argparse
@@ -19,8 +20,17 @@ from tests.bench.storm_intake import measured
 from tests.bench.storm_load import storm
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-SIZES = (1000, 10_000, 50_000)
-GROWTH = (1000, 10_000, 50_000, 200_000)
+# Alerts and batch of each comparison; alerts and services of each point of the growth.
+PAIRED = ((10_000, 100), (50_000, 100), (10_000, 1))
+SERVICES = 200
+GROWTH = (
+    (1000, SERVICES),
+    (10_000, SERVICES),
+    (50_000, SERVICES),
+    (200_000, SERVICES),
+    (1_000_000, 100),
+    (1_000_000, 10_000),
+)
 BATCH = 100
 WIDTH, HEIGHT, EDGE = 640, 320, 56
 Point = tuple[float, float]
@@ -30,31 +40,35 @@ def main() -> int:
     """Measure, print, and draw where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
-    parser.add_argument("--growth", default=",".join(map(str, GROWTH)))
+    parser.add_argument("--paired", type=_points, default=PAIRED, help="ALERTSxBATCH, comma-separated")
+    parser.add_argument("--growth", type=_points, default=GROWTH, help="ALERTSxSERVICES, comma-separated")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
-    pairs = [_pairs(size, given.pairs) for size in map(int, given.sizes.split(","))]
-    grown = [_grown(size) for size in map(int, given.growth.split(","))]
+    pairs = [_pairs(size, batch, given.pairs) for size, batch in given.paired]
+    grown = [_grown(size, services) for size, services in given.growth]
     if given.write:
         _write(pairs, grown)
     return 0
 
 
-def _pairs(size: int, runs: int) -> Mapping[str, Any]:
+def _points(text: str) -> tuple[tuple[int, int], ...]:
+    pairs = (one.split("x") for one in text.split(",") if one)
+    return tuple((int(size), int(other)) for size, other in pairs)
+
+
+def _pairs(size: int, batch: int, runs: int) -> Mapping[str, Any]:
     """Medians of pairs; each pair is the product once and Alertmanager once with every wait."""
     rows = []
     for number in range(runs):
-        made = storm(size, BATCH)
-        ours = measured(made)
-        theirs = _best(size) if storm_rival.version() else {}
+        ours = measured(storm(size, batch, services=SERVICES))
+        theirs = _best(size, batch) if storm_rival.version() else {}
         rows.append({"ours": ours, "alertmanager": theirs})
-        print(json.dumps({"size": size, "pair": number, **rows[-1]}), flush=True)
-    return {"size": size, "pairs": runs, **_medians(rows)}
+        print(json.dumps({"size": size, "batch": batch, "pair": number, **rows[-1]}), flush=True)
+    return {"size": size, "batch": batch, "pairs": runs, **_medians(rows)}
 
 
-def _best(size: int) -> Mapping[str, Any]:
-    found = [storm_rival.measure(storm(size, BATCH), wait) for wait in storm_rival.WAITS]
+def _best(size: int, batch: int) -> Mapping[str, Any]:
+    found = [storm_rival.measure(storm(size, batch, services=SERVICES), wait) for wait in storm_rival.WAITS]
     return min(found, key=lambda row: float(str(row["t_all_s"])))
 
 
@@ -80,32 +94,28 @@ def _median(values: Sequence[float]) -> float:
     return ordered[len(ordered) // 2]
 
 
-def _grown(size: int) -> Mapping[str, Any]:
-    row = {"size": size, **measured(storm(size, BATCH))}
+def _grown(size: int, services: int) -> Mapping[str, Any]:
+    row = {"size": size, "services": services, **measured(storm(size, BATCH, services=services))}
     print(json.dumps({"growth": row}), flush=True)
     return row
 
 
 def _write(pairs: Sequence[Mapping[str, Any]], grown: Sequence[Mapping[str, Any]]) -> None:
-    ours = [(float(row["size"]), float(row["cpu_us_per_alert"])) for row in grown]
-    rival = [
-        (float(row["size"]), float(row["alertmanager_cpu_us_per_alert"]))
-        for row in pairs
-        if "alertmanager_cpu_us_per_alert" in row
-    ]
+    few = [row for row in grown if row["services"] <= SERVICES]
+    batched = [row for row in pairs if row["batch"] == BATCH]
+    ours, rival = _line(few, "cpu_us_per_alert"), _line(batched, "alertmanager_cpu_us_per_alert")
     (DOCS / "storm-cpu.svg").write_text(
         chart("CPU, microseconds an alert", {"Watchkeeper": ours, "Alertmanager": rival})
     )
-    seconds = [(float(row["size"]), float(row["ours_t_all_s"])) for row in pairs]
-    rival = [
-        (float(row["size"]), float(row["alertmanager_t_all_s"]))
-        for row in pairs
-        if "alertmanager_t_all_s" in row
-    ]
+    seconds, rival = _line(few, "t_all_s"), _line(batched, "alertmanager_t_all_s")
     (DOCS / "storm-seconds.svg").write_text(
         chart("Seconds until all is told", {"Watchkeeper": seconds, "Alertmanager": rival})
     )
-    (DOCS / "performance.md").write_text(_page(pairs))
+    (DOCS / "performance.md").write_text(_page(pairs, grown))
+
+
+def _line(rows: Sequence[Mapping[str, Any]], key: str) -> list[Point]:
+    return [(float(row["size"]), float(row[key])) for row in rows if key in row]
 
 
 def chart(title: str, lines: Mapping[str, Sequence[Point]]) -> str:
@@ -146,7 +156,7 @@ def chart(title: str, lines: Mapping[str, Sequence[Point]]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _page(pairs: Sequence[Mapping[str, Any]]) -> str:
+def _page(pairs: Sequence[Mapping[str, Any]], grown: Sequence[Mapping[str, Any]]) -> str:
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     rival = storm_rival.version() or "not installed"
     head = [
@@ -156,24 +166,27 @@ def _page(pairs: Sequence[Mapping[str, Any]]) -> str:
         "product's real processes, with the durability of production; beside it Alertmanager, at the best of four group_wait",
         "settings in the same run, until its webhook has told every alert. Medians of pairs. Drawn by `make bench-curves`.",
         "",
-        f"{time.strftime('%Y-%m-%d', time.gmtime())}; {machine}; Alertmanager {rival}; batches of {BATCH}; other load on the machine is in the last column.",
+        f"{time.strftime('%Y-%m-%d', time.gmtime())}; {machine}; Alertmanager {rival}; {SERVICES} services; other load on the machine is in the last column.",
         "",
-        "| alerts | all told, s | Alertmanager, s | ratio | CPU an alert, us | Alertmanager, us | ratio | peak MB (web, correlator) | Alertmanager, MB | messages | foreign % |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    rows = [
-        "| "
-        + " | ".join(
-            str(row.get(key, "-"))
-            for key in (
-                "size", "ours_t_all_s", "alertmanager_t_all_s", "t_all_s_ratio", "ours_cpu_us_per_alert",
-                "alertmanager_cpu_us_per_alert", "cpu_us_per_alert_ratio", "ours_hwm_mb", "alertmanager_hwm_mb",
-                "messages", "foreign_pct",
-            )
-        )
-        + " |"
-        for row in pairs
-    ]  # fmt: skip
+    compared = _table(
+        {
+            "alerts": "size", "in a call": "batch", "all told, s": "ours_t_all_s", "Alertmanager, s": "alertmanager_t_all_s",
+            "ratio": "t_all_s_ratio", "CPU an alert, us": "ours_cpu_us_per_alert",
+            "Alertmanager, us": "alertmanager_cpu_us_per_alert", "ratio of CPU": "cpu_us_per_alert_ratio",
+            "peak MB (web, correlator)": "ours_hwm_mb", "Alertmanager, MB": "alertmanager_hwm_mb", "messages": "messages",
+            "foreign %": "foreign_pct",
+        },
+        pairs,
+    )  # fmt: skip
+    growth = _table(
+        {
+            "alerts": "size", "services": "services", "all told, s": "t_all_s", "CPU an alert, us": "cpu_us_per_alert",
+            "peak MB (web, correlator)": "hwm_mb", "messages": "messages", "foreign %": "foreign_pct",
+        },
+        grown,
+    )  # fmt: skip
+    between = ["", f"How the product's cost grows, one run each, batches of {BATCH}:", ""]
     tail = [
         "",
         "![CPU an alert by storm size](storm-cpu.svg)",
@@ -181,7 +194,14 @@ def _page(pairs: Sequence[Mapping[str, Any]]) -> str:
         "![Seconds until all is told](storm-seconds.svg)",
         "",
     ]
-    return "\n".join([*head, *rows, *tail])
+    return "\n".join([*head, *compared, *between, *growth, *tail])
+
+
+def _table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A table in Markdown; `columns` maps titles to keys."""
+    lines = [list(columns), ["---"] * len(columns)]
+    lines += [[str(row.get(key, "-")) for key in columns.values()] for row in rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 if __name__ == "__main__":
