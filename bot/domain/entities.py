@@ -44,6 +44,12 @@ class Names:
             lowered.setdefault(name.lower(), set()).add(name)
         self._lowered = {low: next(iter(names)) for low, names in lowered.items() if len(names) == 1}
 
+    def all_bound(self, alerts: tuple[Alert, ...]) -> tuple[Alert, ...]:
+        """Each as `bound` gives it; the same tuple where every service is known."""
+        if not self._known or self._known.issuperset([alert.service for alert in alerts]):
+            return alerts
+        return tuple(map(self.bound, alerts))
+
     def bound(self, alert: Alert) -> Alert:
         """The alert with the service that the graph knows it by; itself where its service is known or nothing fits."""
         if not self._known or alert.service in self._known:

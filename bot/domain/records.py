@@ -20,8 +20,7 @@ class Arrived:
     received_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class RawBody:
+class RawBody(NamedTuple):
     """One stored payload. `source` is the configured source name, `kind` the parser; `tries` counts failures.
 
     `damage` says why the stored bytes cannot be read back, where they cannot; `body` is empty then.
@@ -34,6 +33,10 @@ class RawBody:
     received_at: float
     tries: int
     damage: str = ""
+
+    def without_body(self) -> "RawBody":
+        """What is left once the body was read."""
+        return RawBody(self.id, self.source, self.kind, b"", self.received_at, self.tries, self.damage)
 
 
 class StoredAlert(NamedTuple):

@@ -89,12 +89,13 @@ class IntakePart(Part):
         found = self._run("oldest raw", _oldest).scalar_one_or_none()
         return None if found is None else float(found)
 
-    def _opened(self, row: Row[Any]) -> RawBody:
+    def _opened(self, row: Sequence[Any]) -> RawBody:
+        number, source, kind, sealed, received_at, tries = row
         try:
-            body, damage = self._keys.sealer.open(row.sealed, label=row.source), ""
+            body, damage = self._keys.sealer.open(sealed, label=source), ""
         except Permanent as error:
             body, damage = b"", str(error)
-        return RawBody(row.id, row.source, row.kind, body, row.received_at, row.tries, damage)
+        return RawBody(number, source, kind, body, received_at, tries, damage)
 
     def settle_raw(self, ids: Sequence[int]) -> None:
         for start in range(0, len(ids), _LOOKUP_CHUNK):
@@ -180,6 +181,11 @@ class IntakePart(Part):
         self._connection.execute(update(_alerts).where(here).values(incident=to))
         return {name: (int(count), int(some)) for name, count, some in rows}
 
+    def alerting(self, incident: str) -> Mapping[str, tuple[int, int]]:
+        """(all, critical) alerts of each service, whatever their state."""
+        found = self._run("alerting", _by_service, incident=incident)
+        return {name: (int(count), int(bad)) for name, count, bad in found}
+
     def firing_by_service(self, incident: str) -> Mapping[str, tuple[int, int]]:
         """(all, critical) firing alerts of each service that has some."""
         critical = case((_alerts.c.severity == AlertSeverity.CRITICAL.value, 1), else_=0)
@@ -227,6 +233,13 @@ def _of_incident() -> Any:
     return select(*columns).where(here).order_by(*order).limit(bindparam("most"))
 
 
+def _by_service() -> Any:
+    here = (_alerts.c.tenant == bindparam("tenant")) & (_alerts.c.incident == bindparam("incident"))
+    critical = case((_alerts.c.severity == AlertSeverity.CRITICAL.value, 1), else_=0)
+    query = select(_alerts.c.service, func.count(literal_column("1")), func.sum(critical))
+    return query.where(here).group_by(_alerts.c.service)
+
+
 def _of_incident_from() -> Any:
     return _of_incident().where(_alerts.c.source == bindparam("sent_by"))
 
@@ -238,7 +251,8 @@ def _oldest() -> Any:
 
 def _pending() -> Any:
     here = (_raw.c.tenant == bindparam("tenant")) & (_raw.c.state == "pending")
-    query = select(_raw).where(here, _raw.c.id > bindparam("after")).order_by(_raw.c.id)
+    columns = _raw.c.id, _raw.c.source, _raw.c.kind, _raw.c.sealed, _raw.c.received_at, _raw.c.tries
+    query = select(*columns).where(here, _raw.c.id > bindparam("after")).order_by(_raw.c.id)
     return query.limit(bindparam("most")).execution_options(yield_per=_FETCHED_AT_ONCE)
 
 
