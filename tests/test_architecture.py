@@ -86,3 +86,20 @@ def test_only_the_executor_loads_a_writer_and_only_the_worker_a_model(process: s
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, env=os.environ, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("process", ["web", "correlator", "executor"])
+def test_a_process_that_runs_for_weeks_holds_no_library_that_it_never_uses(process: str) -> None:
+    """Each of these takes 2 to 12 MB; the worker has the model's client, which brings some of them."""
+    command = "serve" if process == "web" else process
+    program = (
+        "import sys\nfrom bot.cli.main import main\n"
+        f"sys.argv = ['watchkeeper', {command!r}, '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = ('pydantic', 'typer', 'rich', 'pygments', 'greenlet', 'alembic', 'numpy')\n"
+        "print([name for name in heavy if sys.modules.get(name)])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

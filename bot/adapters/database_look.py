@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
-from pydantic import SecretStr
 
 from bot.domain.errors import Permanent, Refused, Retryable, Undecided, WatchkeeperError
 from bot.domain.live_database import QueryClass, RoleFacts
+from bot.domain.secret import SecretStr
 
 _OPTIONS = "-c statement_timeout=4000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=4000"
 _MOST_CLASSES = 20

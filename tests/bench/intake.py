@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import httpx
 import uvicorn
-from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bot.adapters.monitoring.alertmanager import Alertmanager
+from bot.domain.secret import SecretStr
 from bot.http.app import build_http
 from bot.http.group_commit import GroupCommit
 from bot.http.health import HealthPorts

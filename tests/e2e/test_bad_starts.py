@@ -67,7 +67,7 @@ def test_a_bad_value_names_its_variable(tmp_path: Path, process: str) -> None:
     refused(
         process,
         settings={**working(tmp_path), "http_port": "eighty"},
-        words="WATCHKEEPER_HTTP_PORT: Input should be a valid integer",
+        words="WATCHKEEPER_HTTP_PORT: Expected `int`",
     )
 
 
@@ -76,8 +76,8 @@ def test_a_bad_value_names_its_variable(tmp_path: Path, process: str) -> None:
     [
         ("htpp_port", "1", "unknown settings: WATCHKEEPER_HTPP_PORT"),
         ("sources", "{nope", "WATCHKEEPER_SOURCES is not JSON"),
-        ("sources", '{"p": {"kind": "generic"}}', "WATCHKEEPER_SOURCES[p]: Value error, a token is needed"),
-        ("mode", "autopilot", "WATCHKEEPER_MODE: Input should be 'observe' or 'supervised'"),
+        ("sources", '{"p": {"kind": "generic"}}', "WATCHKEEPER_SOURCES[p]: a token is needed"),
+        ("mode", "autopilot", "WATCHKEEPER_MODE: must be 'observe' or 'supervised'"),
         ("redis_url", "nonsense", "WATCHKEEPER_REDIS_URL is no Redis URL"),
         ("redis_url", "redis://127.0.0.1:9/0", "the job queue is not available"),
         ("audit_key", "", "set WATCHKEEPER_AUDIT_KEY"),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bot.adapters.store.sql import open_store
+from bot.domain.secret import SecretStr
 from bot.domain.standing_order import OrderState
 from bot.settings import Settings
 from tests.e2e.command import minimum, watchkeeper
@@ -14,8 +15,8 @@ def test_orders_are_listed_shown_and_revoked(tmp_path: Path) -> None:
     settings = minimum(tmp_path)
     store = open_store(
         Settings(
-            audit_key=settings["audit_key"],
-            storage_key=settings["storage_key"],
+            audit_key=SecretStr(settings["audit_key"]),
+            storage_key=SecretStr(settings["storage_key"]),
             database_url=settings["database_url"],
             data_dir=tmp_path,
         )

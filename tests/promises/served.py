@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from bot.adapters import registry
 from bot.adapters.store.sql import SqlStore
+from bot.domain.secret import SecretStr
 from bot.http.app import build_http
 from bot.http.group_commit import GroupCommit
 from bot.http.health import HealthPorts
@@ -24,8 +25,8 @@ from bot.wiring.parts import SystemClock
 HOST = "127.0.0.1"
 ALERTMANAGER_TOKEN, GENERIC_TOKEN = "a1" * 20, "b2" * 20
 SOURCES: Mapping[str, Source] = {
-    "prod": Source.model_validate({"kind": "alertmanager", "token": ALERTMANAGER_TOKEN}),
-    "scripts": Source.model_validate({"kind": "generic", "token": GENERIC_TOKEN}),
+    "prod": Source(kind="alertmanager", token=SecretStr(ALERTMANAGER_TOKEN)),
+    "scripts": Source(kind="generic", token=SecretStr(GENERIC_TOKEN)),
 }
 PARSERS = {kind: registry.module("monitoring", kind).build() for kind in ("alertmanager", "generic")}
 

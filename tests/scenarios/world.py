@@ -14,12 +14,12 @@ from threading import Thread
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 
 from bot.adapters.evidence import cluster_state, ecs, falco, kubernetes, loki, prometheus, service_graph
 from bot.adapters.monitoring.alertmanager import Alertmanager
 from bot.adapters.monitoring.generic import Generic
 from bot.domain.alert import Alert, AlertStatus
+from bot.domain.secret import SecretStr
 from bot.domain.telemetry import PlannedEvent, Readings, Telemetry
 from bot.settings import Settings
 

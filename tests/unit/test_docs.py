@@ -5,6 +5,7 @@ import hmac
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bot.cli.main import commands
@@ -20,11 +21,12 @@ def test_every_setting_has_one_row_and_no_row_is_invented() -> None:
     text = (ROOT / "docs/settings.md").read_text()
     rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", text, re.MULTILINE)
     documented = [name for name, _default in rows if not _OF_TESTS.match(name)]
-    assert documented == [environment_name(field) for field in Settings.model_fields]
+    fields = msgspec.structs.fields(Settings)
+    assert documented == [environment_name(field.name) for field in fields]
     defaults = dict(rows)
-    for name, field in Settings.model_fields.items():
+    for field in fields:
         if isinstance(field.default, str | int | float) and field.default not in ("", False):
-            assert str(field.default) in defaults[environment_name(name)], name
+            assert str(field.default) in defaults[environment_name(field.name)], field.name
     for signal, query in DEFAULT_QUERIES.items():
         assert f"| `{signal}` | `{query}` |" in text
 
@@ -45,7 +47,7 @@ def test_every_command_and_setting_that_a_document_names_exists(path: Path) -> N
     text = path.read_text()
     for command in re.findall(r"`watchkeeper ([a-z-]+)", text):
         assert command in commands(), command
-    known = {environment_name(field) for field in Settings.model_fields}
+    known = {environment_name(field) for field in Settings.__struct_fields__}
     for name in re.findall(r"\b(?:WATCHKEEPER|SLACK)_[A-Z_]+[A-Z]\b", text):
         assert name in known or _OF_TESTS.match(name) or name == "WATCHKEEPER_DEMO_DATABASE_URL", name
 

@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
 
@@ -183,6 +184,6 @@ def test_the_trail_hides_the_values_of_parameters(amazon: Amazon, tmp_path: Path
 
 def test_without_a_price_nothing_is_scaled(amazon: Amazon, tmp_path: Path) -> None:
     _bench, service = named(aws_scenes.group)(amazon, tmp_path)
-    poor = replace(amazon, settings=amazon.settings.model_copy(update={"prices": {}}))
+    poor = replace(amazon, settings=msgspec.structs.replace(amazon.settings, prices={}))
     with pytest.raises(AssertionError, match="give its price in WATCHKEEPER_PRICES"):
         proposed(poor, "scale-out-instances", CauseClass.CAPACITY, service)

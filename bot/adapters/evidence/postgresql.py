@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
-from pydantic import SecretStr
-
 from bot.adapters.database_look import Databases
 from bot.domain.live_database import live_role
 from bot.domain.plan import Target
+from bot.domain.secret import SecretStr
 from bot.settings import Settings
 
 _KIND = "postgresql.role"

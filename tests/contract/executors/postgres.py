@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import psycopg
-from pydantic import SecretStr
 
 from bot.adapters.database_look import Databases
 from bot.domain.permissions_postgresql import postgresql_files
+from bot.domain.secret import SecretStr
 from tests.postgres import PostgresServer, postgres
 
 DATABASE = "orders-db"

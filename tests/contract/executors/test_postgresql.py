@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from pydantic import SecretStr
 
 from bot.adapters.database_look import Databases, failure
 from bot.adapters.evidence import postgresql as inventory
@@ -23,6 +22,7 @@ from bot.domain.errors import Permanent, Refused, Retryable, Undecided, Watchkee
 from bot.domain.live_database import name_of_class, query_id_of
 from bot.domain.permissions_postgresql import postgresql_files
 from bot.domain.plan import PlannedStep, Target
+from bot.domain.secret import SecretStr
 from bot.settings import Settings
 from tests.contract.executors.postgres import CLIENT, DATABASE, EXECUTOR, READER, Database, database
 

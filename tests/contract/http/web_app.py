@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 import structlog
 from starlette.applications import Starlette
@@ -24,6 +25,7 @@ from bot.adapters.chat.slack import SlackChat, web_client
 from bot.adapters.monitoring._sns import SnsNotary
 from bot.adapters.queue.inline import InlineQueue
 from bot.adapters.store.sql import SqlStore, open_store
+from bot.domain.secret import SecretStr
 from bot.http.conditions import Conditions
 from bot.http.group_commit import GroupCommit
 from bot.http.poker import Poker
@@ -130,20 +132,18 @@ def called(folder: Path) -> Iterator[Called]:
     given = sources()
     for name, source in given.items():
         if source.kind == "mapped":
-            given[name] = source.model_copy(update={"mapping": HERE / "mapped.toml"})
-    settings = Settings.model_validate(
-        {
-            "data_dir": folder,
-            "database_url": f"sqlite:///{folder / 'w.sqlite3'}",
-            "audit_key": "a" * 64,
-            "storage_key": "b" * 64,
-            "grant_key": "c" * 64,
-            "slack_mode": "http",
-            "slack_signing_secret": SIGNING_SECRET,
-            "slack_bot_token": "xoxb-of-the-test",
-            "operator_token": OPERATOR_TOKEN,
-            "sources": given,
-        }
+            given[name] = msgspec.structs.replace(source, mapping=HERE / "mapped.toml")
+    settings = Settings(
+        data_dir=folder,
+        database_url=f"sqlite:///{folder / 'w.sqlite3'}",
+        audit_key=SecretStr("a" * 64),
+        storage_key=SecretStr("b" * 64),
+        grant_key=SecretStr("c" * 64),
+        slack_mode="http",
+        slack_signing_secret=SecretStr(SIGNING_SECRET),
+        slack_bot_token=SecretStr("xoxb-of-the-test"),
+        operator_token=SecretStr(OPERATOR_TOKEN),
+        sources=given,
     )
     store = open_store(settings)
     assert isinstance(store, SqlStore)

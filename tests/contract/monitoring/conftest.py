@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import func, select, text
 from starlette.applications import Starlette
 
 from bot.adapters.monitoring._sns import SnsNotary
 from bot.adapters.store import schema
 from bot.adapters.store.sql import SqlStore, open_store
+from bot.domain.secret import SecretStr
 from bot.http.app import build_http
 from bot.http.group_commit import GroupCommit
 from bot.http.health import HealthPorts
@@ -108,13 +108,11 @@ def intake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Intake]:
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Intake]:
     """The intake on a fresh store in `folder`, at the time of the fixtures."""
-    settings = Settings.model_validate(
-        {
-            "data_dir": folder,
-            "database_url": f"sqlite:///{folder / 'w.sqlite3'}",
-            "audit_key": "a" * 64,
-            "storage_key": "b" * 64,
-        }
+    settings = Settings(
+        data_dir=folder,
+        database_url=f"sqlite:///{folder / 'w.sqlite3'}",
+        audit_key=SecretStr("a" * 64),
+        storage_key=SecretStr("b" * 64),
     )
     store = open_store(settings)
     assert isinstance(store, SqlStore)

@@ -7,11 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
 from bot.adapters import registry
 from bot.domain.alert import Alert
 from bot.domain.delivery import Delivery
+from bot.domain.secret import SecretStr
 from bot.ports import AlertParser
 from bot.settings import Source
 

@@ -35,13 +35,11 @@ def test_a_queue_is_drained_into_the_intake(server: str, store: SqlStore, tmp_pa
     )
     sqs = boto3.client("sqs", region_name=REGION, endpoint_url=server, **keys)
     url = sqs.create_queue(QueueName="alarms", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
-    settings = Settings.model_validate(
-        {
-            "aws_region": REGION,
-            "aws_endpoint_url": server,
-            "aws_intake_credentials": tmp_path / "keys",
-            "sources": {"alarms": Source(kind="cloudwatch", queue_url=url)},
-        }
+    settings = Settings(
+        aws_region=REGION,
+        aws_endpoint_url=server,
+        aws_intake_credentials=tmp_path / "keys",
+        sources={"alarms": Source(kind="cloudwatch", queue_url=url)},
     )
     told: list[int] = []
     (one,) = pulled(
