@@ -90,7 +90,7 @@ def _of_logs(logs: Iterable[LogLine]) -> Iterable[Finding]:
 def _of_alerts(alerts: Iterable[Alert]) -> Iterable[Finding]:
     known = list(alerts)
     said = {alert.summary for alert in known}.union(*(alert.labels.values() for alert in known))
-    strong = {text for text in _worth_a_look(said) if len(traits(text)) >= _STRONG}
+    strong = {text for text in _alike(said) if len(traits(text)) >= _STRONG}
     if not strong:
         return
     for alert in known:
@@ -99,6 +99,24 @@ def _of_alerts(alerts: Iterable[Alert]) -> Iterable[Finding]:
         for where, text in texts:
             if text in strong:
                 yield Finding(alert.service, where, alert.starts_at, traits(text), text)
+
+
+# No pattern tells one digit from another, but for zeros, which stay what they are.
+_DIGITS = str.maketrans("123456789", "0" * 9)
+_APART = "\0"
+
+
+def _alike(texts: AbstractSet[str]) -> Iterable[str]:
+    """Those of many texts that two patterns may agree on: of texts that differ in digits alone, one is looked at.
+
+    A storm names thousands of instances, which all look like a few.
+    """
+    joined = _APART.join(texts)
+    if joined.count(_APART) >= len(texts):
+        return _worth_a_look(texts)
+    shapes = set(joined.translate(_DIGITS).split(_APART))
+    strong = {shape for shape in _worth_a_look(shapes) if len(traits(shape)) >= _STRONG}
+    return [text for text in texts if text.translate(_DIGITS) in strong] if strong else ()
 
 
 def _worth_a_look(texts: AbstractSet[str]) -> Iterable[str]:

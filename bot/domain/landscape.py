@@ -82,13 +82,14 @@ def _levels(topology: Topology, callers: Mapping[str, tuple[str, ...]]) -> dict[
     for node in nodes:
         if node not in height:
             _place_component(node, topology.calls, callers, height)
+    near = [(node, topology.calls.get(node, ()), callers.get(node, ())) for node in nodes]
+    linked = [(node, below, over, len(below), len(over)) for node, below, over in near if below or over]
+    height_of = height.__getitem__
     for _ in range(SWEEPS):
-        for node in nodes:
-            below, over = topology.calls.get(node, ()), callers.get(node, ())
-            if below or over:
-                wanted = sum(height[one] for one in below) + len(below)
-                wanted += sum(height[one] for one in over) - len(over)
-                height[node] = wanted / (len(below) + len(over))
+        for node, below, over, down, up in linked:
+            wanted = sum(map(height_of, below)) + down
+            wanted += sum(map(height_of, over)) - up
+            height[node] = wanted / (down + up)
     return {node: round(value / STEP) for node, value in height.items()}
 
 

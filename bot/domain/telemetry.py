@@ -169,7 +169,10 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """Everything that one investigation read: the input of the engine. `opened_at`, `now` are unix seconds."""
+    """Everything that one investigation read: the input of the engine. `opened_at`, `now` are unix seconds.
+
+    `weights` say how loudly each service alerts in all, where `alerts` are only some of its alerts.
+    """
 
     opened_at: float
     now: float
@@ -186,3 +189,9 @@ class Telemetry:
     planned_events: tuple[PlannedEvent, ...] = ()
     missing: tuple[Missing, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def alerting(self) -> frozenset[str]:
+        """The services that alerts name."""
+        named = self.weights or {alert.service for alert in self.alerts}
+        return frozenset(named) - {""}

@@ -290,7 +290,9 @@ def _testify(
         name: scene.testimony.weight(name, scene.states.get(name), loaded=name in loaded)
         for name in sorted(scene.testimony.heard)
     }
-    loudest = max(weights.values(), default=0.0)
+    if not weights:
+        return
+    loudest = max(weights.values())
     near = {name for top in scene.alerts for name in (top, *scene.graph.reachable(top))}
     for name, weight in weights.items():
         known = suspects.get(name)

@@ -55,7 +55,8 @@ def consider(telemetry: Telemetry) -> tuple[Scene, tuple[Suspect, ...], float]:
 
 
 def _scene(telemetry: Telemetry, window: Window) -> Scene:
-    graph, alerts = cleaned(seen_calls(telemetry.topology, telemetry.calls)), alert_weights(telemetry.alerts)
+    graph = cleaned(seen_calls(telemetry.topology, telemetry.calls))
+    alerts = dict(telemetry.weights) or alert_weights(telemetry.alerts)
     states = service_states(telemetry.series, window)
     if alerts and not any(states[name].felt > 0 for name in alerts if name in states):
         states = service_states(telemetry.series, window, share=0.0)

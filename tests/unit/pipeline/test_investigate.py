@@ -156,6 +156,23 @@ def test_sources_are_asked_about_the_most_suspicious_first(opened: SqlStore):
     assert set(source.asked[0]) == SHOP.nodes()
 
 
+def test_of_a_storm_the_words_of_some_are_read_and_every_alert_is_counted(
+    opened: SqlStore, monkeypatch: pytest.MonkeyPatch
+):
+    whole = run(opened, bad_deploy())
+    found = incident(opened).diagnosis
+    monkeypatch.setattr("bot.pipeline.investigate.MOST_ALERTS", 1)
+    part = run(opened, bad_deploy())
+    again = incident(opened).diagnosis
+    total = len(bad_deploy().alerts)
+    assert total > 1
+    assert (part.suspect, part.conclusion) == (whole.suspect, whole.conclusion)
+    assert [one.service for one in again.hypotheses] == [one.service for one in found.hypotheses]
+    assert set(again.missing) - set(found.missing) == {
+        f"alerts: all {total} were counted and the words of the first 1 were read"
+    }
+
+
 def test_a_stuck_and_a_broken_source_are_missing_and_hold_nothing_up(opened: SqlStore):
     go = threading.Event()
     stuck = Stuck(go)

@@ -110,13 +110,13 @@ def _service(state: ClusterState, one: Finding, telemetry: Telemetry) -> str:
         return workload.service or workload.name if workload is not None else one.name
     services = {other.name: other.service or other.name for other in state.workloads}
     hurt = [services.get(name, name) for name in one.hurts]
-    alerting = [alert.service for alert in telemetry.alerts if alert.service in hurt]
+    alerting = telemetry.alerting().intersection(hurt)
     return next(iter(sorted(alerting) or sorted(hurt)), one.name)
 
 
 def _near(diagnosis: Diagnosis, telemetry: Telemetry, state: ClusterState) -> frozenset[str]:
     """Services that are unwell and what they depend on; empty where nobody said what is unwell."""
-    unwell = {alert.service for alert in telemetry.alerts if alert.service}
+    unwell = set(telemetry.alerting())
     unwell |= {one.service for one in diagnosis.hypotheses}
     ahead, seen = sorted(unwell), set(unwell)
     services = {other.name: other.service or other.name for other in state.workloads}
@@ -155,9 +155,7 @@ def _hypothesis(
         confidence=confidence,
         because=(sentence,),
         evidence=(number,),
-        path=_path(
-            service, (telemetry.alerts and [alert.service for alert in telemetry.alerts]) or [], telemetry
-        ),
+        path=_path(service, telemetry.alerting(), telemetry),
         solid=0.0 if one.hearsay else confidence,
         rules=(f"{one.rule}/{one.version}",),
     )

@@ -54,7 +54,7 @@ def with_managed(diagnosis: Diagnosis, telemetry: Telemetry) -> Diagnosis:
     """The diagnosis with the verdicts on `telemetry.databases`; the same one where there are none."""
     if not telemetry.databases and telemetry.cluster is None:
         return diagnosis
-    alerting = {alert.service for alert in telemetry.alerts if alert.service}
+    alerting = telemetry.alerting()
     judgements = sorted(
         _judgements(telemetry), key=lambda one: (one.service not in alerting, one.service, one.instance)
     )
@@ -191,13 +191,16 @@ def _either(one: float, other: float) -> float:
 
 def _path(service: str, telemetry: Telemetry) -> tuple[str, ...]:
     """From the database up to the farthest service that alerts and depends on it."""
-    tops = sorted({alert.service for alert in telemetry.alerts} - {service, ""})[: tuning.MOST_PATHS]
+    tops = sorted(telemetry.alerting() - {service})[: tuning.MOST_PATHS]
     walks = [walk for walk in (telemetry.topology.path(top, [service]) for top in tops) if walk]
     return tuple(reversed(max(walks, key=lambda walk: (len(walk), walk), default=(service,))))
 
 
 def _conclusion(
-    diagnosis: Diagnosis, hypotheses: tuple[Hypothesis, ...], judgements: list[Judgement], alerting: set[str]
+    diagnosis: Diagnosis,
+    hypotheses: tuple[Hypothesis, ...],
+    judgements: list[Judgement],
+    alerting: frozenset[str],
 ) -> Conclusion:
     if diagnosis.conclusion is Conclusion.EXPECTED_LOAD:
         return diagnosis.conclusion
