@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import threading
 import zlib
 
+import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -11,6 +13,20 @@ from bot.domain.errors import Permanent
 
 _NONCE_BYTES = 12
 _SMALL_BYTES = 2048
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+# No payload is larger; what says so was not made here.
+_MOST_BYTES = 256 * 1024 * 1024
+
+
+class _Packers(threading.local):
+    """The two sides of Zstandard; neither may be used by two threads at once."""
+
+    def __init__(self) -> None:
+        self.pack = zstandard.ZstdCompressor(level=1, write_checksum=False).compress
+        self.unpack = zstandard.ZstdDecompressor().decompress
+
+
+_packers = _Packers()
 
 
 class Sealer:
@@ -32,16 +48,33 @@ class Sealer:
             message = "a stored payload does not open with WATCHKEEPER_STORAGE_KEY; was the key changed?"
             raise Permanent(message) from error
         try:
-            return zlib.decompress(packed)
-        except zlib.error as error:
+            return _unpacked(packed)
+        except (zlib.error, zstandard.ZstdError) as error:
             message = "a stored payload opens but does not unpack; it was damaged before it was sealed"
             raise Permanent(message) from error
 
 
 def _packed(body: bytes) -> bytes:
-    """A zlib stream; a small body stands in it as it is, since making a compressor costs more than it saves."""
+    """Zstandard; a small body stands in a zlib stream as it is, since compressing it costs more than it saves."""
     if len(body) > _SMALL_BYTES:
-        return zlib.compress(body, 1)
+        return _packers.pack(body)
     size = len(body).to_bytes(2, "little")
     other = (len(body) ^ 0xFFFF).to_bytes(2, "little")
     return b"\x78\x01\x01" + size + other + body + zlib.adler32(body).to_bytes(4, "big")
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Either kind: older versions packed large bodies with zlib, too."""
+    if packed.startswith(_ZSTD_MAGIC):
+        if not 0 <= zstandard.frame_content_size(packed) <= _MOST_BYTES:
+            message = "no size, or one that no payload has"
+            raise zstandard.ZstdError(message)
+        return _packers.unpack(packed)
+    if len(packed) <= 2 * _SMALL_BYTES:
+        return zlib.decompress(packed)
+    stream = zlib.decompressobj()
+    body = stream.decompress(packed, _MOST_BYTES)
+    if not stream.eof:
+        message = "cut off, or larger than any payload"
+        raise zlib.error(message)
+    return body
