@@ -355,8 +355,11 @@ class Store(Protocol):
         """Run `work` in one reading transaction."""
         ...
 
-    def commits(self) -> Callable[[], bool]:
-        """Tells whether anything may have been committed since it was last asked; for one thread."""
+    def next_message(self) -> Callable[[], tuple[bool, float | None]]:
+        """Tells whether anything may have been committed since it was last asked, and when the next message is due.
+
+        For one thread; raises Retryable like `read`, which it is a cheap way to.
+        """
         ...
 
     def close(self) -> None:

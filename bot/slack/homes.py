@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.blocks.shape import Place
 from bot.domain.incident import Incident
 from bot.domain.records import IncidentRow, Message, MessageKind
-from bot.ports import Chat, Store
+from bot.ports import Chat
 
 _IN_CHANNEL = (MessageKind.PROPOSAL, MessageKind.RESOLVED)
 
@@ -55,12 +55,6 @@ def channel_name(incident: Incident) -> str:
 def topic_of(incident: Incident) -> str:
     """SEV1 | Investigating | INC-142."""
     return f"{incident.severity.label} | {incident.state.value.capitalize()} | {incident.key}"
-
-
-def open_channel(chat: Chat, store: Store, incident: Incident) -> None:
-    """Create the incident's channel, or find it again, and write down where it is."""
-    channel = chat.create_channel(name=channel_name(incident))
-    store.transact(lambda tx: tx.set_place(incident.id, channel=channel, thread_ts=""))
 
 
 def furnish(chat: Chat, incident: Incident, *, channel: str, card_ts: str, group: str) -> None:

@@ -14,16 +14,16 @@ import structlog
 from bot.blocks.postmortem import actors_of
 from bot.blocks.shape import Rendered
 from bot.boundary import guarded
-from bot.domain.canonical import digest
 from bot.domain.errors import Permanent, Retryable, Undecided
 from bot.domain.event import EventType, NewEvent
-from bot.domain.incident import Incident
 from bot.domain.records import REFUSED, IncidentRow, Message, MessageKind
 from bot.ports import Chat, Clock, Store, Transaction
-from bot.slack.homes import Spot, furnish, open_channel, place_of, spot_of, topic_of
+from bot.slack.due import SOON_S, Job, jobs_due
+from bot.slack.homes import Spot, channel_name, furnish, place_of, spot_of, topic_of
 from bot.slack.names import names_of
 from bot.slack.pace import Pace
 from bot.slack.rendering import Content, render
+from bot.slack.shown import Shown, gist_of, said_by
 
 T = TypeVar("T")
 
@@ -33,11 +33,11 @@ POST_CAP = 10
 _ROOM_FOR_DECISIONS = 3
 _OPTIONAL = (MessageKind.HYPOTHESIS, MessageKind.NOTICE)
 _POINTERS = (MessageKind.ANNOUNCEMENT, MessageKind.MOVED)
-_BATCH = 500
 _LEASE = "outbox"
 _LEASE_S = 10.0
-# A call may take ten seconds, so that the lease is renewed before each one unless that was just done.
-_RENEW_S = 1.0
+# A call may take ten seconds, so that the lease is renewed before each one unless that was just done; a post renews it
+# in the transaction that comes before it.
+_RENEW_S, _RECENT_S = 1.0, 5.0
 _WAIT_FOR_CARD_S, _LONGEST_CARD_WAIT_S = 0.2, 30.0
 _FIRST_EDIT_S = 1.0
 _YOUNG_S, _YOUNG_EDIT_S, _EDIT_S = 10.0, 3.0, 10.0
@@ -49,25 +49,6 @@ _FAULTY_S = 5.0
 # Slack's word for a message that was there and is no more.
 _GONE = "message_not_found"
 _SEVERITY_HEAD_START_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    message: Message
-    incident: Incident
-    row: IncidentRow
-    card: Message | None
-    postmortem: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """What a message last said that is worth an early edit, and when."""
-
-    gist: tuple[str, ...]
-    at: float
-    edited: bool
-    said: str
 
 
 @dataclass(slots=True)
@@ -82,25 +63,32 @@ class Outbox:
     group_id: str
     holder: str
     pace: Pace = field(default_factory=Pace)
-    _led_at: float = -_RENEW_S
+    _led_at: float = -_RECENT_S
+    _refused_at: float = -_RENEW_S
     _epoch: int = 0
-    _shown: dict[int, _Shown] = field(default_factory=dict)
+    _shown: dict[int, Shown] = field(default_factory=dict)
     _topics: dict[str, str] = field(default_factory=dict)
     _reposted: set[int] = field(default_factory=set)
     _no_news: dict[int, tuple[int, IncidentRow, str]] = field(default_factory=dict)
+    _made: dict[str, str] = field(default_factory=dict)
 
     def send_due(self) -> int:
         """One pass over everything that is due; returns how many messages were posted or edited."""
         now = self.clock.now()
-        if not self.store.read(lambda tx: tx.due_messages(now=now, limit=1)) or not self._leading():
-            return 0
-        # Read again under the lease: the sender before us may have posted since; so may one between two of ours.
+        if not self._recent(now):
+            due = self.store.read(lambda tx: tx.due_messages(now=now, limit=1))
+            if not due or not self.lead():
+                return 0
+        # Read under the lease: the sender before us may have posted since; so may one between two of ours.
         epoch = self._epoch
-        jobs = self.store.read(lambda tx: _jobs(tx, now))
+        jobs = self.store.read(lambda tx: jobs_due(tx, now))
         jobs.sort(key=self._turn)
         sent = 0
+        carded: set[str] = set()
         for job in jobs:
-            if not self._leading() or self._epoch != epoch:
+            if job.incident.id in carded:
+                continue  # What follows the card was read before the card had its place, and comes with the next pass.
+            if not self._may_send(job) or self._epoch != epoch:
                 break
             done = guarded("outbox", partial(self._send, job))
             if done is None:
@@ -108,21 +96,46 @@ class Outbox:
                 guarded(
                     "outbox", partial(self._delay, job, again, "it could not be made, see the log of web")
                 )
+            if done and job.message.kind is MessageKind.CARD and not job.message.ts:
+                carded.add(job.incident.id)
             sent += 1 if done else 0
         return sent
 
-    def _leading(self) -> bool:
+    def prepare(self) -> bool:
+        """Make the channels of cards that are due in a moment, so that nobody waits for them then; whether one is."""
         now = self.clock.now()
-        if 0 <= now - self._led_at < _RENEW_S:
+        soon = self.store.read(lambda tx: jobs_due(tx, now + SOON_S))
+        cards = [job for job in soon if job.message.kind is MessageKind.CARD and not job.message.ts]
+        if cards and self.lead():
+            for job in cards:
+                guarded("prepare", partial(self._spot, job))
+        return bool(cards)
+
+    def lead(self, within_s: float = _RENEW_S) -> bool:
+        """Whether the lease is ours; it is renewed unless that was done within so many seconds."""
+        now = self.clock.now()
+        if self._recent(now, within_s):
             return True
+        if 0 <= now - self._refused_at < _RENEW_S:
+            return False
         epoch = self.store.transact(
             lambda tx: tx.take_lease(_LEASE, holder=self.holder, now=now, ttl_s=_LEASE_S)
         )
-        if epoch is not None:
+        if epoch is None:
+            self._refused_at = now
+        else:
             self._led_at, self._epoch = now, epoch
         return epoch is not None
 
-    def _turn(self, job: _Job) -> tuple[int, float, int]:
+    def _recent(self, now: float, within_s: float = _RECENT_S) -> bool:
+        return 0 <= now - self._led_at < within_s
+
+    def _may_send(self, job: Job) -> bool:
+        """A message that is new to Slack renews the lease itself, right before it is posted."""
+        new = not job.message.ts and not job.message.in_doubt
+        return self.lead(_RECENT_S if new else _RENEW_S)
+
+    def _turn(self, job: Job) -> tuple[int, float, int]:
         """Cards first, then other new messages, then decisions, then whatever was shown longest ago."""
         if not job.message.ts:
             return (
@@ -136,7 +149,7 @@ class Outbox:
         waited = (shown.at if shown else 0.0) + _SEVERITY_HEAD_START_S * job.incident.severity
         return 3, waited, job.message.id
 
-    def _send(self, job: _Job) -> bool:
+    def _send(self, job: Job) -> bool:
         try:
             return self._edit(job) if job.message.ts else self._post(job)
         except Retryable as error:
@@ -153,7 +166,7 @@ class Outbox:
             self._delay(job, self.clock.now() + wait, f"{REFUSED}{error}")
         return False
 
-    def _forgotten(self, job: _Job) -> bool:
+    def _forgotten(self, job: Job) -> bool:
         """What somebody deleted in Slack is posted again, once: an incident whose card is gone would be invisible."""
         message = job.message
         if not message.ts or message.id in self._reposted:
@@ -165,10 +178,12 @@ class Outbox:
         _log.warning("message_deleted", incident=job.incident.id, kind=message.kind.value)
         return True
 
-    def _post(self, job: _Job) -> bool:
+    def _post(self, job: Job) -> bool:
         now = self.clock.now()
         cap = POST_CAP - (_ROOM_FOR_DECISIONS if job.message.kind in _OPTIONAL else 0)
-        if self.store.read(lambda tx: tx.posted_count(job.incident.id)) >= cap:
+        in_thread = job.message.kind not in (MessageKind.CARD, MessageKind.ANNOUNCEMENT)
+        posted, waits = self.store.read(lambda tx: _company(tx, job, now, in_thread=in_thread))
+        if posted >= cap:
             self._delay(job, now + _NEVER_S, f"the incident has its {cap} posts")
             return False
         spot = self._spot(job)
@@ -176,8 +191,7 @@ class Outbox:
             wait = min(_LONGEST_CARD_WAIT_S, _WAIT_FOR_CARD_S * 2 ** min(job.message.attempts, 10))
             self._delay(job, now + wait, "waits for the card or the channel")
             return False
-        in_thread = job.message.kind not in (MessageKind.CARD, MessageKind.ANNOUNCEMENT)
-        if in_thread and self.store.read(lambda tx: tx.waits_for_another(job.message, now=now)):
+        if waits:
             return False  # It stays due, and is looked at again in a moment.
         if not self.pace.take("chat.postMessage", now, channel=spot.channel):
             return False
@@ -191,8 +205,11 @@ class Outbox:
             self._delay(job, now + _NEVER_S, "it was never posted in the place that the incident left")
             return False
         content = self._render(job)
-        if not self.store.transact(lambda tx: _about_to_post(tx, job, spot, self._epoch)):
+        now = self.clock.now()
+        if not self.store.transact(lambda tx: self._about_to_post(tx, job, spot, now)):
+            self._led_at = -_RECENT_S  # Whoever leads now is asked before anything else.
             return False
+        self._led_at = now
         post = partial(
             self.chat.post,
             channel=spot.channel,
@@ -206,18 +223,33 @@ class Outbox:
         self._remember(job, content, edited=False)
         return True
 
-    def _spot(self, job: _Job) -> Spot | None:
-        """Where the message goes; makes the incident's channel when the card asks for it."""
+    def _about_to_post(self, tx: Transaction, job: Job, spot: Spot, now: float) -> bool:
+        """Write the doubt down, unless another sender leads by now or the incident has moved since it was looked at."""
+        newest, message = tx.incident(job.incident.id), job.message
+        moved = newest is not None and newest.channel_wanted is not job.incident.channel_wanted
+        if moved or tx.take_lease(_LEASE, holder=self.holder, now=now, ttl_s=_LEASE_S) != self._epoch:
+            return False
+        if message.kind is MessageKind.CARD and job.incident.channel_wanted and not job.row.channel:
+            tx.set_place(job.incident.id, channel=spot.channel, thread_ts="")
+        tx.place_message(message.id, channel=spot.channel, thread_ts=spot.thread_ts)
+        tx.doubt_message(message.id)
+        return True
+
+    def _spot(self, job: Job) -> Spot | None:
+        """Where the message goes; makes the incident's channel when the card asks for it, or finds it again.
+
+        Where that is is written down together with the doubt about the card.
+        """
         card = job.message.kind is MessageKind.CARD
         if card and job.incident.channel_wanted and not job.row.channel:
-            if self.pace.take("conversations.create", self.clock.now()):
-                make = partial(open_channel, self.chat, self.store, job.incident)
-                self._calling("conversations.create", make)
-            row = self.store.read(lambda tx: tx.incident_row(job.incident.id))
-            return Spot(row.channel) if row and row.channel else None
+            channel = self._made.get(job.incident.id, "")
+            if not channel and self.pace.take("conversations.create", self.clock.now()):
+                make = partial(self.chat.create_channel, name=channel_name(job.incident))
+                channel = self._made[job.incident.id] = self._calling("conversations.create", make)
+            return Spot(channel) if channel else None
         return spot_of(job.message.kind, job.incident, job.row, job.card, self.alerts_channel)
 
-    def _read_back(self, job: _Job) -> str | None:
+    def _read_back(self, job: Job) -> str | None:
         """After an unknown outcome: the ts under which Slack has the message already."""
         message = job.message
         if not message.in_doubt or not message.channel:
@@ -241,7 +273,7 @@ class Outbox:
             self.pace.hold(method, self.clock.now() + error.delay_s)
             raise
 
-    def _confirm(self, job: _Job, ts: str, spot: Spot, *, revision: int) -> None:
+    def _confirm(self, job: Job, ts: str, spot: Spot, *, revision: int) -> None:
         """Slack has it: place, log and row in one transaction."""
         now = self.clock.now()
         card = job.message.kind is MessageKind.CARD
@@ -256,9 +288,10 @@ class Outbox:
 
         self.store.transact(work)
         if card:
+            self._made.pop(job.incident.id, None)
             self._furnish(job, spot.channel, ts, now)
 
-    def _edit(self, job: _Job) -> bool:
+    def _edit(self, job: Job) -> bool:
         now, message = self.clock.now(), job.message
         if message.kind in _POINTERS and self._spot(job) is None:
             self._delay(job, now + _WAIT_FOR_CARD_S, "waits for the place that it points to")
@@ -281,7 +314,7 @@ class Outbox:
         self._unsure(message)
         return self._edited(job, content, edit, news=news)
 
-    def _edited(self, job: _Job, content: Rendered, edit: Callable[[], None], *, news: bool) -> bool:
+    def _edited(self, job: Job, content: Rendered, edit: Callable[[], None], *, news: bool) -> bool:
         now, message, decision = self.clock.now(), job.message, job.message.kind is MessageKind.PROPOSAL
         self._calling("chat.update", edit)
         next_at = self.clock.now() + (0.0 if decision else _FIRST_EDIT_S)
@@ -297,11 +330,11 @@ class Outbox:
             self._furnish(job, message.channel, message.ts, now)
         return True
 
-    def _stands(self, job: _Job, content: Rendered, now: float) -> bool:
+    def _stands(self, job: Job, content: Rendered, now: float) -> bool:
         """Whether the message says exactly this already, so that an edit would change nothing; then it is settled."""
         message = job.message
         shown = self._shown.get(message.id)
-        if shown is None or shown.said != _said(content):
+        if shown is None or shown.said != said_by(content):
             return False
         self.store.transact(
             lambda tx: tx.sent_message(
@@ -318,12 +351,12 @@ class Outbox:
         if shown is not None:
             self._shown[message.id] = replace(shown, said="")
 
-    def _news(self, job: _Job, content: Rendered) -> bool:
+    def _news(self, job: Job, content: Rendered) -> bool:
         """Whether headline, state, verdict or a plan changed; such an edit waits for nothing but Slack's limits."""
         shown = self._shown.get(job.message.id)
-        return shown is None or shown.gist != _gist(job.incident, content)
+        return shown is None or shown.gist != gist_of(job.incident, content)
 
-    def _due_again(self, job: _Job, now: float) -> bool:
+    def _due_again(self, job: Job, now: float) -> bool:
         """Whether a mere counter may be shown again: 3 s after the last edit, later 10 s."""
         shown = self._shown[job.message.id]
         if not shown.edited:
@@ -331,13 +364,13 @@ class Outbox:
         young = now - job.message.first_posted_at < _YOUNG_S
         return now - shown.at >= (_YOUNG_EDIT_S if young else _EDIT_S)
 
-    def _remember(self, job: _Job, content: Rendered, *, edited: bool) -> None:
-        self._shown[job.message.id] = _Shown(
-            _gist(job.incident, content), self.clock.now(), edited, _said(content)
+    def _remember(self, job: Job, content: Rendered, *, edited: bool) -> None:
+        self._shown[job.message.id] = Shown(
+            gist_of(job.incident, content), self.clock.now(), edited, said_by(content)
         )
         self._no_news.pop(job.message.id, None)
 
-    def _furnish(self, job: _Job, channel: str, card_ts: str, now: float) -> None:
+    def _furnish(self, job: Job, channel: str, card_ts: str, now: float) -> None:
         """Pin, topic and people of an own channel; again when the topic is out of date or this process is new."""
         incident, topic = job.incident, topic_of(job.incident)
         if not incident.channel_wanted or self._topics.get(incident.id) == topic:
@@ -347,50 +380,20 @@ class Outbox:
             work = partial(furnish, self.chat, incident, channel=channel, card_ts=card_ts, group=self.group)
             guarded("furnish", work)
 
-    def _render(self, job: _Job) -> Rendered:
+    def _render(self, job: Job) -> Rendered:
         row = replace(job.row, channel=job.row.channel or job.message.channel)
         place = place_of(job.incident, row, self.group_id)
         names = names_of(self.chat, actors_of(job.incident)) if job.postmortem else {}
         return render(job.message.kind, Content(job.incident, place, job.message.text, job.postmortem, names))
 
-    def _delay(self, job: _Job, until: float, reason: str) -> None:
+    def _delay(self, job: Job, until: float, reason: str) -> None:
         self.store.transact(lambda tx: tx.delay_message(job.message.id, next_at=until, reason=reason))
 
     def _dedupe(self, message: Message) -> str:
         return f"{self.store.tenant}:{message.incident}:{message.id}"
 
 
-def _said(content: Rendered) -> str:
-    """What people see and click; ids of blocks count revisions, and nobody sees those."""
-    return digest([content.text, *({**block, "block_id": ""} for block in content.blocks)])
-
-
-def _gist(incident: Incident, content: Rendered) -> tuple[str, ...]:
-    conclusion = incident.diagnosis.conclusion.value if incident.diagnosis else ""
-    states = ",".join(f"{option.letter}{option.state}{option.verified}" for option in incident.options)
-    return content.text, incident.state.value, conclusion, states
-
-
-def _about_to_post(tx: Transaction, job: _Job, spot: Spot, epoch: int) -> bool:
-    """Write the doubt down, unless another sender leads by now or the incident has moved since it was looked at."""
-    newest, message = tx.incident(job.incident.id), job.message
-    moved = newest is not None and newest.channel_wanted is not job.incident.channel_wanted
-    if moved or not tx.holds_lease(_LEASE, epoch):
-        return False
-    tx.place_message(message.id, channel=spot.channel, thread_ts=spot.thread_ts)
-    tx.doubt_message(message.id)
-    return True
-
-
-def _jobs(tx: Transaction, now: float) -> list[_Job]:
-    found = (_job(tx, message) for message in tx.due_messages(now=now, limit=_BATCH))
-    return [job for job in found if job]
-
-
-def _job(tx: Transaction, message: Message) -> _Job | None:
-    incident, row = tx.incident(message.incident), tx.incident_row(message.incident)
-    if incident is None or row is None:
-        return None
-    card = tx.message(message.incident, MessageKind.CARD)
-    draft = tx.postmortem(message.incident) if message.kind is MessageKind.POSTMORTEM else ""
-    return _Job(message, incident, row, card, draft)
+def _company(tx: Transaction, job: Job, now: float, *, in_thread: bool) -> tuple[int, bool]:
+    """How many messages of its incident were posted, and whether an older one of its thread must come first."""
+    waits = in_thread and tx.waits_for_another(job.message, now=now)
+    return tx.posted_count(job.incident.id), waits

@@ -42,6 +42,7 @@ from bot.ports import JobQueue, Store, Transaction
 from bot.settings import Settings
 from bot.slack.app import build_app, socket_handler
 from bot.slack.deciding.parts import DecidingParts
+from bot.slack.due import Bell, Look
 from bot.slack.http_mode import door as signed_door
 from bot.slack.inbox import decide_inbox
 from bot.slack.listening import SlackPorts
@@ -55,10 +56,9 @@ from bot.wiring.pulling import Pulled, pulled
 from bot.wiring.sweeper import Sweeper
 
 NEEDED = ("sources", "audit_key", "storage_key", "grant_key", "slack_bot_token")
-OUTBOX_S = 0.1
-# Just after alerts came in, a card is about to be wanted.
-OUTBOX_BUSY_S, BUSY_FOR_S = 0.05, 2.0
-INBOX_S = 0.25
+INBOX_S = 1.0
+# While alerts come in, the sender holds its lease, so that their card need not wait for it.
+LEADS_S = 4.0
 APPROVERS_S = 30.0
 CONDITIONS_S = 3.0
 MOST_DAMAGED = 20  # Told one by one; more at once are one fault of the database.
@@ -79,6 +79,7 @@ class Web:
     clock: SystemClock
     outbox: Outbox
     order_posts: OrderPosts
+    bell: Bell
     playbooks: Sequence[Playbook]
     poker: Poker
     commits: GroupCommit
@@ -132,6 +133,7 @@ def build(settings: Settings) -> Web:
             pace=pace,
         ),
         order_posts=OrderPosts(store, chat, clock, alerts, holder_name("web"), pace),
+        bell=Bell(store, clock, lambda: time.monotonic() - poker.newest_s),
         playbooks=playbooks,
         poker=poker,
         commits=GroupCommit(store, poker.committed),
@@ -265,7 +267,7 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
         _loop(
             "outbox",
             web,
-            lambda: web.stopping.wait(_outbox_pause(web)),
+            lambda: web.stopping.wait(web.bell.pause_s()),
             partial(counted, SLACK_SENT, partial(_send_due, web)),
         ),
         _loop(
@@ -298,16 +300,16 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
 
 
 def _send_due(web: Web) -> int:
-    """One look tells both senders that there is nothing to do, as nearly always."""
-    now = web.clock.now()
-    if not web.store.read(lambda tx: tx.due_messages(now=now, limit=1)):
-        return 0
-    return web.outbox.send_due() + web.order_posts.send_due()
-
-
-def _outbox_pause(web: Web) -> float:
-    """The loop's own clock is the monotonic one."""
-    return OUTBOX_BUSY_S if time.monotonic() - web.poker.newest_s < BUSY_FOR_S else OUTBOX_S
+    """Send what is due; while alerts come in, have everything ready for the card that follows."""
+    bell = web.bell
+    look = bell.look()
+    if look is Look.DUE:
+        return web.outbox.send_due() + web.order_posts.send_due()
+    if bell.busy():
+        if look is Look.SOON and not bell.expecting:
+            bell.expecting = web.outbox.prepare()
+        web.outbox.lead(LEADS_S)
+    return 0
 
 
 def _pulls(web: Web) -> list[threading.Thread]:

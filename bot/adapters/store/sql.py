@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from bot.adapters.store.commits import Commits
+from bot.adapters.store.glance import Glance
 from bot.adapters.store.migrate import bring_up_to_date
 from bot.adapters.store.parts.base import Keys
 from bot.adapters.store.parts.control import ControlPart
@@ -23,7 +23,7 @@ from bot.adapters.store.parts.incidents import IncidentsPart
 from bot.adapters.store.parts.intake import IntakePart
 from bot.adapters.store.parts.log import LogPart
 from bot.adapters.store.parts.orders import OrdersPart
-from bot.adapters.store.parts.outbox import OutboxPart
+from bot.adapters.store.parts.outbox import OutboxPart, next_message
 from bot.adapters.store.parts.plans import PlansPart
 from bot.adapters.store.parts.retention import RetentionPart
 from bot.adapters.store.parts.tasks import TasksPart
@@ -87,7 +87,7 @@ class SqlTransaction(
 
     def incident(self, incident: str) -> Incident | None:
         """None, too, where its log cannot be read: nothing may be decided on it, and no other one waits for it."""
-        folded = self._folds.get(incident)
+        folded = self.folded.get(incident) or self._folds.get(incident)
         try:
             for entry in self.events(incident, after=folded.seq if folded else 0):
                 folded = apply(folded, entry)
@@ -154,9 +154,10 @@ class SqlStore:
             while len(self._folds) > MOST_FOLDS:
                 del self._folds[next(iter(self._folds))]
 
-    def commits(self) -> Callable[[], bool]:
-        """Tells whether anything may have been committed since it was last asked; for one thread."""
-        return Commits(self.engine)
+    def next_message(self) -> Callable[[], tuple[bool, float | None]]:
+        """Tells whether anything may have been committed since it was last asked, and when the next message is due."""
+        row = next_message(self.tenant)
+        return Glance(self.engine, row, lambda: self.read(lambda tx: tx.next_message_at()))
 
     def close(self) -> None:
         """Give every connection back; the next use opens another."""
@@ -243,7 +244,7 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     if not connection.get_execution_options().get("writing", False):
-        connection.exec_driver_sql("BEGIN")
+        connection.connection.cursor().execute("BEGIN")
         return
     if not _turn_taken(connection.connection.dbapi_connection):
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # Waits no more, and says what is wrong.

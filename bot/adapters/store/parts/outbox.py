@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, func, literal_column, select, update
+from sqlalchemy import Row, Select, bindparam, case, func, literal_column, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -59,7 +59,7 @@ class OutboxPart(Part):
 
     def next_message_at(self) -> float | None:
         """When the next message is due, which may be past; None while every message shows what it should."""
-        at = self._run("next message", _next).scalar_one()
+        at = self._connection.execute(next_message(self._tenant)).scalar_one()
         return None if at is None else float(at)
 
     def waits_for_another(self, message: Message, *, now: float) -> bool:
@@ -109,8 +109,9 @@ class OutboxPart(Part):
         return self._connection.execute(line.where(card)).rowcount > 0
 
 
-def _next() -> Any:
-    soonest = select(func.min(_messages.c.next_at)).where(_messages.c.tenant == bindparam("tenant"))
+def next_message(tenant: str) -> Select[Any]:
+    """When the next message of `tenant` is due; NULL while every message shows what it should."""
+    soonest = select(func.min(_messages.c.next_at)).where(_messages.c.tenant == tenant)
     return soonest.where(_messages.c.sent < _messages.c.wanted, _messages.c.kind.in_(_KINDS))
 
 

@@ -1,0 +1,96 @@
+"""What the outbox reads: the messages that are due, each with the incident that it is about; and when to look for them.
+
+Nothing is sent from here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.incident import Incident
+from bot.domain.records import IncidentRow, Message, MessageKind
+from bot.ports import Clock, Store, Transaction
+
+_BATCH = 500
+# A card that waits for the rest of its storm is expected so long before it is due.
+SOON_S = 3.0
+# Looks at the count of commits: with nothing going on, just after alerts came in, and while a card is expected.
+IDLE_S, BUSY_S, EXPECTING_S = 0.1, 0.025, 0.012
+_BUSY_FOR_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A message that is due, and what is known of its incident."""
+
+    message: Message
+    incident: Incident
+    row: IncidentRow
+    card: Message | None
+    postmortem: str
+
+
+def jobs_due(tx: Transaction, now: float) -> list[Job]:
+    """Every message that is due by `now` and whose incident can be read; each incident is read once."""
+    read: dict[str, tuple[Incident | None, IncidentRow | None, Message | None]] = {}
+    found: list[Job] = []
+    for message in tx.due_messages(now=now, limit=_BATCH):
+        about = message.incident
+        if about not in read:
+            card = message if message.kind is MessageKind.CARD else tx.message(about, MessageKind.CARD)
+            read[about] = tx.incident(about), tx.incident_row(about), card
+        incident, row, card = read[about]
+        if incident is not None and row is not None:
+            draft = tx.postmortem(about) if message.kind is MessageKind.POSTMORTEM else ""
+            found.append(Job(message, incident, row, card, draft))
+    return found
+
+
+class Look(StrEnum):
+    """What a look at the outbox found; SOON only where something was committed since the last look."""
+
+    NOTHING = "nothing"
+    SOON = "soon"
+    DUE = "due"
+
+
+@dataclass(slots=True)
+class Bell:
+    """When the outbox has something to do. The rows are asked only after a commit, or once the next message is due.
+
+    `since_alerts_s` tells how long ago alerts came in. Whoever prepares a card that is due soon says so in `expecting`.
+    """
+
+    store: Store
+    clock: Clock
+    since_alerts_s: Callable[[], float]
+    expecting: bool = False
+    _glance: Callable[[], tuple[bool, float | None]] | None = None
+    _next_at: float | None = None
+
+    def look(self) -> Look:
+        """Whether a message is due now, or soon; raises Retryable when the database is away."""
+        if self._glance is None:
+            self._glance = self.store.next_message()
+        changed, self._next_at = self._glance()
+        left = self._left_s()
+        if left is None or left > SOON_S:
+            self.expecting = False
+            return Look.NOTHING
+        if left <= 0:
+            self.expecting = False
+            return Look.DUE
+        return Look.SOON if changed else Look.NOTHING
+
+    def busy(self) -> bool:
+        """Whether alerts came in just now, so that a card is about to be wanted."""
+        return self.since_alerts_s() < _BUSY_FOR_S
+
+    def pause_s(self) -> float:
+        """How long to wait before the next look."""
+        longest = EXPECTING_S if self.expecting else BUSY_S if self.busy() else IDLE_S
+        left = self._left_s()
+        return longest if left is None or left <= 0 else min(longest, left)
+
+    def _left_s(self) -> float | None:
+        return None if self._next_at is None else self._next_at - self.clock.now()
