@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from bot.domain.errors import Retryable
 from bot.slack.listening import UNREADABLE, SlackPorts
-from bot.slack.recording import DELIVERY
+from bot.slack.recording import DELIVERING, Delivery
 
 MAX_BYTES = 1024 * 1024
 PAST_S = 300
@@ -58,16 +58,23 @@ def door(
         if body is None:
             return Response(status_code=401)
         signature = verified(request.headers.raw, body, secret=secret, now=now())
+        if signature is None:
+            return Response(status_code=401)
+        delivery = Delivery(signature)
+        ours = DELIVERING.set(delivery)
         try:
-            if signature is None or not await ports.record(f"signature:{signature}", DELIVERY, {}):
-                return Response(status_code=401)
-            return await _dispatched(app, request, body)
+            answer = await _dispatched(app, request, body)
+            if not delivery.marked:
+                await ports.mark()
+            return Response(status_code=401) if delivery.replayed else answer
         except Retryable as error:
             _log.warning("slack_request_not_durable", reason=str(error))
             return Response(status_code=503)
         except UNREADABLE as error:
             _log.warning("slack_request_unreadable", kind=type(error).__name__)
             return Response(status_code=400)
+        finally:
+            DELIVERING.reset(ours)
 
     return take
 

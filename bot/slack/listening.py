@@ -21,13 +21,15 @@ Kept = tuple[str, str, dict[str, Any]]
 class SlackPorts:
     """What listeners may touch. `record` commits (dedupe, kind, payload) and says whether it was new.
 
-    `record_alert` commits a raw alert body (dedupe, source, body); `poke` wakes the deciding loop.
+    `record_alert` commits a raw alert body (dedupe, source, body); `mark` that a signed request was taken of which
+    nothing is kept; `poke` wakes the deciding loop.
     `alert_apps` maps a Slack app's name or id to a source name; `team`, `bot_user`, `bot_token` are our own identity.
     `signing_secret` is what `http_mode.door` verifies with; it is empty in Socket Mode.
     """
 
     record: Callable[[str, str, Mapping[str, Any]], Awaitable[bool]]
     record_alert: Callable[[str, str, bytes], Awaitable[bool]]
+    mark: Callable[[], Awaitable[None]]
     poke: Callable[[], None]
     team: str
     bot_user: str

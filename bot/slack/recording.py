@@ -1,15 +1,49 @@
-"""The one bridge from Bolt's event loop to the synchronous store: commits what listeners keep, in a thread of its own."""
+"""The one bridge from Bolt's event loop to the synchronous store: commits what listeners keep, in a thread of its own.
+
+What comes in while a commit is under way shares the next one. The mark against a second delivery of a signed request is
+committed with what is kept of it.
+"""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
+from bot.domain.errors import Retryable, WatchkeeperError
 from bot.ports import Clock, Store, Transaction
 
 RAW_KIND = "slack"
 ALERT, DELIVERY = "alert", "delivery"
 MARKS = (ALERT, DELIVERY)
+_MOST_ROWS = 500
+# What is wrong with one row alone; whoever shares a commit with it is tried again without it.
+_OF_ONE = (LookupError, TypeError, ValueError, AttributeError, RecursionError, WatchkeeperError)
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A signed request that is being taken: whether its mark was handed in, and whether it had been taken before."""
+
+    signature: str
+    marked: bool = False
+    replayed: bool = False
+
+
+DELIVERING: ContextVar[Delivery | None] = ContextVar("delivering", default=None)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """`done` gets what `work` said, or None where the signature had been taken before."""
+
+    work: Callable[[Transaction], bool]
+    signature: str
+    at: float
+    loop: asyncio.AbstractEventLoop
+    done: "asyncio.Future[bool | None]"
 
 
 class Recorder:
@@ -19,6 +53,7 @@ class Recorder:
         self._store = store
         self._clock = clock
         self._on_alert = on_alert
+        self._open: deque[_Waiting] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slack-record")
 
     async def record(self, dedupe: str, kind: str, payload: Mapping[str, Any]) -> bool:
@@ -43,10 +78,74 @@ class Recorder:
             self._on_alert()
         return new
 
+    async def mark(self) -> None:
+        """Commit the mark of the request that is being taken, where nothing else was kept of it."""
+        await self._run(lambda _tx: True)
+
     def close(self) -> None:
         """Finish what was taken up."""
         self._thread.shutdown(wait=True)
 
     async def _run(self, work: Callable[[Transaction], bool]) -> bool:
+        delivery = DELIVERING.get()
+        signature = ""
+        if delivery is not None:
+            if delivery.replayed:
+                return False
+            signature, delivery.marked = "" if delivery.marked else delivery.signature, True
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: self._store.transact(work))
+        done: asyncio.Future[bool | None] = loop.create_future()
+        self._open.append(_Waiting(work, signature, self._clock.now(), loop, done))
+        self._thread.submit(self._commit_open)
+        said = await done
+        if said is None and delivery is not None:
+            delivery.replayed = True
+        return bool(said)
+
+    def _commit_open(self) -> None:
+        """In the thread: commit everything that waits; the calls for the others of the group find nothing left."""
+        group: list[_Waiting] = []
+        while self._open and len(group) < _MOST_ROWS:
+            group.append(self._open.popleft())
+        if group:
+            self._commit(group)
+
+    def _commit(self, group: Sequence[_Waiting]) -> None:
+        found: Sequence[bool | None] | Exception = Retryable("it could not be committed")
+        try:
+            found = self._tried(group)
+        finally:
+            self._tell(group, found)
+
+    def _tried(self, group: Sequence[_Waiting]) -> Sequence[bool | None] | Exception:
+        try:
+            return self._store.transact(lambda tx: [_kept(tx, one) for one in group])
+        except _OF_ONE as error:
+            return error
+
+    def _tell(self, group: Sequence[_Waiting], found: Sequence[bool | None] | Exception) -> None:
+        if not isinstance(found, Exception):
+            for one, said in zip(group, found, strict=True):
+                one.loop.call_soon_threadsafe(_answer, one.done, said)
+        elif len(group) > 1 and not isinstance(found, Retryable):
+            for one in group:
+                self._commit([one])
+        else:
+            for one in group:
+                one.loop.call_soon_threadsafe(_refuse, one.done, found)
+
+
+def _kept(tx: Transaction, one: _Waiting) -> bool | None:
+    if one.signature and not tx.first_delivery(RAW_KIND, one.signature, at=one.at):
+        return None
+    return one.work(tx)
+
+
+def _answer(done: "asyncio.Future[bool | None]", said: bool | None) -> None:
+    if not done.done():
+        done.set_result(said)
+
+
+def _refuse(done: "asyncio.Future[bool | None]", error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)

@@ -192,6 +192,7 @@ def _slack_ports(
     return SlackPorts(
         record=recorder.record,
         record_alert=recorder.record_alert,
+        mark=recorder.mark,
         poke=inbox_poke.set,
         team=team,
         bot_user=bot_user,

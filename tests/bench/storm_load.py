@@ -174,6 +174,11 @@ def send(port: int, path: str, token: str, bodies: Sequence[bytes]) -> Sent:
     """
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}\r\n"
     requests = [f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body for body in bodies]
+    return blast(port, requests)
+
+
+def blast(port: int, requests: Sequence[bytes]) -> Sent:
+    """Send whole requests, CONNECTIONS at a time; each connection waits for its answer before it sends the next."""
     latencies = [0.0] * len(requests)
     numbers: Iterator[int] = iter(range(len(requests)))
     statuses: dict[int, int] = {}

@@ -79,6 +79,7 @@ def web(store: SqlStore) -> Iterator[Web]:
     ports = SlackPorts(
         record=recorder.record,
         record_alert=recorder.record_alert,
+        mark=recorder.mark,
         poke=poked.set,
         team=HOME,
         bot_user="U0BOT",

@@ -60,6 +60,7 @@ class Desk:
         self.ports = SlackPorts(
             record=self.recorder.record,
             record_alert=self.recorder.record_alert,
+            mark=self.recorder.mark,
             poke=lambda: None,
             team=TEAM,
             bot_user="U0BOT",

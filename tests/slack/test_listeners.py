@@ -78,7 +78,11 @@ async def test_a_delivery_that_cannot_be_kept_is_not_acknowledged() -> None:
         raise AssertionError
 
     poked: list[int] = []
-    ports = SlackPorts(broken, unused, lambda: poked.append(1), TEAM, "U0BOT", "xoxb-test")
+
+    async def unmarked() -> None:
+        raise AssertionError
+
+    ports = SlackPorts(broken, unused, unmarked, lambda: poked.append(1), TEAM, "U0BOT", "xoxb-test")
     app = build_app(ports)
     answer = await app.async_dispatch(AsyncBoltRequest(body=command("t1"), mode="socket_mode"))
     assert answer.status == 500

@@ -110,7 +110,7 @@ async def site(shared: Running, store: SqlStore) -> AsyncIterator[Site]:
     team, bot_user = chat.identity()
     recorder = Recorder(store, clock, lambda: None)
     ports = SlackPorts(
-        recorder.record, recorder.record_alert, poked.set, team, bot_user, shared.options.bot_token,
+        recorder.record, recorder.record_alert, recorder.mark, poked.set, team, bot_user, shared.options.bot_token,
         api_url=f"{shared.url}/api/", alert_apps={"Grafana": "grafana"},
     )  # fmt: skip
     handler = socket_handler(build_app(ports), ports, shared.options.app_token)

@@ -58,8 +58,8 @@ async def test_a_dead_address_and_a_dead_connection_are_replaced(double: Running
 
     async with stale_at_first(double) as (api_url, given):
         ports = SlackPorts(
-            recorder.record, recorder.record_alert, lambda: None, "T0LOCAL", "U0BOT", double.options.bot_token,
-            api_url=api_url,
+            recorder.record, recorder.record_alert, recorder.mark, lambda: None, "T0LOCAL", "U0BOT",
+            double.options.bot_token, api_url=api_url,
         )  # fmt: skip
 
         def make() -> Socket:
