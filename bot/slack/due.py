@@ -30,11 +30,15 @@ class Job:
     postmortem: str
 
 
-def jobs_due(tx: Transaction, now: float) -> list[Job]:
-    """Every message that is due by `now` and whose incident can be read; each incident is read once."""
+def jobs_due(tx: Transaction, now: float) -> tuple[list[Job], bool]:
+    """Every message that is due by `now` and whose incident can be read, and whether others are due.
+
+    Each incident is read once.
+    """
     read: dict[str, tuple[Incident | None, IncidentRow | None, Message | None]] = {}
     found: list[Job] = []
-    for message in tx.due_messages(now=now, limit=_BATCH):
+    due = tx.due_messages(now=now, limit=_BATCH)
+    for message in due:
         about = message.incident
         if about not in read:
             card = message if message.kind is MessageKind.CARD else tx.message(about, MessageKind.CARD)
@@ -43,11 +47,18 @@ def jobs_due(tx: Transaction, now: float) -> list[Job]:
         if incident is not None and row is not None:
             draft = tx.postmortem(about) if message.kind is MessageKind.POSTMORTEM else ""
             found.append(Job(message, incident, row, card, draft))
-    return found
+    return found, len(found) < len(due)
+
+
+def company_of(tx: Transaction, job: Job, now: float) -> tuple[int, bool]:
+    """How many messages of its incident were posted, and whether an older one of its thread must come first."""
+    in_thread = job.message.kind not in (MessageKind.CARD, MessageKind.ANNOUNCEMENT)
+    waits = in_thread and tx.waits_for_another(job.message, now=now)
+    return tx.posted_count(job.incident.id), waits
 
 
 class Look(StrEnum):
-    """What a look at the outbox found; SOON only where something was committed since the last look."""
+    """What a look at the outbox found; SOON once for each time at which a next message is due."""
 
     NOTHING = "nothing"
     SOON = "soon"
@@ -65,6 +76,7 @@ class Bell:
     clock: Clock
     since_alerts_s: Callable[[], float]
     expecting: bool = False
+    _asked_for: float | None = None
     _glance: Callable[[], tuple[bool, float | None]] | None = None
     _next_at: float | None = None
 
@@ -80,7 +92,10 @@ class Bell:
         if left <= 0:
             self.expecting = False
             return Look.DUE
-        return Look.SOON if changed else Look.NOTHING
+        # The same message as before is worth no second look.
+        news = changed and not self.expecting and self._next_at != self._asked_for
+        self._asked_for = self._next_at
+        return Look.SOON if news else Look.NOTHING
 
     def busy(self) -> bool:
         """Whether alerts came in just now, so that a card is about to be wanted."""

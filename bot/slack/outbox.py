@@ -18,7 +18,7 @@ from bot.domain.errors import Permanent, Retryable, Undecided
 from bot.domain.event import EventType, NewEvent
 from bot.domain.records import REFUSED, IncidentRow, Message, MessageKind
 from bot.ports import Chat, Clock, Store, Transaction
-from bot.slack.due import SOON_S, Job, jobs_due
+from bot.slack.due import SOON_S, Job, company_of, jobs_due
 from bot.slack.homes import Spot, channel_name, furnish, place_of, spot_of, topic_of
 from bot.slack.names import names_of
 from bot.slack.pace import Pace
@@ -53,7 +53,10 @@ _SEVERITY_HEAD_START_S = 5.0
 
 @dataclass(slots=True)
 class Outbox:
-    """One sender; a lease keeps a second one quiet. `group` is the approver group, `group_id` its id for mentions."""
+    """One sender; a lease keeps a second one quiet. `group` is the approver group, `group_id` its id for mentions.
+
+    `others_due` says whether the last pass found messages that are not for it.
+    """
 
     store: Store
     chat: Chat
@@ -63,6 +66,7 @@ class Outbox:
     group_id: str
     holder: str
     pace: Pace = field(default_factory=Pace)
+    others_due: bool = True
     _led_at: float = -_RECENT_S
     _refused_at: float = -_RENEW_S
     _epoch: int = 0
@@ -81,7 +85,7 @@ class Outbox:
                 return 0
         # Read under the lease: the sender before us may have posted since; so may one between two of ours.
         epoch = self._epoch
-        jobs = self.store.read(lambda tx: jobs_due(tx, now))
+        jobs, self.others_due = self.store.read(lambda tx: jobs_due(tx, now))
         jobs.sort(key=self._turn)
         sent = 0
         carded: set[str] = set()
@@ -104,7 +108,7 @@ class Outbox:
     def prepare(self) -> bool:
         """Make the channels of cards that are due in a moment, so that nobody waits for them then; whether one is."""
         now = self.clock.now()
-        soon = self.store.read(lambda tx: jobs_due(tx, now + SOON_S))
+        soon, _ = self.store.read(lambda tx: jobs_due(tx, now + SOON_S))
         cards = [job for job in soon if job.message.kind is MessageKind.CARD and not job.message.ts]
         if cards and self.lead():
             for job in cards:
@@ -181,8 +185,7 @@ class Outbox:
     def _post(self, job: Job) -> bool:
         now = self.clock.now()
         cap = POST_CAP - (_ROOM_FOR_DECISIONS if job.message.kind in _OPTIONAL else 0)
-        in_thread = job.message.kind not in (MessageKind.CARD, MessageKind.ANNOUNCEMENT)
-        posted, waits = self.store.read(lambda tx: _company(tx, job, now, in_thread=in_thread))
+        posted, waits = self.store.read(lambda tx: company_of(tx, job, now))
         if posted >= cap:
             self._delay(job, now + _NEVER_S, f"the incident has its {cap} posts")
             return False
@@ -391,9 +394,3 @@ class Outbox:
 
     def _dedupe(self, message: Message) -> str:
         return f"{self.store.tenant}:{message.incident}:{message.id}"
-
-
-def _company(tx: Transaction, job: Job, now: float, *, in_thread: bool) -> tuple[int, bool]:
-    """How many messages of its incident were posted, and whether an older one of its thread must come first."""
-    waits = in_thread and tx.waits_for_another(job.message, now=now)
-    return tx.posted_count(job.incident.id), waits

@@ -1,6 +1,10 @@
-"""The sweeper: makes good whatever a crash or a lost poke left undone. Runs in web and correlator, every second."""
+"""The sweeper: makes good whatever a crash or a lost poke left undone. Runs in web and correlator.
+
+Work that nobody took up is looked for every second; what only has an end some time, every few.
+"""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +23,7 @@ from bot.pipeline.resolve import resolve_quiet
 from bot.ports import Clock, JobQueue, Store
 
 EVERY_S = 1.0
+ALL_EVERY_S = 4.0
 OVERDUE_S = 1.0
 # A poke that was not lost waits behind other work; repeating it every second would only make that longer.
 LONGEST_AGAIN_S = 8.0
@@ -54,8 +59,13 @@ class Sweeper:
         return thread
 
     def _run(self, stop: threading.Event) -> None:
+        swept_at = -ALL_EVERY_S
         while not stop.is_set():
-            self.sweep()
+            if time.monotonic() - swept_at >= ALL_EVERY_S - EVERY_S / 2:
+                swept_at = time.monotonic()
+                self.sweep()
+            else:
+                guarded("sweep work", partial(self._poke_late, self.clock.now()))
             stop.wait(EVERY_S)
 
     def sweep(self) -> None:
@@ -96,8 +106,8 @@ class Sweeper:
 
     def _poke_late(self, now: float) -> None:
         overdue = now - OVERDUE_S
-        oldest = self.store.read(lambda tx: tx.oldest_pending_raw())
-        late = list(self.store.read(lambda tx: tx.due_tasks(now=overdue)))
+        oldest, tasks = self.store.read(lambda tx: (tx.oldest_pending_raw(), tx.due_tasks(now=overdue)))
+        late = list(tasks)
         # One from the future was stamped before a clock was set back.
         if oldest is not None and not overdue < oldest <= now:
             late.insert(0, _CORRELATE)

@@ -50,6 +50,7 @@ from bot.slack.order_posts import OrderPosts
 from bot.slack.outbox import Outbox
 from bot.slack.pace import Pace
 from bot.slack.recording import Recorder
+from bot.slack.rehearsal import rehearse
 from bot.slack.socket import Socket, stay_connected
 from bot.wiring.parts import SystemClock, holder_name, new_id, parsers, settled
 from bot.wiring.pulling import Pulled, pulled
@@ -263,6 +264,7 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
         web.store, web.queue, web.clock, "web", web.settings.resolve_after_s, web.settings.max_open_proposals
     )
     deciding = _deciding(web)
+    guarded("rehearsal", lambda: rehearse(web.store, now=web.clock.now()))
     threads = [
         sweeper.start(web.stopping),
         _loop(
@@ -305,9 +307,10 @@ def _send_due(web: Web) -> int:
     bell = web.bell
     look = bell.look()
     if look is Look.DUE:
-        return web.outbox.send_due() + web.order_posts.send_due()
+        sent = web.outbox.send_due()
+        return sent + web.order_posts.send_due() if web.outbox.others_due else sent
     if bell.busy():
-        if look is Look.SOON and not bell.expecting:
+        if look is Look.SOON:
             bell.expecting = web.outbox.prepare()
         web.outbox.lead(LEADS_S)
     return 0
