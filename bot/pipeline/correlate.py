@@ -27,6 +27,8 @@ LEASE_S = 4.0
 # A pass keeps what it has read in memory: about 13,000 alerts, or as many small payloads.
 BODIES_PER_PASS = 10_000
 BYTES_PER_PASS = 8 * 1024 * 1024
+# Bodies are opened this many bytes at a time, and let go before the next are.
+BYTES_AT_ONCE = 1024 * 1024
 ROWS_PER_TRANSACTION = 5000
 QUARANTINE_AFTER = 3
 # What one payload's own content may raise on its way into the store.
@@ -131,7 +133,8 @@ def _gather(parts: Correlation, look_again: Callable[[bool], bool]) -> _Gathered
     seen, size, newest = 0, 0, 0
     screen = Screen()
     while True:
-        room, most = BODIES_PER_PASS - seen, BYTES_PER_PASS - size
+        room, most = BODIES_PER_PASS - seen, min(BYTES_AT_ONCE, BYTES_PER_PASS - size)
+        before = size
         found = parts.store.read(partial(_pending, limit=room, most_bytes=most, after=newest))
         for raw, outcome in zip(found, normalize(found, parts.parsers, screen), strict=True):
             size += len(raw.body)
@@ -143,7 +146,8 @@ def _gather(parts: Correlation, look_again: Callable[[bool], bool]) -> _Gathered
                 items.append(Item(bare, outcome.alerts, outcome.changes))
         seen += len(found)
         full = seen >= BODIES_PER_PASS or size >= BYTES_PER_PASS
-        if full or not seen or not look_again(bool(found)):
+        there_is_more = size - before >= most
+        if full or not seen or not (there_is_more or look_again(bool(found))):
             return _Gathered(items, unreadable, seen, full)
 
 
