@@ -29,9 +29,9 @@ from bot.wiring.sweeper import Sweeper
 TOPOLOGY_TIMEOUT_S = 0.8
 CALENDARS_EVERY_S = 300
 # A storm is waited for: so long from its first payload, then until nothing came for the gap, at most this long.
-FIRST_S, GAP_S, MOST_S = 0.25, 0.05, 0.6
+FIRST_S, GAP_S, MOST_S = 0.15, 0.05, 0.6
 _LOOK_S = 0.02
-_BREATH_S = 0.004
+_BREATH_S = 0.002
 # An investigation may begin after so long, even while more of the storm is pending.
 _INVESTIGATE_S = 2.5
 
@@ -162,7 +162,9 @@ def _ready(here: Runtime) -> None:
     """A look at the graph and a first job before the first alert, which would else wait for both."""
     topology = here.parts.topology
     if topology is not None:
-        guarded("first look at the graph", lambda: landscape_of(topology.topology(now=here.parts.clock.now())))
+        guarded(
+            "first look at the graph", lambda: landscape_of(topology.topology(now=here.parts.clock.now()))
+        )
     guarded("first poke", lambda: here.queue.poke("bot.jobs.correlate", 0))
     settled()
     _log.info("correlator_ready")
