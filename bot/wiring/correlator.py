@@ -8,12 +8,12 @@ from functools import lru_cache, partial
 
 import structlog
 
+from bot.adapters import registry
 from bot.adapters.evidence import service_graph
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.queue.rq_cron import Timetable
 from bot.adapters.queue.rq_workers import InProcessWorker, run_worker
 from bot.adapters.store.sql import open_store
-from bot.adapters.topology.files import TopologyFiles
 from bot.adapters.topology.joined import joined
 from bot.boundary import guarded
 from bot.domain.errors import Retryable
@@ -80,7 +80,8 @@ def _topology(settings: Settings) -> TopologySource | None:
             service_graph.ServiceGraph(settings.prometheus_url, query, timeout_s=TOPOLOGY_TIMEOUT_S)
         )
     if settings.topology_files:
-        sources.append(TopologyFiles(settings.topology_files))
+        files = registry.module("topology", "files")  # A reader of YAML, in most places of no use.
+        sources.append(files.TopologyFiles(settings.topology_files))
     return joined(sources)
 
 
