@@ -16,6 +16,8 @@ from bot.domain.trust import Trust
 
 _raw, _alerts = schema.raw_bodies, schema.alerts
 _LOOKUP_CHUNK = 500
+# Rows as the database takes them are larger than alerts.
+_WRITTEN_AT_ONCE = 1000
 _FETCHED_AT_ONCE = 20
 _MOST_BYTES = 64 * 1024 * 1024
 _STATUSES = {one.value: one for one in AlertStatus}
@@ -129,7 +131,9 @@ class IntakePart(Part):
     def save_alerts(self, rows: Sequence[StoredAlert]) -> None:
         if not rows:
             return
-        self._many("alerts", self._replace_alerts, _COLUMNS, [_values(self._tenant, row) for row in rows])
+        for start in range(0, len(rows), _WRITTEN_AT_ONCE):
+            lot = [_values(self._tenant, row) for row in rows[start : start + _WRITTEN_AT_ONCE]]
+            self._many("alerts", self._replace_alerts, _COLUMNS, lot)
 
     def _replace_alerts(self) -> Any:
         statement = self._upsert(_alerts)
