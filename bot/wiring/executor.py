@@ -3,6 +3,7 @@
 It has no Redis: it polls the database for approved plans and claims each by compare-and-set.
 """
 
+import math
 import signal
 import threading
 from collections.abc import Callable
@@ -29,7 +30,9 @@ from bot.wiring.stop_file import stop_file
 _log = structlog.get_logger()
 
 POLL_S = 0.2
-BEAT_S = 2.0
+# Where nothing was committed, whatever time alone brings about for standing orders is looked for this often.
+ORDERS_S = 1.0
+BEAT_S = 5.0
 # A plan that an order could not start asks the providers again only after this time.
 HELD_S = 5.0
 AT_ONCE = 4
@@ -50,6 +53,9 @@ class Poller:
         # Orders read the providers, and no approved plan may wait for a provider that hangs.
         self._orders = ThreadPoolExecutor(max_workers=1, thread_name_prefix="orders")
         self._firing: Future[None] | None = None
+        self._fired_at = -math.inf
+        self._fire_again = True
+        self._next_plan = means.store.next_plan()
 
     def run(self) -> None:
         """Poll until told to stop; what is under way then stays claimed and is recovered by the next start."""
@@ -64,9 +70,16 @@ class Poller:
         if now - self._beaten_at >= BEAT_S:
             store.transact(lambda tx: tx.beat("executor", at=now))
             self._beaten_at = now
-        if self._firing is None or self._firing.done():
+        changed, next_at = self._next_plan()
+        self._fire_again = self._fire_again or changed or abs(now - self._fired_at) >= ORDERS_S
+        if self._fire_again and (self._firing is None or self._firing.done()):
             self._firing = self._orders.submit(guarded, "standing orders", self._fire)
-        for plan_hash in store.read(lambda tx: tx.claimable_plans(now=now)):
+            self._fired_at, self._fire_again = now, False
+        if next_at is not None and next_at < now:
+            self._claim(now)
+
+    def _claim(self, now: float) -> None:
+        for plan_hash in self._means.store.read(lambda tx: tx.claimable_plans(now=now)):
             with self._lock:
                 if plan_hash in self._busy or len(self._busy) >= AT_ONCE:
                     continue

@@ -47,8 +47,11 @@ class _Within:
     def read(self, work: Callable[[Transaction], T]) -> T:
         return work(self._tx)
 
-    def commits(self) -> Callable[[], bool]:
-        return lambda: True
+    def next_message(self) -> Callable[[], tuple[bool, float | None]]:
+        return lambda: (True, None)
+
+    def next_plan(self) -> Callable[[], tuple[bool, float | None]]:
+        return lambda: (True, None)
 
     def close(self) -> None:
         """Nothing of its own to give back."""

@@ -220,6 +220,7 @@ class Filled:
             "plan": lambda tx: tx.plan(plan),
             "plans_of": lambda tx: tx.plans_of(self.incident),
             "grant": lambda tx: tx.grant(plan),
+            "next_plan_at": lambda tx: tx.next_plan_at() is not None and HIT,
             "running_plans": lambda tx: set(tx.running_plans()) & set(self.hashes.values()) and HIT,
             "claimable_plans": lambda tx: (
                 set(tx.claimable_plans(now=NOW + 99)) & set(self.hashes.values()) and HIT

@@ -68,7 +68,8 @@ def build(url: str) -> JobQueue:
 
 def _client(url: str, **options: int) -> Redis:
     try:
-        return Redis.from_url(url, **options)
+        # The older protocol needs no greeting, and the library would look its own version up on disk for each connection.
+        return Redis.from_url(url, protocol=2, driver_info=None, **options)
     except ValueError as error:
         message = f"WATCHKEEPER_REDIS_URL is no Redis URL: {error}"
         raise Permanent(message) from error

@@ -25,7 +25,7 @@ from bot.adapters.store.parts.intake import IntakePart
 from bot.adapters.store.parts.log import LogPart
 from bot.adapters.store.parts.orders import OrdersPart
 from bot.adapters.store.parts.outbox import OutboxPart, next_message
-from bot.adapters.store.parts.plans import PlansPart
+from bot.adapters.store.parts.plans import PlansPart, next_plan
 from bot.adapters.store.parts.retention import RetentionPart
 from bot.adapters.store.parts.tasks import TasksPart
 from bot.adapters.store.parts.watching import WatchingPart
@@ -177,6 +177,11 @@ class SqlStore:
         """Tells whether anything may have been committed since it was last asked, and when the next message is due."""
         row = next_message(self.tenant)
         return Glance(self.engine, row, lambda: self.read(lambda tx: tx.next_message_at()))
+
+    def next_plan(self) -> Callable[[], tuple[bool, float | None]]:
+        """Tells whether anything may have been committed since it was last asked, and from when a plan may be claimed."""
+        row = next_plan(self.tenant)
+        return Glance(self.engine, row, lambda: self.read(lambda tx: tx.next_plan_at()))
 
     def close(self) -> None:
         """Give every connection back; the next use opens another."""

@@ -10,7 +10,9 @@ from bot.adapters.store.glance import Glance
 from bot.adapters.store.parts.outbox import next_message
 from bot.adapters.store.sql import SqlStore, open_engine
 from bot.domain.errors import Retryable
+from bot.domain.plan import PlanState
 from bot.domain.records import MessageKind
+from tests.unit.domain.test_gate import a_plan
 
 
 def want(store: SqlStore, at: float, key: str = "") -> int:
@@ -65,3 +67,18 @@ def test_after_an_error_it_asks_anew(store: SqlStore) -> None:
     assert glance() == (True, 4.0)
     want(store, 2.0)
     assert glance() == (True, 2.0)
+
+
+def test_from_when_a_plan_may_be_claimed(opened: SqlStore) -> None:
+    """At once where it is granted, at the end of its lease where somebody runs it, and never where it has ended."""
+    glance = opened.next_plan()
+    assert glance() == (True, None)
+    plan = a_plan()
+    opened.transact(lambda tx: tx.add_plan(plan))
+    assert glance() == (True, None)
+    opened.transact(lambda tx: tx.move_plan(plan.hash, to=PlanState.GRANTED, frm=(PlanState.PROPOSED,)))
+    assert glance() == (True, 0.0)
+    epoch = opened.transact(lambda tx: tx.claim_plan(plan.hash, holder="h", now=100.0, lease_s=20.0))
+    assert glance() == (True, 120.0)
+    opened.transact(lambda tx: tx.finish_plan(plan.hash, to=PlanState.DONE, epoch=epoch or 0))
+    assert glance() == (True, None)

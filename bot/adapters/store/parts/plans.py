@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, case, func, insert, or_, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -94,6 +94,11 @@ class PlansPart(Part):
     def claimable_plans(self, *, now: float) -> Sequence[str]:
         return list(self._run("claimable plans", _claimable_now, now=now).scalars())
 
+    def next_plan_at(self) -> float | None:
+        """From when on a plan may be claimed, which may be past; None while there is none to claim or to take over."""
+        at = self._connection.execute(next_plan(self._tenant)).scalar_one()
+        return None if at is None else float(at)
+
     def renew_plan(self, plan_hash: str, *, epoch: int, now: float, lease_s: float) -> bool:
         return self._changed(
             update(_plans).where(self._mine(plan_hash, epoch)).values(lease_until=now + lease_s)
@@ -145,6 +150,13 @@ class PlansPart(Part):
 
 def _claimable_now() -> Any:
     return select(_plans.c.hash).where(_plans.c.tenant == bindparam("tenant"), _claimable(bindparam("now")))
+
+
+def next_plan(tenant: str) -> Select[Any]:
+    """From when on a plan of `tenant` may be claimed, at once if it is granted; NULL without any."""
+    at = case((_plans.c.state == PlanState.GRANTED.value, 0.0), else_=_plans.c.lease_until)
+    live = _plans.c.state.in_([PlanState.GRANTED.value, PlanState.RUNNING.value])
+    return select(func.min(at)).where(_plans.c.tenant == tenant, live)
 
 
 def _claimable(now: Any) -> ColumnElement[bool]:
