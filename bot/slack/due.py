@@ -3,6 +3,7 @@
 Nothing is sent from here.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,9 +15,9 @@ from bot.ports import Clock, Store, Transaction
 _BATCH = 500
 # A card that waits for the rest of its storm is expected so long before it is due.
 SOON_S = 3.0
-# Looks at the count of commits: with nothing going on, just after alerts came in, and while a card is expected.
-IDLE_S, BUSY_S, EXPECTING_S = 0.1, 0.025, 0.012
-_BUSY_FOR_S = 2.0
+# Between two glances: with nothing going on, while messages go out, just after alerts came in, while a card is expected.
+IDLE_S, LIVELY_S, BUSY_S, EXPECTING_S = 0.2, 0.1, 0.025, 0.012
+_BUSY_FOR_S, _LIVELY_FOR_S = 2.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,15 @@ class Bell:
     _asked_for: float | None = None
     _glance: Callable[[], tuple[bool, float | None]] | None = None
     _next_at: float | None = None
+    _due_at: float = 0.0
+
+    def wait(self, stop: threading.Event) -> Look:
+        """Glance until there is something to do, or alerts come in, or `stop` is set."""
+        while not stop.wait(self.pause_s()):
+            found = self.look()
+            if found is not Look.NOTHING or self.busy():
+                return found
+        return Look.NOTHING
 
     def look(self) -> Look:
         """Whether a message is due now, or soon; raises Retryable when the database is away."""
@@ -91,6 +101,7 @@ class Bell:
             return Look.NOTHING
         if left <= 0:
             self.expecting = False
+            self._due_at = self.clock.now()
             return Look.DUE
         # The same message as before is worth no second look.
         news = changed and not self.expecting and self._next_at != self._asked_for
@@ -103,7 +114,8 @@ class Bell:
 
     def pause_s(self) -> float:
         """How long to wait before the next look."""
-        longest = EXPECTING_S if self.expecting else BUSY_S if self.busy() else IDLE_S
+        lively = 0 <= self.clock.now() - self._due_at < _LIVELY_FOR_S
+        longest = EXPECTING_S if self.expecting else BUSY_S if self.busy() else LIVELY_S if lively else IDLE_S
         left = self._left_s()
         return longest if left is None or left <= 0 else min(longest, left)
 

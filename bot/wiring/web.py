@@ -21,7 +21,6 @@ from starlette.routing import Route
 
 from bot.adapters.chat import slack as slack_chat
 from bot.adapters.monitoring import _sns as sns
-from bot.adapters.playbooks import yaml_files
 from bot.adapters.queue import rq as rq_queue
 from bot.adapters.store.sql import open_store
 from bot.boundary import guarded
@@ -29,12 +28,14 @@ from bot.domain.errors import Permanent, Retryable
 from bot.domain.playbook import Playbook
 from bot.http import switch_page
 from bot.http.app import build_http
+from bot.http.calm import CalmServer
 from bot.http.conditions import Conditions
 from bot.http.counters import INBOX_DECIDED, SLACK_SENT
 from bot.http.doors import Doors
 from bot.http.group_commit import GroupCommit
 from bot.http.health import HealthPorts
 from bot.http.intake import IntakePorts
+from bot.http.one_write import OneWrite
 from bot.http.poker import Poker
 from bot.http.switch_guard import Guard
 from bot.http.switch_page import SwitchPorts
@@ -52,12 +53,13 @@ from bot.slack.pace import Pace
 from bot.slack.recording import Recorder
 from bot.slack.rehearsal import rehearse
 from bot.slack.socket import Socket, stay_connected
+from bot.wiring.apart import playbooks_of
 from bot.wiring.parts import SystemClock, holder_name, new_id, parsers, settled
 from bot.wiring.pulling import Pulled, pulled
 from bot.wiring.sweeper import Sweeper
+from bot.wiring.turns import Turns
 
 NEEDED = ("sources", "audit_key", "storage_key", "grant_key", "slack_bot_token")
-INBOX_S = 1.0
 # While alerts come in, the sender holds its lease, so that their card need not wait for it.
 LEADS_S = 4.0
 APPROVERS_S = 30.0
@@ -101,9 +103,11 @@ def run(settings: Settings) -> None:
     listening = _listen(settings)
     app = _http(build(settings))
     settled()
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+    config = uvicorn.Config(
+        app, http=OneWrite, ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=3
+    )
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
+        CalmServer(config).run(sockets=[listening])
 
 
 def build(settings: Settings) -> Web:
@@ -226,7 +230,7 @@ def _playbooks(settings: Settings) -> Sequence[Playbook]:
     if not settings.playbooks_dir.is_dir():
         _log.warning("no_playbooks", folder=str(settings.playbooks_dir), lost="drafting standing orders")
         return ()
-    return yaml_files.build(settings).all()
+    return playbooks_of(settings)
 
 
 def _switch(web: Web) -> SwitchPorts:
@@ -263,21 +267,21 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
     sweeper = Sweeper(
         web.store, web.queue, web.clock, "web", web.settings.resolve_after_s, web.settings.max_open_proposals
     )
-    deciding = _deciding(web)
+    inbox = Turns(web.inbox_poke, partial(decide_inbox, _deciding(web)))
     guarded("rehearsal", lambda: rehearse(web.store, now=web.clock.now()))
     threads = [
         sweeper.start(web.stopping),
         _loop(
             "outbox",
             web,
-            lambda: web.stopping.wait(web.bell.pause_s()),
+            lambda: None,
             partial(counted, SLACK_SENT, partial(_send_due, web)),
         ),
         _loop(
             "inbox",
             web,
-            lambda: _wait_for_inbox(web),
-            partial(counted, INBOX_DECIDED, partial(decide_inbox, deciding)),
+            inbox.wait,
+            partial(counted, INBOX_DECIDED, inbox.take),
         ),
         *_pulls(web),
         _loop("conditions", web, lambda: web.stopping.wait(CONDITIONS_S), web.conditions.look),
@@ -305,7 +309,7 @@ async def _beside(web: Web, app: AsyncApp, _served: Starlette) -> AsyncIterator[
 def _send_due(web: Web) -> int:
     """Send what is due; while alerts come in, have everything ready for the card that follows."""
     bell = web.bell
-    look = bell.look()
+    look = bell.wait(web.stopping)
     if look is Look.DUE:
         sent = web.outbox.send_due()
         return sent + web.order_posts.send_due() if web.outbox.others_due else sent
@@ -355,11 +359,6 @@ def _loop(name: str, web: Web, wait: Callable[[], object], work: Callable[[], ob
 def counted(counter: Counter, work: Callable[[], int]) -> None:
     """Work, and count what was done for /metrics."""
     counter.inc(work())
-
-
-def _wait_for_inbox(web: Web) -> None:
-    web.inbox_poke.wait(INBOX_S)
-    web.inbox_poke.clear()
 
 
 def _sockets(web: Web, app: AsyncApp) -> Coroutine[None, None, None]:

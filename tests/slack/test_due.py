@@ -1,0 +1,62 @@
+"""When the outbox looks: at once where something is due, early where a card is expected, seldom where nothing goes on."""
+
+import threading
+
+import pytest
+
+from bot.adapters.store.sql import SqlStore
+from bot.domain.records import MessageKind
+from bot.slack.due import BUSY_S, EXPECTING_S, IDLE_S, LIVELY_S, Bell, Look
+from tests.slack.clock import HandClock
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+def want(store: SqlStore, at: float, key: str = "") -> int:
+    return store.transact(lambda tx: tx.want_message("i1", MessageKind.NOTICE, key=key, now=at))
+
+
+def shown(store: SqlStore, message: int, at: float) -> None:
+    store.transact(lambda tx: tx.sent_message(message, ts="1.1", revision=1, next_at=at, now=at))
+
+
+def test_a_message_is_due_from_its_time_on(store: SqlStore, clock: HandClock) -> None:
+    bell = Bell(store, clock, lambda: 1e9)
+    assert (bell.look(), bell.pause_s()) == (Look.NOTHING, IDLE_S)
+    message = want(store, clock.now() + 0.05)
+    assert bell.look() is Look.SOON
+    assert bell.pause_s() == pytest.approx(0.05, abs=1e-4), "it wakes in time"
+    assert bell.look() is Look.NOTHING, "the same news is told once"
+    clock.forward(0.05)
+    assert bell.look() is Look.DUE
+    assert bell.look() is Look.DUE
+    shown(store, message, clock.now())
+    assert (bell.look(), bell.pause_s()) == (Look.NOTHING, LIVELY_S)
+    clock.forward(100.0)
+    assert (bell.look(), bell.pause_s()) == (Look.NOTHING, IDLE_S)
+
+
+def test_while_alerts_come_in_it_looks_more_often(store: SqlStore, clock: HandClock) -> None:
+    bell = Bell(store, clock, lambda: 0.5)
+    bell.look()
+    assert bell.pause_s() == BUSY_S
+    want(store, clock.now() + 2.5)
+    assert bell.look() is Look.SOON
+    bell.expecting = True
+    assert bell.pause_s() == EXPECTING_S
+    want(store, clock.now(), "now")
+    assert bell.look() is Look.DUE
+    assert not bell.expecting
+
+
+def test_it_waits_until_something_is_due_or_it_is_stopped(store: SqlStore, clock: HandClock) -> None:
+    bell, stop = Bell(store, clock, lambda: 1e9), threading.Event()
+    timer = threading.Timer(0.05, want, (store, clock.now()))
+    timer.start()
+    assert bell.wait(stop) is Look.DUE
+    timer.join()
+    stop.set()
+    assert bell.wait(stop) is Look.NOTHING
