@@ -54,6 +54,7 @@ from bot.slack.recording import Recorder
 from bot.slack.rehearsal import rehearse
 from bot.slack.socket import Socket, stay_connected
 from bot.wiring.apart import playbooks_of
+from bot.wiring.apart import playbooks_of
 from bot.wiring.parts import SystemClock, holder_name, new_id, parsers, settled
 from bot.wiring.pulling import Pulled, pulled
 from bot.wiring.sweeper import Sweeper
