@@ -44,7 +44,8 @@ class GroupCommit:
         self._bytes = 0
         self._under_way: list[_Waiting] = []
         self._groups: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
-        # How many sent at the same time lately, which is how many a group waits for.
+        # How many sent at the same time lately, which is how many a group waits for; those who left are forgotten
+        # one by one, else a sender who came too early would make the next group small again.
         self._crowd = 1
         self._gathering: asyncio.TimerHandle | None = None
         self._looking: asyncio.TimerHandle | None = None
@@ -103,7 +104,7 @@ class GroupCommit:
     def _tell(self, loop: asyncio.AbstractEventLoop, found: "list[bool] | Retryable") -> None:
         """Tell every sender of the group, and see to the next one."""
         group, self._under_way = self._under_way, []
-        self._crowd = min(len(group) + len(self._open), _MOST_ROWS)
+        self._crowd = min(max(len(group) + len(self._open), self._crowd - 1), _MOST_ROWS)
         if isinstance(found, Retryable):
             for waiting in group:
                 _refuse(waiting, str(found))
