@@ -79,7 +79,13 @@ def _children(layout: Layout, graph_url: str, more: Mapping[str, str]) -> list[P
         }
         if "WATCHKEEPER_PROMETHEUS_URL" in kept:
             kept.update(
-                {"WATCHKEEPER_PROMETHEUS_URL": graph_url, "WATCHKEEPER_RESOLVE_AFTER_S": "300", **more}
+                {
+                    "WATCHKEEPER_PROMETHEUS_URL": graph_url,
+                    # As in production: the demo has its incidents end, and looks about, many times as often.
+                    "WATCHKEEPER_RESOLVE_AFTER_S": "300",
+                    "WATCHKEEPER_WATCH_EVERY_S": "60",
+                    **more,
+                }
             )
         made.append(Process(child.name, child.argv, kept))
     return made
