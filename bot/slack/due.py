@@ -109,8 +109,9 @@ class Bell:
         return Look.SOON if news else Look.NOTHING
 
     def busy(self) -> bool:
-        """Whether alerts came in just now, so that a card is about to be wanted."""
-        return self.since_alerts_s() < _BUSY_FOR_S
+        """Whether alerts came in just now, and nothing was due since, so that a card is about to be wanted."""
+        ago = self.since_alerts_s()
+        return ago < _BUSY_FOR_S and not 0 <= self.clock.now() - self._due_at < ago
 
     def pause_s(self) -> float:
         """How long to wait before the next look."""

@@ -45,7 +45,7 @@ _READ_BACK_S = 2.0
 _LONGEST_WAIT_S = 600.0
 _NEVER_S = 365 * 86_400.0
 # A message that cannot even be made is no reason to fill the log ten times a second.
-_FAULTY_S = 5.0
+_FAULTY_S, _NOT_MADE = 5.0, "it could not be made, see the log of web"
 # Slack's word for a message that was there and is no more.
 _GONE = "message_not_found"
 _SEVERITY_HEAD_START_S = 5.0
@@ -77,12 +77,19 @@ class Outbox:
     _made: dict[str, str] = field(default_factory=dict)
 
     def send_due(self) -> int:
-        """One pass over everything that is due; returns how many messages were posted or edited."""
+        """Send everything that is due; returns how many messages were posted or edited."""
+        sent, carded = self._pass()
+        if carded:  # What follows a card was read before the card had its place.
+            sent += self._pass()[0]
+        return sent
+
+    def _pass(self) -> tuple[int, bool]:
+        """One pass; how many messages were posted or edited, and whether a new card was among them."""
         now = self.clock.now()
         if not self._recent(now):
             due = self.store.read(lambda tx: tx.due_messages(now=now, limit=1))
             if not due or not self.lead():
-                return 0
+                return 0, False
         # Read under the lease: the sender before us may have posted since; so may one between two of ours.
         epoch = self._epoch
         jobs, self.others_due = self.store.read(lambda tx: jobs_due(tx, now))
@@ -91,19 +98,17 @@ class Outbox:
         carded: set[str] = set()
         for job in jobs:
             if job.incident.id in carded:
-                continue  # What follows the card was read before the card had its place, and comes with the next pass.
+                continue
             if not self._may_send(job) or self._epoch != epoch:
                 break
             done = guarded("outbox", partial(self._send, job))
             if done is None:
                 again = self.clock.now() + _FAULTY_S
-                guarded(
-                    "outbox", partial(self._delay, job, again, "it could not be made, see the log of web")
-                )
+                guarded("outbox", partial(self._delay, job, again, _NOT_MADE))
             if done and job.message.kind is MessageKind.CARD and not job.message.ts:
                 carded.add(job.incident.id)
             sent += 1 if done else 0
-        return sent
+        return sent, bool(carded)
 
     def prepare(self) -> bool:
         """Make the channels of cards that are due in a moment, so that nobody waits for them then; whether one is."""
@@ -164,9 +169,8 @@ class Outbox:
             if _GONE in str(error) and self._forgotten(job):
                 return False
             wait = min(_LONGEST_WAIT_S, 15.0 * 2**job.message.attempts)
-            _log.error(
-                "message_refused", incident=job.incident.id, kind=job.message.kind.value, reason=str(error)
-            )
+            kind = job.message.kind.value
+            _log.error("message_refused", incident=job.incident.id, kind=kind, reason=str(error))
             self._delay(job, self.clock.now() + wait, f"{REFUSED}{error}")
         return False
 
