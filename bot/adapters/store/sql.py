@@ -42,6 +42,8 @@ MOST_FOLDS = 500
 _ATTEMPTS = 12
 _BUSY_TIMEOUT_S = 8.0
 _ASK_AGAIN_S, _OWN_WAIT_MS = 0.0015, 1000
+# Each thread that looks has a connection; what leaves this cache is still in the operating system's.
+_CACHE_KIB = 1000
 # A server that is gone without a word must be an error, not a wait for ever.
 _CONNECT_S = 5
 _LIMITS = f"-c lock_timeout={_BUSY_TIMEOUT_S * 1000:.0f} -c statement_timeout=60000"
@@ -266,6 +268,7 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     cursor.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
     cursor.close()
 
