@@ -49,15 +49,17 @@ class Graph:
 
     def dependants(self, service: str, unwell: Collection[str]) -> tuple[str, ...]:
         """Unwell direct and indirect callers, over at most SILENT_HOPS silent ones in a row, nearest first."""
+        most = tuning.SILENT_HOPS
         silent = {service: 0}
         todo = [service]
         found: dict[str, None] = {}
         for node in todo:
+            beyond = silent[node] + 1
             for caller in self.callers.get(node, ()):
-                hops = 0 if caller in unwell else silent[node] + 1
-                if hops > tuning.SILENT_HOPS or silent.get(caller, tuning.SILENT_HOPS + 1) <= hops:
+                hops = 0 if caller in unwell else beyond
+                if hops > most or silent.get(caller, most + 1) <= hops:
                     continue
-                if caller in unwell and caller != service:
+                if not hops and caller != service:
                     found[caller] = None
                 silent[caller] = hops
                 todo.append(caller)
