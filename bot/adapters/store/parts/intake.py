@@ -5,7 +5,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, Row, Text, any_, bindparam, case, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Row,
+    Text,
+    any_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -15,7 +29,6 @@ from bot.domain.records import Arrived, RawBody, StoredAlert
 from bot.domain.trust import Trust
 
 _raw, _alerts = schema.raw_bodies, schema.alerts
-_LOOKUP_CHUNK = 500
 # Rows as the database takes them are larger than alerts.
 _WRITTEN_AT_ONCE = 1000
 _FETCHED_AT_ONCE = 20
@@ -100,10 +113,10 @@ class IntakePart(Part):
         return RawBody(number, source, kind, body, received_at, tries, damage)
 
     def settle_raw(self, ids: Sequence[int]) -> None:
-        for start in range(0, len(ids), _LOOKUP_CHUNK):
-            chunk = ids[start : start + _LOOKUP_CHUNK]
-            here = (_raw.c.tenant == self._tenant) & _raw.c.id.in_(chunk)
-            self._connection.execute(update(_raw).where(here).values(state="done"))
+        if self._connection.dialect.name == "postgresql":
+            self._run("settle raw", _settling_in_array, numbers=list(ids))
+        else:
+            self._run("settle raw", _settling_in_json, numbers=_NAMES.encode(list(ids)).decode())
 
     def fail_raw(self, raw_id: int, reason: str, *, quarantine_after: int) -> bool:
         """Count a failure; True when the row is now quarantined."""
@@ -217,7 +230,7 @@ class IntakePart(Part):
         return int(self._connection.execute(query).scalar_one())
 
 
-# Fingerprints are one value, since thousands of parameters cost more than the search itself.
+# Fingerprints and ids are one value, since thousands of parameters cost more than the search itself.
 def _named_in_array() -> Any:
     here = _alerts.c.tenant == bindparam("tenant")
     return select(_alerts).where(here, _alerts.c.fingerprint == any_(bindparam("names", type_=ARRAY(Text))))
@@ -227,6 +240,20 @@ def _named_in_json() -> Any:
     listed = func.json_each(bindparam("names")).table_valued("value")
     here = _alerts.c.tenant == bindparam("tenant")
     return select(_alerts).where(here, _alerts.c.fingerprint.in_(select(listed.c.value)))
+
+
+def _settling_in_array() -> Any:
+    return _settling(_raw.c.id == any_(bindparam("numbers", type_=ARRAY(BigInteger))))
+
+
+def _settling_in_json() -> Any:
+    return _settling(
+        _raw.c.id.in_(select(func.json_each(bindparam("numbers")).table_valued("value").c.value))
+    )
+
+
+def _settling(those: ColumnElement[bool]) -> Any:
+    return update(_raw).where(_raw.c.tenant == bindparam("of_tenant"), those).values(state="done")
 
 
 def _of_incident() -> Any:
