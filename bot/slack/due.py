@@ -16,7 +16,7 @@ _BATCH = 500
 # A card that waits for the rest of its storm is expected so long before it is due.
 SOON_S = 3.0
 # Between two glances: with nothing going on, while messages go out, just after alerts came in, while a card is expected.
-IDLE_S, LIVELY_S, BUSY_S, EXPECTING_S = 0.2, 0.1, 0.025, 0.012
+IDLE_S, LIVELY_S, BUSY_S, EXPECTING_S = 0.2, 0.1, 0.025, 0.006
 _BUSY_FOR_S, _LIVELY_FOR_S = 2.0, 60.0
 
 

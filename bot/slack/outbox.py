@@ -20,6 +20,7 @@ from bot.domain.records import REFUSED, IncidentRow, Message, MessageKind
 from bot.ports import Chat, Clock, Store, Transaction
 from bot.slack.due import SOON_S, Job, company_of, jobs_due
 from bot.slack.homes import Spot, channel_name, furnish, place_of, spot_of, topic_of
+from bot.slack.leading import RECENT_S, RENEW_S, Leading
 from bot.slack.names import names_of
 from bot.slack.pace import Pace
 from bot.slack.rendering import Content, render
@@ -33,11 +34,6 @@ POST_CAP = 10
 _ROOM_FOR_DECISIONS = 3
 _OPTIONAL = (MessageKind.HYPOTHESIS, MessageKind.NOTICE)
 _POINTERS = (MessageKind.ANNOUNCEMENT, MessageKind.MOVED)
-_LEASE = "outbox"
-_LEASE_S = 10.0
-# A call may take ten seconds, so that the lease is renewed before each one unless that was just done; a post renews it
-# in the transaction that comes before it.
-_RENEW_S, _RECENT_S = 1.0, 5.0
 _WAIT_FOR_CARD_S, _LONGEST_CARD_WAIT_S = 0.2, 30.0
 _FIRST_EDIT_S = 1.0
 _YOUNG_S, _YOUNG_EDIT_S, _EDIT_S = 10.0, 3.0, 10.0
@@ -67,14 +63,16 @@ class Outbox:
     holder: str
     pace: Pace = field(default_factory=Pace)
     others_due: bool = True
-    _led_at: float = -_RECENT_S
-    _refused_at: float = -_RENEW_S
-    _epoch: int = 0
+    _lease: Leading = field(init=False)
     _shown: dict[int, Shown] = field(default_factory=dict)
     _topics: dict[str, str] = field(default_factory=dict)
     _reposted: set[int] = field(default_factory=set)
     _no_news: dict[int, tuple[int, IncidentRow, str]] = field(default_factory=dict)
     _made: dict[str, str] = field(default_factory=dict)
+    _ready: dict[int, tuple[int, Spot]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._lease = Leading(self.store, self.clock, self.holder)
 
     def send_due(self) -> int:
         """Send everything that is due; returns how many messages were posted or edited."""
@@ -86,12 +84,12 @@ class Outbox:
     def _pass(self) -> tuple[int, bool]:
         """One pass; how many messages were posted or edited, and whether a new card was among them."""
         now = self.clock.now()
-        if not self._recent(now):
+        if not self._lease.recently():
             due = self.store.read(lambda tx: tx.due_messages(now=now, limit=1))
             if not due or not self.lead():
                 return 0, False
         # Read under the lease: the sender before us may have posted since; so may one between two of ours.
-        epoch = self._epoch
+        epoch = self._lease.epoch
         jobs, self.others_due = self.store.read(lambda tx: jobs_due(tx, now))
         jobs.sort(key=self._turn)
         sent = 0
@@ -99,7 +97,7 @@ class Outbox:
         for job in jobs:
             if job.incident.id in carded:
                 continue
-            if not self._may_send(job) or self._epoch != epoch:
+            if not self._may_send(job) or self._lease.epoch != epoch:
                 break
             done = guarded("outbox", partial(self._send, job))
             if done is None:
@@ -111,38 +109,29 @@ class Outbox:
         return sent, bool(carded)
 
     def prepare(self) -> bool:
-        """Make the channels of cards that are due in a moment, so that nobody waits for them then; whether one is."""
+        """Have the channel and the doubt of cards ready that are due in a moment; gives whether there are such cards."""
         now = self.clock.now()
         soon, _ = self.store.read(lambda tx: jobs_due(tx, now + SOON_S))
         cards = [job for job in soon if job.message.kind is MessageKind.CARD and not job.message.ts]
         if cards and self.lead():
             for job in cards:
-                guarded("prepare", partial(self._spot, job))
+                guarded("prepare", partial(self._make_ready, job))
         return bool(cards)
 
-    def lead(self, within_s: float = _RENEW_S) -> bool:
-        """Whether the lease is ours; it is renewed unless that was done within so many seconds."""
-        now = self.clock.now()
-        if self._recent(now, within_s):
-            return True
-        if 0 <= now - self._refused_at < _RENEW_S:
-            return False
-        epoch = self.store.transact(
-            lambda tx: tx.take_lease(_LEASE, holder=self.holder, now=now, ttl_s=_LEASE_S)
-        )
-        if epoch is None:
-            self._refused_at = now
-        else:
-            self._led_at, self._epoch = now, epoch
-        return epoch is not None
+    def _make_ready(self, job: Job) -> None:
+        """Only where the place is the incident's own: another one may change with its severity until the card is due."""
+        spot = self._spot(job)
+        if spot is not None and job.incident.channel_wanted and not job.message.in_doubt:
+            self._doubted(job, spot)
 
-    def _recent(self, now: float, within_s: float = _RECENT_S) -> bool:
-        return 0 <= now - self._led_at < within_s
+    def lead(self, within_s: float = RENEW_S) -> bool:
+        """Whether this sender leads; asked of the database unless that was done within so many seconds."""
+        return self._lease.lead(within_s)
 
     def _may_send(self, job: Job) -> bool:
         """A message that is new to Slack renews the lease itself, right before it is posted."""
-        new = not job.message.ts and not job.message.in_doubt
-        return self.lead(_RECENT_S if new else _RENEW_S)
+        new = not job.message.ts and (not job.message.in_doubt or self._unsent(job.message))
+        return self.lead(RECENT_S if new else RENEW_S)
 
     def _turn(self, job: Job) -> tuple[int, float, int]:
         """Cards first, then other new messages, then decisions, then whatever was shown longest ago."""
@@ -212,11 +201,9 @@ class Outbox:
             self._delay(job, now + _NEVER_S, "it was never posted in the place that the incident left")
             return False
         content = self._render(job)
-        now = self.clock.now()
-        if not self.store.transact(lambda tx: self._about_to_post(tx, job, spot, now)):
-            self._led_at = -_RECENT_S  # Whoever leads now is asked before anything else.
+        if self._ready.get(job.message.id) != (self._lease.epoch, spot) and not self._doubted(job, spot):
             return False
-        self._led_at = now
+        self._ready.pop(job.message.id, None)
         post = partial(
             self.chat.post,
             channel=spot.channel,
@@ -230,11 +217,23 @@ class Outbox:
         self._remember(job, content, edited=False)
         return True
 
-    def _about_to_post(self, tx: Transaction, job: Job, spot: Spot, now: float) -> bool:
+    def _unsent(self, message: Message) -> bool:
+        """Whether the doubt was written down ahead of time, by us, and nobody has sent anything since."""
+        ready = self._ready.get(message.id)
+        return ready is not None and ready[0] == self._lease.epoch
+
+    def _doubted(self, job: Job, spot: Spot) -> bool:
+        kept = self.store.transact(lambda tx: self._about_to_post(tx, job, spot))
+        self._lease.renewed(kept=kept)
+        if kept:
+            self._ready[job.message.id] = self._lease.epoch, spot
+        return kept
+
+    def _about_to_post(self, tx: Transaction, job: Job, spot: Spot) -> bool:
         """Write the doubt down, unless another sender leads by now or the incident has moved since it was looked at."""
         newest, message = tx.incident(job.incident.id), job.message
         moved = newest is not None and newest.channel_wanted is not job.incident.channel_wanted
-        if moved or tx.take_lease(_LEASE, holder=self.holder, now=now, ttl_s=_LEASE_S) != self._epoch:
+        if moved or not self._lease.still(tx):
             return False
         if message.kind is MessageKind.CARD and job.incident.channel_wanted and not job.row.channel:
             tx.set_place(job.incident.id, channel=spot.channel, thread_ts="")
@@ -259,7 +258,7 @@ class Outbox:
     def _read_back(self, job: Job) -> str | None:
         """After an unknown outcome: the ts under which Slack has the message already."""
         message = job.message
-        if not message.in_doubt or not message.channel:
+        if not message.in_doubt or not message.channel or self._unsent(message):
             return None
         if not self.pace.take("conversations.history", self.clock.now()):
             reason = "waiting to read back"
