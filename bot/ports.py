@@ -42,7 +42,6 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Unix seconds UTC."""
-        ...
 
 
 class AlertParser(Protocol):
@@ -53,7 +52,6 @@ class AlertParser(Protocol):
 
     def parse(self, body: bytes, *, source: str, received_at: float) -> Delivery:
         """All that `body` says; raises Permanent with a sentence that says what is wrong with it."""
-        ...
 
 
 class EvidenceSource(Protocol):
@@ -63,7 +61,6 @@ class EvidenceSource(Protocol):
 
     def collect(self, services: Sequence[str], *, start: float, end: float) -> Readings:
         """Read the window; what cannot be had is returned as Missing, never raised."""
-        ...
 
 
 class TopologySource(Protocol):
@@ -71,7 +68,6 @@ class TopologySource(Protocol):
 
     def topology(self, *, now: float, fresh: bool = False) -> Topology:
         """The newest graph; `fresh` asks for one that is not kept from before. Raises Retryable or Permanent."""
-        ...
 
 
 class Inventory(Protocol):
@@ -81,11 +77,9 @@ class Inventory(Protocol):
 
     def find(self, kind: str, service: str) -> list[tuple[Target, Mapping[str, str]]]:
         """Targets of that kind that belong to a service, each with its live fields (see `domain/catalogue`)."""
-        ...
 
     def declared(self, kind: str, role: str) -> list[tuple[Target, Mapping[str, str]]]:
         """Targets of that kind to which operators gave the role, by a label or tag `watchkeeper-role`."""
-        ...
 
 
 class Reasoner(Protocol):
@@ -95,7 +89,6 @@ class Reasoner(Protocol):
 
     def explain(self, incident: Incident, diagnosis: Diagnosis) -> Explanation:
         """Sentences that cite evidence ids; never raises, trouble is said in `status`."""
-        ...
 
 
 class Playbooks(Protocol):
@@ -103,7 +96,6 @@ class Playbooks(Protocol):
 
     def all(self) -> Sequence[Playbook]:
         """Every playbook, in id order."""
-        ...
 
 
 class Executor(Protocol):
@@ -113,19 +105,15 @@ class Executor(Protocol):
 
     def read(self, target: Target) -> Mapping[str, str]:
         """Live fields of the target, `uid` among them; raises Permanent when it does not exist."""
-        ...
 
     def dry_run(self, step: PlannedStep) -> None:
         """Ask the system whether it would accept the step; changes nothing; raises Refused or Permanent."""
-        ...
 
     def call(self, step: PlannedStep, *, token: str) -> str:
         """Do it, once; returns one line for the log. Raises Conflict, Refused, Permanent or Undecided."""
-        ...
 
     def settled(self, step: PlannedStep, *, token: str) -> bool:
         """Read back: does the live object show the state that the step sets? `token` is that of its call."""
-        ...
 
 
 class JobQueue(Protocol):
@@ -133,7 +121,6 @@ class JobQueue(Protocol):
 
     def poke(self, function: str, row_id: int) -> None:
         """Ask a worker to look at a row now; raises Retryable when the queue is away."""
-        ...
 
 
 class Log(Protocol):
@@ -141,23 +128,18 @@ class Log(Protocol):
 
     def append(self, chain: str, events: Sequence[NewEvent], *, at_ms: int) -> Sequence[Event]:
         """Append in order; a lost race is retried by `Store.transact`."""
-        ...
 
     def events(self, chain: str, *, after: int = 0) -> Sequence[Event]:
         """Events with seq greater than `after`, in order."""
-        ...
 
     def incident(self, incident: str) -> Incident | None:
         """The fold of that incident's log."""
-        ...
 
     def chains(self) -> Sequence[str]:
         """Every chain of the tenant."""
-        ...
 
     def head(self, chain: str) -> tuple[int, bytes] | None:
         """Anchored (seq, mac) of the newest event."""
-        ...
 
 
 class Intake(Protocol):
@@ -224,7 +206,6 @@ class Outbox(Protocol):
     def due_messages(self, *, now: float, limit: int) -> Sequence[Message]: ...
     def next_message_at(self) -> float | None:
         """When the next message is due, which may be past; None while every message shows what it should."""
-        ...
 
     def message(self, incident: str, kind: MessageKind, *, key: str = "") -> Message | None: ...
     def place_message(self, message_id: int, *, channel: str, thread_ts: str) -> None: ...
@@ -236,7 +217,6 @@ class Outbox(Protocol):
     def posted_count(self, incident: str) -> int: ...
     def leave_place(self, incident: str, *, now: float) -> bool:
         """Turn what was posted (or may have been) into what is left of it where it stands; whether the card was."""
-        ...
 
 
 class Plans(Protocol):
@@ -328,7 +308,6 @@ class Watching(Protocol):
     def baselines(self, services: Sequence[str]) -> Mapping[str, bytes]: ...
     def stalest_baselines(self, services: Sequence[str], *, limit: int) -> Sequence[str]:
         """The services looked at longest ago first; those never looked at before all others."""
-        ...
 
 
 class Retention(Protocol):
@@ -350,26 +329,21 @@ class Store(Protocol):
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in one writing transaction; lost races run it again, so it must have no other effects."""
-        ...
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in one reading transaction."""
-        ...
 
     def next_message(self) -> Callable[[], tuple[bool, float | None]]:
         """Tells whether anything may have been committed since it was last asked, and when the next message is due.
 
-        For one thread; raises Retryable like `read`, which it is a cheap way to.
+        For one thread; raises Retryable like `read`, which it is a cheap way to. `next_plan` is its like for plans
+        that may be claimed.
         """
-        ...
 
-    def next_plan(self) -> Callable[[], tuple[bool, float | None]]:
-        """As `next_message`, with the time from which on a plan may be claimed."""
-        ...
+    def next_plan(self) -> Callable[[], tuple[bool, float | None]]: ...
 
     def close(self) -> None:
         """Give every connection back; the next use opens another."""
-        ...
 
 
 class Chat(Protocol):
@@ -385,7 +359,6 @@ class Chat(Protocol):
         dedupe: str,
     ) -> str:
         """Post and return the ts. Raises Retryable (with Retry-After), Permanent, or Undecided."""
-        ...
 
     def update(self, *, channel: str, ts: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None: ...
     def find_post(self, *, channel: str, thread_ts: str, dedupe: str) -> str | None: ...
@@ -405,7 +378,6 @@ class Chat(Protocol):
     def pin(self, *, channel: str, ts: str) -> None: ...
     def group_members(self, group: str, *, fresh: bool = False) -> Sequence[str]:
         """User ids of a group, at most a minute old; `fresh` reads it now."""
-        ...
 
     def user(self, user: str) -> Mapping[str, Any]: ...
     def channel(self, channel: str) -> Mapping[str, Any]: ...
