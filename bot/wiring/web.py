@@ -54,7 +54,6 @@ from bot.slack.recording import Recorder
 from bot.slack.rehearsal import rehearse
 from bot.slack.socket import Socket, stay_connected
 from bot.wiring.apart import playbooks_of
-from bot.wiring.apart import playbooks_of
 from bot.wiring.parts import SystemClock, holder_name, new_id, parsers, settled
 from bot.wiring.pulling import Pulled, pulled
 from bot.wiring.sweeper import Sweeper
@@ -311,14 +310,15 @@ def _send_due(web: Web) -> int:
     """Send what is due; while alerts come in, have everything ready for the card that follows."""
     bell = web.bell
     look = bell.wait(web.stopping)
-    if look is Look.DUE:
-        sent = web.outbox.send_due()
-        return sent + web.order_posts.send_due() if web.outbox.others_due else sent
-    if bell.busy():
+    if bell.busy() and look is not Look.DUE:
         if look is Look.SOON:
             bell.expecting = web.outbox.prepare()
+            look = bell.look()  # That may have taken as long as the correlator did.
         web.outbox.lead(LEADS_S)
-    return 0
+    if look is not Look.DUE:
+        return 0
+    sent = web.outbox.send_due()
+    return sent + web.order_posts.send_due() if web.outbox.others_due else sent
 
 
 def _pulls(web: Web) -> list[threading.Thread]:
