@@ -32,6 +32,8 @@ from bot.ports import Transaction
 
 # A card that nobody has seen waits so long for the rest of its storm.
 HOLD_S = 2.5
+# Reading a member's value costs several times as much as looking it up.
+_WORDS = {reason: reason.value for reason in JoinReason}
 
 
 class Item(NamedTuple):
@@ -218,7 +220,7 @@ def _placed(placement: Placement) -> list[StoredAlert]:
             )
         elif home is not None:
             raw_id = placement.raw_of[fingerprint]
-            rows.append(StoredAlert(outcome.alert, home[0], home[1].value, outcome.times_seen, raw_id))
+            rows.append(StoredAlert(outcome.alert, home[0], _WORDS[home[1]], outcome.times_seen, raw_id))
     return rows
 
 
@@ -232,12 +234,14 @@ def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *,
             continue
         known = tx.incident(incident)
         ends = incident in part.last_of
-        body = _folded_body(tx, incident, members, placement, known, exact=ends and final)
+        # All alerts of an incident that this pass opened are at hand; of an older one the rest must be counted.
+        count_all = final and incident not in placement.opened
+        body = _folded_body(tx, incident, members, placement, known, exact=ends and count_all)
         tx.append(incident, [NewEvent(EventType.ALERTS_FOLDED, body)], at_ms=round(now * 1000))
         if routing.state.open:
             _widen(tx, routing, members, now)
             if ends and routing.open_key != EVERYDAY_KEY:
-                _raise(tx, routing, members, known, now, by_all=final)
+                _raise(tx, routing, members, known, now, by_all=count_all)
             if ends:
                 _show(tx, routing, now if final else now + HOLD_S, new=incident in placement.opened)
 
@@ -303,7 +307,7 @@ def _candidate(
     if not fresh:
         return Candidate("", "")
     here = placement.candidates.get(incident) or Candidate("", "")
-    if not exact or known is None or known.alerts_total == 0 or incident in placement.opened:
+    if not exact or known is None or known.alerts_total == 0:
         return here
     at = known.opened_ms / 1000
     firing = tx.firing_by_service(incident)
