@@ -16,6 +16,7 @@ from bot.domain.source_facts import SMALL_BYTES
 from bot.ports import AlertParser
 from bot.settings import Source
 
+_NO_QUERY: Mapping[str, Sequence[str]] = {}
 _LEAST_CHARS = 12
 _LEAST_CHARS_IN_URL = 32
 
@@ -89,11 +90,16 @@ class Doors:
 
 def shown_by(scope: Scope) -> Shown:
     """Headers and query of a request, each name with all its values."""
-    headers: dict[str, list[str]] = {}
-    for name, value in scope["headers"]:
-        headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
     asked = scope.get("query_string")
-    return Shown(headers, _asked(asked.decode("utf-8", "replace")) if asked else {})
+    return shown_in(scope["headers"], _asked(asked.decode("utf-8", "replace")) if asked else {})
+
+
+def shown_in(headers: Iterable[tuple[bytes, bytes]], query: Mapping[str, Sequence[str]] = _NO_QUERY) -> Shown:
+    """As `shown_by`, of a request whose names of headers are in lower case."""
+    given: dict[str, list[str]] = {}
+    for name, value in headers:
+        given.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    return Shown(given, query)
 
 
 def _asked(query: str) -> Mapping[str, Sequence[str]]:

@@ -26,12 +26,22 @@ _LONGEST_S = 10.0
 _LOOKS = 20
 
 
+# Told once: whether the body is new, or why it could not be stored.
+Tell = Callable[[bool | Retryable], None]
+
+
 @dataclass(slots=True)
 class _Waiting:
     arrived: Arrived
     once: str
-    done: "asyncio.Future[bool]"
+    tell: Tell
     until: float
+    told: bool = False
+
+    def hears(self, outcome: bool | Retryable) -> None:
+        if not self.told:
+            self.told = True
+            self.tell(outcome)
 
 
 class GroupCommit:
@@ -52,19 +62,23 @@ class GroupCommit:
 
     async def add(self, source: str, kind: str, body: bytes, *, received_at: float, once: str = "") -> bool:
         """Return once the body is durable, False where `once` was taken before; raises Retryable when it is not."""
-        if len(self._open) >= _MOST_WAITING or self._bytes + len(body) > _MOST_WAITING_BYTES:
-            message = "too many payloads are waiting to be stored"
-            raise Retryable(message)
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.put(Arrived(source, kind, body, received_at), once, partial(_settle, done))
+        return await done
+
+    def put(self, arrived: Arrived, once: str, tell: Tell) -> None:
+        """As `add`, for a caller that does not wait: `tell` hears of it, in the loop, perhaps at once."""
+        size = len(arrived.body)
+        if len(self._open) >= _MOST_WAITING or self._bytes + size > _MOST_WAITING_BYTES:
+            tell(Retryable("too many payloads are waiting to be stored"))
+            return
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[bool] = loop.create_future()
-        waiting = _Waiting(Arrived(source, kind, body, received_at), once, done, loop.time() + _LONGEST_S)
-        self._open.append(waiting)
-        self._bytes += len(body)
+        self._open.append(_Waiting(arrived, once, tell, loop.time() + _LONGEST_S))
+        self._bytes += size
         if self._looking is None:
             self._looking = loop.call_later(_LONGEST_S / _LOOKS, self._look, loop)
         if not self._under_way:
             self._gather(loop)
-        return await done
 
     async def run(self) -> None:
         """Commit for ever; one task per process."""
@@ -107,11 +121,10 @@ class GroupCommit:
         self._crowd = min(max(len(group) + len(self._open), self._crowd - 1), _MOST_ROWS)
         if isinstance(found, Retryable):
             for waiting in group:
-                _refuse(waiting, str(found))
+                waiting.hears(found)
         else:
             for waiting, first in zip(group, found, strict=True):
-                if not waiting.done.done():
-                    waiting.done.set_result(first)
+                waiting.hears(first)
             self._committed()
         if self._open:
             self._gather(loop)
@@ -121,14 +134,19 @@ class GroupCommit:
         now = loop.time()
         for waiting in [*self._under_way, *self._open]:
             if now >= waiting.until:
-                _refuse(waiting, f"the database did not take the payload within {_LONGEST_S:.0f} s")
+                reason = f"the database did not take the payload within {_LONGEST_S:.0f} s"
+                waiting.hears(Retryable(reason))
         waits = self._under_way or self._open
         self._looking = loop.call_later(_LONGEST_S / _LOOKS, self._look, loop) if waits else None
 
 
-def _refuse(waiting: _Waiting, reason: str) -> None:
-    if not waiting.done.done():
-        waiting.done.set_exception(Retryable(reason))
+def _settle(done: "asyncio.Future[bool]", outcome: bool | Retryable) -> None:
+    if done.done():
+        return
+    if isinstance(outcome, Retryable):
+        done.set_exception(outcome)
+    else:
+        done.set_result(outcome)
 
 
 def _insert(tx: Transaction, *, group: list[_Waiting]) -> list[bool]:

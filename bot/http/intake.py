@@ -5,7 +5,7 @@ never show whether a source exists, and never log a body. Plain ASGI, since a st
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from bot.domain.authenticity import Means, Shown, replay_key
 from bot.domain.delivery import Delivery
 from bot.domain.errors import Permanent, Retryable
+from bot.domain.records import Arrived
 from bot.domain.source_facts import SMALL_BYTES
 from bot.http.counters import ALERTS_REFUSED, PAYLOADS
 from bot.http.doors import Door, Doors, Notary, shown_by
@@ -58,7 +59,7 @@ class _Call(NamedTuple):
     received_at: float
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
     """What is said to the sender; `again` where the same call may succeed later."""
 
     status: int
@@ -78,14 +79,29 @@ class Intake:
         """One webhook call."""
         call = await self._proved(scope, receive)
         answer = await self._taken(call) if isinstance(call, _Call) else call
-        body = _JSON.encode(answer.said)
-        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
-        if answer.again:
-            headers.append((b"retry-after", _RETRY_AFTER_S))
+        body, headers = encoded(answer)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _proved(self, scope: Scope, receive: Receive) -> _Call | _Answer:
+    def ordinary(self, kind: str, shown: Shown) -> Door | None:
+        """The source whose token is shown, where nothing but the body is needed to take a call of this kind."""
+        return None if kind == _BY_HEADERS else self._doors.by_token(kind, shown)
+
+    def take(self, door: Door, shown: Shown, body: bytes, tell: Callable[[Answer], None]) -> None:
+        """An ordinary call; `tell` hears the answer once it is durable, or at once where it is refused."""
+        call = _Call(door, shown, body, self._ports.clock.now())
+        delivery = self._read(call)
+        if isinstance(delivery, Answer):
+            tell(delivery)
+            return
+
+        def stored(outcome: bool | Retryable) -> None:
+            tell(_told(door, delivery, outcome))
+
+        once = replay_key(door.scheme, shown, body, delivery.once)
+        self._ports.commits.put(Arrived(door.name, door.kind, body, call.received_at), once, stored)
+
+    async def _proved(self, scope: Scope, receive: Receive) -> _Call | Answer:
         kind, shown = scope["path"].removeprefix(PREFIX), shown_by(scope)
         door = self._doors.by_token(kind, shown)
         if door is None and not self._doors.needs_body(kind):
@@ -113,11 +129,19 @@ class Intake:
             with contextlib.suppress(Retryable):
                 await self._ports.commits.add(door.name, OWN_KIND, notice, received_at=now)
 
-    async def _taken(self, call: _Call) -> _Answer:
+    async def _taken(self, call: _Call) -> Answer:
+        if call.door.kind == _BY_HEADERS:
+            try:
+                call = call._replace(body=structured(call.shown, call.body))
+            except Permanent as error:
+                return _refusal(400, str(error))
+        delivery = self._read(call)
+        return delivery if isinstance(delivery, Answer) else await self._stored(call, delivery)
+
+    def _read(self, call: _Call) -> Delivery | Answer:
+        """What the call says, or why it is refused."""
         parser = self._ports.parsers[call.door.kind]
         try:
-            if call.door.kind == _BY_HEADERS:
-                call = call._replace(body=structured(call.shown, call.body))
             delivery = parser.parse(call.body, source=call.door.name, received_at=call.received_at)
         except Permanent as error:
             return _refusal(400, str(error))
@@ -126,37 +150,52 @@ class Intake:
             return _refusal(
                 400, f"sent more than {window_s / 3600:g} h ago or ahead by the sender's own time"
             )
-        return await self._stored(call, delivery)
+        return delivery
 
-    async def _stored(self, call: _Call, delivery: Delivery) -> _Answer:
+    async def _stored(self, call: _Call, delivery: Delivery) -> Answer:
         door = call.door
+        outcome: bool | Retryable
+        confirmed = ""
         try:
             confirmed = await self._confirmed(call)
-            new = await self._ports.commits.add(
-                door.name,
-                door.kind,
-                call.body,
-                received_at=call.received_at,
-                once=replay_key(door.scheme, call.shown, call.body, delivery.once),
+            once = replay_key(door.scheme, call.shown, call.body, delivery.once)
+            outcome = await self._ports.commits.add(
+                door.name, door.kind, call.body, received_at=call.received_at, once=once
             )
         except Retryable as error:
-            _log.warning("intake_not_durable", reason=str(error))
-            return _refusal(503, "the alert could not be stored; send it again")
-        if not new:
-            return _Answer(200, {"accepted": 0, "note": _REPEATED})
-        _payloads(door.kind).inc()
-        said: dict[str, object] = {"accepted": len(delivery.alerts)}
-        if delivery.changes:
-            said["changes"] = len(delivery.changes)
-        if note := confirmed or delivery.note:
-            said["note"] = note
-        return _Answer(200, said)
+            outcome = error
+        return _told(door, delivery, outcome, confirmed)
 
     async def _confirmed(self, call: _Call) -> str:
         """Only SNS offers subscriptions, and only it costs a thread here."""
         if call.door.scheme.means is not Means.SNS:
             return ""
         return await run_in_threadpool(self._doors.confirm, call.door, call.body)
+
+
+def encoded(answer: Answer) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Body and headers of an answer."""
+    body = _JSON.encode(answer.said)
+    headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+    if answer.again:
+        headers.append((b"retry-after", _RETRY_AFTER_S))
+    return body, headers
+
+
+def _told(door: Door, delivery: Delivery, outcome: bool | Retryable, confirmed: str = "") -> Answer:
+    """The answer to a call that was read: `outcome` says whether it is new, or why it is not durable."""
+    if isinstance(outcome, Retryable):
+        _log.warning("intake_not_durable", reason=str(outcome))
+        return _refusal(503, "the alert could not be stored; send it again")
+    if not outcome:
+        return Answer(200, {"accepted": 0, "note": _REPEATED})
+    _payloads(door.kind).inc()
+    said: dict[str, object] = {"accepted": len(delivery.alerts)}
+    if delivery.changes:
+        said["changes"] = len(delivery.changes)
+    if note := confirmed or delivery.note:
+        said["note"] = note
+    return Answer(200, said)
 
 
 def _outside(delivery: Delivery, now: float, window_s: float) -> bool:
@@ -187,6 +226,6 @@ def _payloads(kind: str) -> Counter:
     return PAYLOADS.labels(kind)
 
 
-def _refusal(status: int, text: str) -> _Answer:
+def _refusal(status: int, text: str) -> Answer:
     ALERTS_REFUSED.labels(str(status)).inc()
-    return _Answer(status, {"error": text}, again=status == 503)
+    return Answer(status, {"error": text}, again=status == 503)

@@ -16,6 +16,7 @@ from bot.adapters import registry
 from bot.adapters.store.sql import SqlStore
 from bot.domain.secret import SecretStr
 from bot.http.app import build_http
+from bot.http.front import Front
 from bot.http.group_commit import GroupCommit
 from bot.http.health import HealthPorts
 from bot.http.intake import IntakePorts
@@ -70,7 +71,7 @@ def hosted(app: Starlette) -> Iterator[int]:
     """Serve any application from a thread of its own; gives the port."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind((HOST, 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, http=Front, ws="none", log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     until = time.monotonic() + 10

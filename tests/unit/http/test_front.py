@@ -1,0 +1,134 @@
+"""Ordinary calls of the intake are answered as ASGI answers them, however they come and whatever becomes of the sender."""
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.monitoring.alertmanager import Alertmanager
+from bot.adapters.store.migrate import bring_up_to_date
+from bot.adapters.store.parts.base import Keys
+from bot.adapters.store.sealing import Sealer
+from bot.adapters.store.sql import SqlStore, open_engine
+from bot.domain.delivery import Delivery
+from tests.promises.served import ALERTMANAGER_TOKEN, alert_body, served
+
+CHUNK = 1000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    engine = open_engine(f"sqlite:///{tmp_path}/front.sqlite3")
+    bring_up_to_date(engine, tmp_path)
+    opened = SqlStore(engine, "main", Keys(b"a" * 32, Sealer(b"s" * 32)))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def wire(store: SqlStore) -> Iterator[socket.socket]:
+    with served(store) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as stream:
+        yield stream
+
+
+def call(body: bytes, *more: str, kind: str = "alertmanager", token: str = ALERTMANAGER_TOKEN) -> bytes:
+    lines = [
+        f"POST /alerts/{kind} HTTP/1.1",
+        "Host: loopback",
+        f"Authorization: Bearer {token}",
+        f"Content-Length: {len(body)}",
+        *more,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def answer(wire: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    read = wire.makefile("rb", buffering=0)
+    status = int(read.readline().split()[1])
+    headers = dict(iter(lambda: read.readline().decode().rstrip().partition(": ")[::2], ("", "")))
+    return status, headers, read.read(int(headers["content-length"])) or b""
+
+
+def kept(store: SqlStore) -> list[bytes]:
+    return [row.body for row in store.read(lambda tx: tx.pending_raw(limit=100))]
+
+
+def test_the_answer_is_what_asgi_says(wire: socket.socket, store: SqlStore) -> None:
+    body = alert_body("one", 3)
+    wire.sendall(call(body))
+    status, headers, said = answer(wire)
+    wire.sendall(
+        call(body).replace(f"Content-Length: {len(body)}\r\n".encode(), b"Transfer-Encoding: chunked\r\n")[
+            : -len(body)
+        ]
+        + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    )
+    assert (status, said) == answer(wire)[::2] == (200, b'{"accepted":3}')
+    assert {"date", "server", "content-type"} <= headers.keys()
+    assert kept(store) == [body, body]
+
+
+def test_many_in_one_go_and_one_in_pieces(wire: socket.socket, store: SqlStore) -> None:
+    bodies = [alert_body(f"go {n}", 40) for n in range(6)]
+    sent = b"".join(map(call, bodies))
+    for at in range(0, len(sent), CHUNK):
+        wire.sendall(sent[at : at + CHUNK])
+    assert [answer(wire)[0] for _ in bodies] == [200] * 6
+    assert sorted(kept(store)) == sorted(bodies)
+
+
+def test_refusals(wire: socket.socket, store: SqlStore) -> None:
+    wire.sendall(call(b"{}"))
+    assert answer(wire)[0] == 400
+    wire.sendall(call(b"{}", token="x" * 40))
+    assert answer(wire)[0] == 401
+    wire.sendall(call(b"{}", kind="alertmanager?token=" + ALERTMANAGER_TOKEN, token="y" * 40))
+    assert answer(wire)[0] == 401
+    wire.sendall(call(b"{}", f"Authorization: Bearer {ALERTMANAGER_TOKEN}"))
+    assert answer(wire)[0] == 401
+    assert kept(store) == []
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_read(wire: socket.socket) -> None:
+    said = call(b"").replace(b"Content-Length: 0", b"Content-Length: %d" % (1 << 40))
+    wire.sendall(said)
+    with contextlib.suppress(OSError):
+        for _ in range(2000):
+            wire.sendall(b" " * 65536)
+    assert answer(wire)[0] == 413
+
+
+def test_the_connection_ends_where_the_sender_asks_for_it(wire: socket.socket) -> None:
+    wire.sendall(call(alert_body("last"), "Connection: close"))
+    assert answer(wire)[1]["connection"] == "close"
+    assert wire.recv(1) == b""
+
+
+def test_a_sender_who_goes_away_leaves_its_alert(wire: socket.socket, store: SqlStore) -> None:
+    wire.sendall(call(alert_body("gone")))
+    wire.close()
+    until = time.monotonic() + 10
+    while not kept(store) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert kept(store) == [alert_body("gone")]
+
+
+def test_a_fault_of_ours_is_a_500_and_the_next_call_is_taken(
+    wire: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, faults = Alertmanager.parse, ["once"]
+
+    def parse(self: Alertmanager, body: bytes, *, source: str, received_at: float) -> Delivery:
+        if faults:
+            raise NotImplementedError(faults.pop())
+        return honest(self, body, source=source, received_at=received_at)
+
+    monkeypatch.setattr(Alertmanager, "parse", parse)
+    wire.sendall(call(alert_body("fault")) + call(alert_body("next")))
+    status, _, said = answer(wire)
+    assert (status, list(json.loads(said))) == (500, ["error"])
+    assert answer(wire)[0] == 200
