@@ -6,7 +6,6 @@ did all that again for its one job. Nothing of it stays, nothing is sent, and tr
 
 from collections.abc import Callable
 from functools import partial
-from typing import Never, TypeVar
 
 import httpx
 
@@ -24,41 +23,13 @@ from bot.pipeline.look_again import look_again
 from bot.pipeline.propose import Proposed
 from bot.pipeline.watch import Watch, watch
 from bot.ports import Clock, Store, Transaction
-
-T = TypeVar("T")
+from bot.wiring.taken_back import taken_back
 
 # The interpreter adapts code to what it has seen after a few rounds.
 _ROUNDS = 3
 _QUESTIONS = 8
 _LEASE_S = 1.0
 _CALLS = {"caller": ("called", "beside"), "called": ("below",)}
-
-
-class _TakenBack(Exception):
-    """Ends the transaction without a commit."""
-
-
-class _Within:
-    """`bot.ports.Store` inside one open transaction, which whoever opened it ends."""
-
-    def __init__(self, tx: Transaction, tenant: str) -> None:
-        self.tenant = tenant
-        self._tx = tx
-
-    def transact(self, work: Callable[[Transaction], T]) -> T:
-        return work(self._tx)
-
-    def read(self, work: Callable[[Transaction], T]) -> T:
-        return work(self._tx)
-
-    def next_message(self) -> Callable[[], tuple[bool, float | None]]:
-        return lambda: (True, None)
-
-    def next_plan(self) -> Callable[[], tuple[bool, float | None]]:
-        return lambda: (True, None)
-
-    def close(self) -> None:
-        """Nothing of its own to give back."""
 
 
 class _Graph:
@@ -78,7 +49,7 @@ class _Nowhere(httpx.BaseTransport):
 
 def warm(store: Store, clock: Clock, new_id: Callable[[], str]) -> None:
     """Run what children run, without a trace, and give the connections back: none may cross a fork."""
-    guarded("warm", partial(_run_through, store, clock, new_id))
+    guarded("warm", lambda: taken_back(store, partial(_run_through, clock, new_id)))
     store.close()
     "warm".encode(
         "idna"
@@ -88,17 +59,10 @@ def warm(store: Store, clock: Clock, new_id: Callable[[], str]) -> None:
             asked(client, "http://nowhere.invalid", {"query": "up"})
 
 
-def _run_through(store: Store, clock: Clock, new_id: Callable[[], str]) -> None:
-    def work(tx: Transaction) -> Never:
-        for _ in range(_ROUNDS):
-            _investigated(_Within(tx, store.tenant), clock, new_id())
-        watch(Watch(_Within(tx, store.tenant), (), (), _Graph(), clock, new_id()))
-        raise _TakenBack
-
-    try:
-        store.transact(work)
-    except _TakenBack:
-        return
+def _run_through(clock: Clock, new_id: Callable[[], str], store: Store) -> None:
+    for _ in range(_ROUNDS):
+        _investigated(store, clock, new_id())
+    watch(Watch(store, (), (), _Graph(), clock, new_id()))
 
 
 def _investigated(store: Store, clock: Clock, incident: str) -> None:
