@@ -99,8 +99,6 @@ def correlate(
     topology = _topology(parts, {alert.service for item in gathered.items for alert in item.alerts}, now)
     items = _bound(parts, gathered.items, topology, now)
     tasks, stale = _fold_all(_Pass(parts, topology, epoch, final=not gathered.full), items)
-    if parts.usual is not None:
-        parts.store.transact(partial(parts.usual.keep, now=now))
     alerts = sum(len(item.alerts) for item in gathered.items)
     more = gathered.full or stale
     return CorrelateOutcome(Correlated.FOLDED, gathered.seen, alerts, tuple(tasks), more)

@@ -40,11 +40,14 @@ class Usual:
             return False
         return sum(surprises[one] for one in _signatures(alerts)) < Onsets.WORTH_SHOWING
 
+    def unkept(self, now: float) -> bool:
+        """Whether it is time to write down what was learned: once a minute."""
+        return abs(now - self.kept_at) >= KEEP_EVERY_S
+
     def keep(self, tx: Transaction, now: float) -> None:
-        """Write down what was learned, at most once a minute."""
-        if abs(now - self.kept_at) >= KEEP_EVERY_S:
-            tx.save_everyday(json.dumps(self.everyday.snapshot()), at=now)
-            self.kept_at = now
+        """Write down what was learned."""
+        tx.save_everyday(json.dumps(self.everyday.snapshot()), at=now)
+        self.kept_at = now
 
 
 def remembered(tx: Transaction) -> Usual:

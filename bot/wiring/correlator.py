@@ -127,9 +127,17 @@ def pass_over_pending() -> None:
             _poke(here.queue, tasks)
             tasks = []
         if not outcome.more:
+            _keep_usual(here.parts)
             return
         with uncollected():
             outcome = correlate(here.parts)
+
+
+def _keep_usual(parts: Correlation) -> None:
+    """What was learned of any day is written once the message and the investigation are on their way."""
+    now = parts.clock.now()
+    if parts.usual is not None and parts.usual.unkept(now):
+        parts.store.transact(partial(parts.usual.keep, now=now))
 
 
 def _poke(queue: JobQueue, tasks: list[int]) -> None:
