@@ -32,10 +32,10 @@ from bot.http.calm import CalmServer
 from bot.http.conditions import Conditions
 from bot.http.counters import INBOX_DECIDED, SLACK_SENT
 from bot.http.doors import Doors
+from bot.http.front import Front
 from bot.http.group_commit import GroupCommit
 from bot.http.health import HealthPorts
 from bot.http.intake import IntakePorts
-from bot.http.one_write import OneWrite
 from bot.http.poker import Poker
 from bot.http.switch_guard import Guard
 from bot.http.switch_page import SwitchPorts
@@ -104,7 +104,7 @@ def run(settings: Settings) -> None:
     app = _http(build(settings))
     settled()
     config = uvicorn.Config(
-        app, http=OneWrite, ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=3
+        app, http=Front, ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=3
     )
     with contextlib.suppress(KeyboardInterrupt):
         CalmServer(config).run(sockets=[listening])
