@@ -9,6 +9,7 @@ import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -26,18 +27,26 @@ LISTENERS = (
 _log = structlog.get_logger()
 
 
+class _Known(AsyncAuthorize):
+    """Bolt calls a function in its place by looking up its parameters' names for each request."""
+
+    def __init__(self, we: AuthorizeResult) -> None:
+        self._we = we
+
+    async def __call__(self, **_asked: Any) -> AuthorizeResult:
+        """Who we are, whoever asks."""
+        return self._we
+
+
 def build_app(ports: SlackPorts) -> AsyncApp:
     """The app with every listener; a listener ends before its acknowledgement is sent."""
-
-    async def authorize(**_context: Any) -> AuthorizeResult:
-        return AuthorizeResult(
-            enterprise_id=None, team_id=ports.team, bot_token=ports.bot_token, bot_user_id=ports.bot_user
-        )
-
+    we = AuthorizeResult(
+        enterprise_id=None, team_id=ports.team, bot_token=ports.bot_token, bot_user_id=ports.bot_user
+    )
     app = AsyncApp(
         logger=quiet_logger(),
         client=AsyncWebClient(base_url=_with_slash(ports.api_url)),
-        authorize=authorize,
+        authorize=_Known(we),
         process_before_response=True,
         # `http_mode.door` has verified the raw bytes; Bolt's own check takes future times and replays.
         request_verification_enabled=False,

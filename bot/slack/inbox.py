@@ -42,6 +42,7 @@ def decide_inbox(parts: DecidingParts) -> int:
     """Decide everything that is pending; returns how many rows were taken up."""
     rows = parts.store.read(lambda tx: tx.pending_inbox(limit=_BATCH))
     for row in rows:
+        parts.make_way()
         guarded("inbox", partial(_take_up, parts, row))
     return len(rows)
 

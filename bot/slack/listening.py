@@ -17,12 +17,16 @@ Body = Mapping[str, Any]
 Kept = tuple[str, str, dict[str, Any]]
 
 
+def nobody_waits() -> None:
+    """Nobody else is in a hurry."""
+
+
 @dataclass(frozen=True, slots=True)
 class SlackPorts:
     """What listeners may touch. `record` commits (dedupe, kind, payload) and says whether it was new.
 
     `record_alert` commits a raw alert body (dedupe, source, body); `mark` that a signed request was taken of which
-    nothing is kept; `poke` wakes the deciding loop.
+    nothing is kept; `poke` wakes the deciding loop, and `make_way` holds that loop while many acts come in.
     `alert_apps` maps a Slack app's name or id to a source name; `team`, `bot_user`, `bot_token` are our own identity.
     `signing_secret` is what `http_mode.door` verifies with; it is empty in Socket Mode.
     """
@@ -37,6 +41,7 @@ class SlackPorts:
     api_url: str = "https://slack.com/api/"
     signing_secret: str = ""
     alert_apps: Mapping[str, str] = field(default_factory=dict)
+    make_way: Callable[[], None] = nobody_waits
 
 
 def quiet_logger() -> logging.Logger:

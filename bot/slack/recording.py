@@ -5,6 +5,7 @@ committed with what is kept of it.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ RAW_KIND = "slack"
 ALERT, DELIVERY = "alert", "delivery"
 MARKS = (ALERT, DELIVERY)
 _MOST_ROWS = 500
+_GATHER_S = 0.002
+_CROWDED_S, _LONGEST_WAY_S = 0.02, 0.1
 # What is wrong with one row alone; whoever shares a commit with it is tried again without it.
 _OF_ONE = (LookupError, TypeError, ValueError, AttributeError, RecursionError, WatchkeeperError)
 
@@ -54,6 +57,9 @@ class Recorder:
         self._clock = clock
         self._on_alert = on_alert
         self._open: deque[_Waiting] = deque()
+        self._called = False
+        self._crowd = 1
+        self._crowded_until = 0.0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slack-record")
 
     async def record(self, dedupe: str, kind: str, payload: Mapping[str, Any]) -> bool:
@@ -82,6 +88,12 @@ class Recorder:
         """Commit the mark of the request that is being taken, where nothing else was kept of it."""
         await self._run(lambda _tx: True)
 
+    def make_way(self) -> None:
+        """Wait while many acts come in at once: what is acknowledged late is lost, what is decided a moment later is not."""
+        end = time.monotonic() + _LONGEST_WAY_S
+        while time.monotonic() < min(self._crowded_until, end):
+            time.sleep(_CROWDED_S / 4)
+
     def close(self) -> None:
         """Finish what was taken up."""
         self._thread.shutdown(wait=True)
@@ -96,19 +108,33 @@ class Recorder:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[bool | None] = loop.create_future()
         self._open.append(_Waiting(work, signature, self._clock.now(), loop, done))
-        self._thread.submit(self._commit_open)
+        if not self._called:
+            self._called = True
+            self._thread.submit(self._commit_open)
         said = await done
         if said is None and delivery is not None:
             delivery.replayed = True
         return bool(said)
 
     def _commit_open(self) -> None:
-        """In the thread: commit everything that waits; the calls for the others of the group find nothing left."""
+        """In the thread: commit everything that waits; whoever comes from now on calls again.
+
+        As many as came together last time are waited for, a moment at most: a commit costs as much for one as for all.
+        """
+        end = time.monotonic() + _GATHER_S
+        while len(self._open) < self._crowd and time.monotonic() < end:
+            time.sleep(_GATHER_S / 10)
+        self._called = False
         group: list[_Waiting] = []
         while self._open and len(group) < _MOST_ROWS:
             group.append(self._open.popleft())
         if group:
             self._commit(group)
+            self._crowd = min(len(group) + len(self._open), _MOST_ROWS)
+        if self._open:
+            self._thread.submit(self._commit_open)
+        if len(group) > 1:
+            self._crowded_until = time.monotonic() + _CROWDED_S
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
         found: Sequence[bool | None] | Exception = Retryable("it could not be committed")
@@ -125,8 +151,9 @@ class Recorder:
 
     def _tell(self, group: Sequence[_Waiting], found: Sequence[bool | None] | Exception) -> None:
         if not isinstance(found, Exception):
-            for one, said in zip(group, found, strict=True):
-                one.loop.call_soon_threadsafe(_answer, one.done, said)
+            said = list(zip(group, found, strict=True))
+            for loop in {id(one.loop): one.loop for one in group}.values():
+                loop.call_soon_threadsafe(_answer, [pair for pair in said if pair[0].loop is loop])
         elif len(group) > 1 and not isinstance(found, Retryable):
             for one in group:
                 self._commit([one])
@@ -141,9 +168,11 @@ def _kept(tx: Transaction, one: _Waiting) -> bool | None:
     return one.work(tx)
 
 
-def _answer(done: "asyncio.Future[bool | None]", said: bool | None) -> None:
-    if not done.done():
-        done.set_result(said)
+def _answer(pairs: Sequence[tuple[_Waiting, bool | None]]) -> None:
+    """Waking the loop costs as much as answering, so that it is woken once."""
+    for one, said in pairs:
+        if not one.done.done():
+            one.done.set_result(said)
 
 
 def _refuse(done: "asyncio.Future[bool | None]", error: Exception) -> None:

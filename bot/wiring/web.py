@@ -198,6 +198,7 @@ def _slack_ports(
         record=recorder.record,
         record_alert=recorder.record_alert,
         mark=recorder.mark,
+        make_way=recorder.make_way,
         poke=inbox_poke.set,
         team=team,
         bot_user=bot_user,
@@ -258,6 +259,7 @@ def _deciding(web: Web) -> DecidingParts:
         new_id=new_id,
         playbooks=web.playbooks,
         undo_max_age_s=web.settings.undo_max_age_s,
+        make_way=web.slack.make_way,
     )
 
 

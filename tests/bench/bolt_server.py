@@ -1,27 +1,25 @@
-"""`python -m tests.bench.bolt_server async|sync|flask PORT`: a Bolt app as Bolt's own documents set it up, to be measured.
+"""`python -m tests.bench.bolt_server async|sync|threads SECRET PORT`: a Bolt app as Bolt's own documents set it up, to be measured.
 
 All of Bolt's defaults, its signature check included; the listener acknowledges and does nothing else.
 """
 
-import logging
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import flask
 import uvicorn
 from slack_bolt import App
-from slack_bolt.adapter.flask import SlackRequestHandler as FlaskDoor
 from slack_bolt.adapter.starlette import SlackRequestHandler as SyncDoor
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler as AsyncDoor
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request import BoltRequest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from werkzeug.serving import run_simple
 
-KINDS = ("async", "sync", "flask")
+KINDS = ("async", "sync", "threads")
 ACTION = "approve:A:0"
 PATH = "/slack/events"
 WE = AuthorizeResult(
@@ -55,14 +53,30 @@ def asynchronous(secret: str) -> AsyncApp:
     return app
 
 
+def _door(app: App) -> type[BaseHTTPRequestHandler]:
+    class Door(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # Headers and body in one packet.
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            answer = app.dispatch(BoltRequest(body=body, headers=dict(self.headers.items())))
+            said = answer.body.encode()
+            self.send_response(answer.status)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    return Door
+
+
 def serve(kind: str, secret: str, port: int) -> None:
-    """Block: uvicorn as the product runs it, or Flask's threaded server."""
-    if kind == "flask":
-        door = FlaskDoor(synchronous(secret))
-        served = flask.Flask(__name__)
-        served.add_url_rule(PATH, "events", lambda: door.handle(flask.request), methods=["POST"])
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        run_simple("127.0.0.1", port, served, threaded=True)
+    """Block: uvicorn as the product runs it, or Bolt's own server of `App.start` with a thread for each connection."""
+    if kind == "threads":
+        ThreadingHTTPServer(("127.0.0.1", port), _door(synchronous(secret))).serve_forever()
         return
     handler = AsyncDoor(asynchronous(secret)) if kind == "async" else SyncDoor(synchronous(secret))
 

@@ -140,11 +140,11 @@ def _bolt(kind: str) -> Iterator[tuple[int, int]]:
 
 
 def _await(url: str) -> None:
-    """Until the server answers anything below 500."""
+    """Until the server answers anything but that it is not ready."""
     limit = time.monotonic() + READY_S
     while time.monotonic() < limit:
         try:
-            if httpx.get(url, trust_env=False, timeout=2.0).status_code < 500:
+            if httpx.get(url, trust_env=False, timeout=2.0).status_code != 503:
                 return
         except httpx.HTTPError:
             pass

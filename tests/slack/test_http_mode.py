@@ -6,14 +6,14 @@ import json
 import random
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from bot.slack.http_mode import MAX_BYTES, door, verified
+from bot.slack.http_mode import MAX_BYTES, door, interaction, verified
 from bot.slack.inbox import decide_inbox
 from tests.slack.desk import TEAM, Desk
 
@@ -172,3 +172,32 @@ async def test_a_click_that_slack_signed_long_ago_is_not_decided(
     assert (grant is not None) is granted
     if not granted:
         assert "The clocks of this host and of Slack are" in desk.whisper()
+
+
+def test_a_press_is_read_as_bolt_reads_it() -> None:
+    drawn = random.Random(5)
+    signs = 'aZ09 _-."%+=&\n\r\t/<>€😀\\'
+    for _ in range(300):
+        payload = {"".join(drawn.choices(signs, k=5)): "".join(drawn.choices(signs, k=drawn.randrange(40)))}
+        written = json.dumps(payload, ensure_ascii=drawn.random() < 0.5)
+        assert interaction(urlencode({"payload": written}).encode()) == payload
+        assert interaction(f"payload={quote(written)}".encode()) == payload
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"payload=%7B%7D&x=1",
+        b"payload={}=",
+        b"payload=%7B%7",
+        b"payload=%7B%zz%7D",
+        b"payload=%%7B%7D",
+        b"payload=[]",
+        b"payload=",
+        b"x=1",
+        b"",
+        b"payload=%FF%FE",
+    ],
+)
+def test_what_is_no_plain_press_is_left_to_bolt(body: bytes) -> None:
+    assert interaction(body) is None

@@ -14,6 +14,7 @@ from bot.domain.playbook import Playbook
 from bot.domain.records import IncidentRow, MessageKind
 from bot.pipeline.order_desk import Signing
 from bot.ports import Chat, Clock, JobQueue, Store, Transaction
+from bot.slack.listening import nobody_waits
 
 _NOT_OURS = {
     IdentityKind.GUEST: "Guests cannot use Watchkeeper; ask an on-call engineer.",
@@ -38,6 +39,7 @@ class DecidingParts:
     new_id: Callable[[], str]
     playbooks: Sequence[Playbook] = ()
     undo_max_age_s: float = UNDO_MAX_AGE_S
+    make_way: Callable[[], None] = nobody_waits
 
 
 @dataclass(frozen=True, slots=True)

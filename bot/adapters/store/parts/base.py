@@ -1,12 +1,12 @@
 """What every part shares: the connection, the tenant, the keys, and the insert that tolerates a twin."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, bindparam
 
 from bot.adapters.store.sealing import Sealer
 
@@ -66,6 +66,29 @@ class Part:
             self._run(what, lambda: make().execution_options(preserve_rowcount=True), **values).rowcount == 1
         )
 
+    def _new(self, what: str, table: Table, row: Mapping[str, object]) -> bool:
+        """Insert a row whose columns need no conversion; False where its key is taken. `what` names the columns given."""
+        columns = tuple(row)
+
+        def make() -> Any:
+            bound: dict[str, Any] = {name: bindparam(name) for name in columns}
+            return self._upsert(table).values(bound).on_conflict_do_nothing()
+
+        text, order = self._compiled(what, make, columns)
+        values: Any = tuple(row[name] for name in order) if order else dict(row)
+        return self._connection.exec_driver_sql(text, values).rowcount == 1
+
+    def _compiled(
+        self, what: str, make: Callable[[], Any], columns: Sequence[str]
+    ) -> tuple[str, tuple[str, ...]]:
+        """The text of a statement for the driver, and the order of its values where they are not named."""
+        dialect = self._connection.dialect
+        key = (dialect.name, what)
+        if key not in _COMPILED:
+            compiled = make().compile(dialect=dialect, column_keys=list(columns))
+            _COMPILED[key] = str(compiled), tuple(compiled.positiontup or ())
+        return _COMPILED[key]
+
     def _many(
         self,
         what: str,
@@ -77,12 +100,7 @@ class Part:
 
         Only for columns that need no conversion; a storm's rows would else be converted one value at a time.
         """
-        dialect = self._connection.dialect
-        key = (dialect.name, what)
-        if key not in _COMPILED:
-            compiled = make().compile(dialect=dialect, column_keys=list(columns))
-            _COMPILED[key] = str(compiled), tuple(compiled.positiontup or ())
-        text, order = _COMPILED[key]
+        text, order = self._compiled(what, make, columns)
         if not order:
             named: Any = [dict(zip(columns, row, strict=True)) for row in rows]
         elif order == tuple(columns):

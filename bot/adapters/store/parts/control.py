@@ -97,17 +97,17 @@ class ControlPart(Part):
 
     def record_inbox(self, dedupe: str, kind: str, payload: Mapping[str, Any], *, at: float) -> bool:
         """Record what a person did; False when this delivery was recorded before."""
-        statement = self._upsert(schema.inbox).values(
-            tenant=self._tenant,
-            dedupe=dedupe,
-            kind=kind,
-            payload=json.dumps(redact_tree(payload, keep=_OPAQUE)),
-            received_at=at,
-            state="pending",
-            tries=0,
-            note="",
-        )
-        return self._changed(statement.on_conflict_do_nothing())
+        row = {
+            "tenant": self._tenant,
+            "dedupe": dedupe,
+            "kind": kind,
+            "payload": json.dumps(redact_tree(payload, keep=_OPAQUE)),
+            "received_at": at,
+            "state": "pending",
+            "tries": 0,
+            "note": "",
+        }
+        return self._new("record inbox", schema.inbox, row)
 
     def pending_inbox(self, *, limit: int) -> Sequence[InboxRow]:
         """Pending rows, clicks before everything else."""

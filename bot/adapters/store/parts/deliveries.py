@@ -19,7 +19,7 @@ class DeliveriesPart(Part):
     def first_delivery(self, source: str, key: str, *, at: float) -> bool:
         """Remember a delivery; False where it was remembered before. Kept as long as raw payloads are."""
         row = {"tenant": self._tenant, "source": source, "key": key, "at": at}
-        return self._changed(self._upsert(_deliveries).values(row).on_conflict_do_nothing())
+        return self._new("first delivery", _deliveries, row)
 
     def save_changes(self, source: str, changes: Sequence[Change]) -> None:
         for change in changes:
