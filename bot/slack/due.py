@@ -17,7 +17,8 @@ _BATCH = 500
 SOON_S = 3.0
 # Between two glances: with nothing going on, while messages go out, just after alerts came in, while a card is expected.
 IDLE_S, LIVELY_S, BUSY_S, EXPECTING_S = 0.2, 0.1, 0.025, 0.006
-_BUSY_FOR_S, _LIVELY_FOR_S = 2.0, 60.0
+# A storm of many passes is expected for seconds, and not every moment of it so eagerly.
+_BUSY_FOR_S, _LIVELY_FOR_S, _EAGER_FOR_S = 2.0, 60.0, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Bell:
     clock: Clock
     since_alerts_s: Callable[[], float]
     expecting: bool = False
+    _began_at: float = 0.0
     _asked_for: float | None = None
     _glance: Callable[[], tuple[bool, float | None]] | None = None
     _next_at: float | None = None
@@ -106,6 +108,8 @@ class Bell:
         # The same message as before is worth no second look.
         news = changed and not self.expecting and self._next_at != self._asked_for
         self._asked_for = self._next_at
+        if news:
+            self._began_at = self.clock.now()
         return Look.SOON if news else Look.NOTHING
 
     def busy(self) -> bool:
@@ -115,10 +119,12 @@ class Bell:
 
     def pause_s(self) -> float:
         """How long to wait before the next look."""
-        lively = 0 <= self.clock.now() - self._due_at < _LIVELY_FOR_S
-        longest = EXPECTING_S if self.expecting else BUSY_S if self.busy() else LIVELY_S if lively else IDLE_S
-        left = self._left_s()
-        return longest if left is None or left <= 0 else min(longest, left)
+        now = self.clock.now()
+        if self.expecting and now - self._began_at < _EAGER_FOR_S:
+            return EXPECTING_S
+        if self.busy():
+            return BUSY_S
+        return LIVELY_S if 0 <= now - self._due_at < _LIVELY_FOR_S else IDLE_S
 
     def _left_s(self) -> float | None:
         return None if self._next_at is None else self._next_at - self.clock.now()

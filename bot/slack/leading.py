@@ -41,12 +41,17 @@ class Leading:
         return 0 <= self.clock.now() - self._led_at < within_s
 
     def still(self, tx: Transaction) -> bool:
-        """Renew the lease in this transaction; False where another sender leads, or led since we took it."""
+        """Make sure of the lease in this transaction; False where another sender leads, or led since we took it."""
+        if self.recently(RENEW_S):
+            return tx.holds_lease(_LEASE, self.epoch)
         return self._taken(tx, self.clock.now()) == self.epoch
 
     def renewed(self, *, kept: bool) -> None:
         """That transaction is over; where it was not `kept`, whoever leads now is asked before anything else."""
-        self._led_at = self.clock.now() if kept else -RECENT_S
+        if not kept:
+            self._led_at = -RECENT_S
+        elif not self.recently(RENEW_S):
+            self._led_at = self.clock.now()
 
     def _taken(self, tx: Transaction, now: float) -> int | None:
         return tx.take_lease(_LEASE, holder=self.holder, now=now, ttl_s=_LEASE_S)

@@ -77,12 +77,12 @@ class Outbox:
     def send_due(self) -> int:
         """Send everything that is due; returns how many messages were posted or edited."""
         sent, carded = self._pass()
-        if carded:  # What follows a card was read before the card had its place.
+        if carded:  # What follows a card was read before the card had its place, or its news.
             sent += self._pass()[0]
         return sent
 
     def _pass(self) -> tuple[int, bool]:
-        """One pass; how many messages were posted or edited, and whether a new card was among them."""
+        """One pass; how many messages were posted or edited, and whether a card was among them."""
         now = self.clock.now()
         if not self._lease.recently():
             due = self.store.read(lambda tx: tx.due_messages(now=now, limit=1))
@@ -103,7 +103,7 @@ class Outbox:
             if done is None:
                 again = self.clock.now() + _FAULTY_S
                 guarded("outbox", partial(self._delay, job, again, _NOT_MADE))
-            if done and job.message.kind is MessageKind.CARD and not job.message.ts:
+            if done and job.message.kind is MessageKind.CARD:
                 carded.add(job.incident.id)
             sent += 1 if done else 0
         return sent, bool(carded)
@@ -286,8 +286,7 @@ class Outbox:
         body = {"kind": job.message.kind.value, "channel": spot.channel, "ts": ts}
 
         def work(tx: Transaction) -> None:
-            newest = tx.incident(job.incident.id) or job.incident
-            if card and not newest.channel_wanted:
+            if card and not (tx.incident(job.incident.id) or job.incident).channel_wanted:
                 tx.set_place(job.incident.id, channel=spot.channel, thread_ts=ts)
             tx.append(job.incident.id, [NewEvent(EventType.MESSAGE_POSTED, body)], at_ms=round(now * 1000))
             tx.sent_message(job.message.id, ts=ts, revision=revision, next_at=now + _FIRST_EDIT_S, now=now)
@@ -387,7 +386,7 @@ class Outbox:
             guarded("furnish", work)
 
     def _render(self, job: Job) -> Rendered:
-        row = replace(job.row, channel=job.row.channel or job.message.channel)
+        row = job.row if job.row.channel else replace(job.row, channel=job.message.channel)
         place = place_of(job.incident, row, self.group_id)
         names = names_of(self.chat, actors_of(job.incident)) if job.postmortem else {}
         return render(job.message.kind, Content(job.incident, place, job.message.text, job.postmortem, names))
