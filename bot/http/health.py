@@ -3,11 +3,11 @@
 /metrics counts.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -43,7 +43,7 @@ async def healthz(request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """Whether the database answers and every process was seen lately; 503 with the reasons when not."""
     ports: HealthPorts = request.app.state.health
-    problems = await run_in_threadpool(_problems, ports)
+    problems = await asyncio.to_thread(_problems, ports)
     state = {"ready": not problems, "mode": ports.mode, "problems": problems}
     return JSONResponse(state, status_code=503 if problems else 200)
 
@@ -51,7 +51,7 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Counters in Prometheus text format."""
     ports: HealthPorts = request.app.state.health
-    await run_in_threadpool(_problems, ports)
+    await asyncio.to_thread(_problems, ports)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -1,5 +1,6 @@
 """/switch: stop and freeze from a browser or curl, with Slack, Redis and the model down. It lifts and approves nothing."""
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +8,6 @@ from datetime import UTC, datetime
 from html import escape
 from urllib.parse import parse_qsl
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -60,7 +60,7 @@ def routes(ports: SwitchPorts) -> list[Route]:
                 )
         by = f"page:{request.client.host}" if request.client else "page"
         try:
-            done, said = await run_in_threadpool(_turned, ports, fields, by)
+            done, said = await asyncio.to_thread(_turned, ports, fields, by)
         except (Retryable, Permanent):
             return await _page(ports, allowed=False, status=503, said=_DOWN)
         return await _page(ports, allowed=True, status=200 if done else 400, said=said)
@@ -122,7 +122,7 @@ async def _page(ports: SwitchPorts, *, allowed: bool, status: int, said: str = "
     state = ""
     if allowed:
         try:
-            state = await run_in_threadpool(_state, ports)
+            state = await asyncio.to_thread(_state, ports)
         except (Retryable, Permanent):
             state, status, said = "", 503, said or _DOWN
     nonce = secrets.token_urlsafe(12)

@@ -30,6 +30,7 @@ from bot.http.conditions import Conditions
 from bot.http.group_commit import GroupCommit
 from bot.http.poker import Poker
 from bot.settings import Settings
+from bot.slack.due import Bell
 from bot.slack.order_posts import OrderPosts
 from bot.slack.outbox import Outbox
 from bot.slack.pace import Pace
@@ -186,6 +187,7 @@ def _parts(settings: Settings, store: SqlStore) -> web.Web:
         slack=web._slack_ports(settings, store, clock, poker, poke, team=TEAM, bot_user="U0BOT"),
         inbox_poke=poke,
         stopping=threading.Event(),
+        bell=Bell(store, clock, lambda: 1e9),
         conditions=Conditions({}, lambda _key, _words: None, clock.now),
     )
 
