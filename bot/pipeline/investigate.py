@@ -128,7 +128,7 @@ def _opening(tx: Transaction, incident_id: str, now: float) -> _Opening | None:
     opened_at = incident.opened_ms / 1000
     return _Opening(
         incident,
-        tuple(tx.incident_alerts(incident_id, limit=MOST_ALERTS)),
+        tuple(tx.some_alerts(incident_id, limit=MOST_ALERTS)),
         tx.alerting(incident_id),
         tuple(tx.planned_events(start=opened_at - HISTORY_S, end=now)),
         tuple(tx.changes(start=opened_at - HISTORY_S, end=now)),
@@ -185,7 +185,7 @@ def _weights(counts: Mapping[str, tuple[int, int]]) -> dict[str, float]:
 
 def _untold(opening: _Opening) -> tuple[Missing, ...]:
     read, total = len(opening.alerts), sum(count for count, _ in opening.counts.values())
-    words = f"all {total} were counted and the words of the first {read} were read"
+    words = f"all {total} were counted and the words of {read} were read"
     return (Missing("alerts", words),) if read < total else ()
 
 

@@ -201,6 +201,7 @@ class Filled:
             "alerts": lambda tx: tx.alerts([self.fingerprint]),
             "incident_alerts": lambda tx: tx.incident_alerts(self.incident, limit=99),
             "firing_count": lambda tx: tx.firing_count(self.incident) and HIT,
+            "some_alerts": lambda tx: tx.some_alerts(self.incident, limit=99),
             "alerting": lambda tx: tx.alerting(self.incident) and HIT,
             "firing_by_service": lambda tx: tx.firing_by_service(self.incident) and HIT,
             "changes": lambda tx: tx.changes(start=0.0, end=2 * NOW),

@@ -287,6 +287,23 @@ def test_what_is_settled_and_old_is_forgotten_and_nothing_else(opened: SqlStore)
     assert opened.transact(lambda tx: tx.add_raw("s", "generic", b"x", received_at=young)) == 7
 
 
+def test_of_many_alerts_some_that_fire_are_read_and_all_are_counted(opened: SqlStore) -> None:
+    def stored(number: int) -> StoredAlert:
+        status = AlertStatus.FIRING if number % 2 else AlertStatus.RESOLVED
+        severity = AlertSeverity.CRITICAL if number < 3 else AlertSeverity.INFO
+        alert = Alert(f"f{number}", "s", "n", status, severity, f"svc{number % 3}", "x", 50.0 - number, 2.0)
+        return StoredAlert(alert, "i", "new", 1, 7)
+
+    opened.transact(lambda tx: tx.save_alerts([stored(number) for number in range(30)]))
+    some = opened.read(lambda tx: tx.some_alerts("i", limit=10))
+    assert [alert.status for alert in some] == [AlertStatus.FIRING] * 10
+    assert [alert.starts_at for alert in some] == sorted(alert.starts_at for alert in some)
+    whole = opened.read(lambda tx: tx.some_alerts("i", limit=99))
+    assert whole == opened.read(lambda tx: tx.incident_alerts("i", limit=99))
+    assert opened.read(lambda tx: tx.alerting("i")) == {"svc0": (10, 1), "svc1": (10, 1), "svc2": (10, 1)}
+    assert opened.read(lambda tx: tx.alerting("another")) == {}
+
+
 def test_alerts_of_closed_incidents_and_small_rows_are_forgotten_in_bounds(opened: SqlStore) -> None:
     def alert(fingerprint: str, at: float) -> Alert:
         return Alert(fingerprint, "s", "n", AlertStatus.FIRING, AlertSeverity.CRITICAL, "svc", "x", 1.0, at)

@@ -169,7 +169,7 @@ def test_of_a_storm_the_words_of_some_are_read_and_every_alert_is_counted(
     assert (part.suspect, part.conclusion) == (whole.suspect, whole.conclusion)
     assert [one.service for one in again.hypotheses] == [one.service for one in found.hypotheses]
     assert set(again.missing) - set(found.missing) == {
-        f"alerts: all {total} were counted and the words of the first 1 were read"
+        f"alerts: all {total} were counted and the words of 1 were read"
     }
 
 

@@ -162,28 +162,12 @@ class IntakePart(Part):
             )
         else:
             found = self._run("incident alerts", _of_incident, incident=incident, most=limit)
-        rows = found.all()
-        return [
-            Alert(
-                fingerprint,
-                source,
-                name,
-                _STATUSES[status],
-                _SEVERITIES[severity],
-                service,
-                summary,
-                starts_at,
-                received_at,
-                ends_at,
-                _STORED_LABELS.decode(labels),
-                link,
-                _TRUSTS[trust],
-            )
-            for (
-                fingerprint, source, name, status, severity, service, summary, starts_at, received_at, ends_at,
-                labels, link, trust,
-            ) in rows
-        ]  # fmt: skip
+        return _in_place(found.all())
+
+    def some_alerts(self, incident: str, *, limit: int) -> Sequence[Alert]:
+        """Some alerts of an incident, firing ones before others; all where they are no more, by their start."""
+        rows = self._run("some alerts", _some_of_incident, incident=incident, most=limit).all()
+        return sorted(_in_place(rows), key=lambda alert: (alert.starts_at, alert.fingerprint))
 
     def move_alerts(
         self, incident: str, to: str, *, services: Sequence[str] | None
@@ -262,6 +246,36 @@ def _of_incident() -> Any:
     columns = [_alerts.c[name] for name in Alert._fields]
     order = _alerts.c.starts_at, _alerts.c.fingerprint
     return select(*columns).where(here).order_by(*order).limit(bindparam("most"))
+
+
+def _some_of_incident() -> Any:
+    """In the order of the index, so that the size of a storm does not count."""
+    return _of_incident().order_by(None).order_by(_alerts.c.status)
+
+
+def _in_place(rows: Sequence[Any]) -> list[Alert]:
+    """Alerts of rows that hold their fields in order."""
+    return [
+        Alert(
+            fingerprint,
+            source,
+            name,
+            _STATUSES[status],
+            _SEVERITIES[severity],
+            service,
+            summary,
+            starts_at,
+            received_at,
+            ends_at,
+            _STORED_LABELS.decode(labels),
+            link,
+            _TRUSTS[trust],
+        )
+        for (
+            fingerprint, source, name, status, severity, service, summary, starts_at, received_at, ends_at,
+            labels, link, trust,
+        ) in rows
+    ]  # fmt: skip
 
 
 def _by_service() -> Any:
