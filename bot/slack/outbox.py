@@ -113,7 +113,7 @@ class Outbox:
         now = self.clock.now()
         soon, _ = self.store.read(lambda tx: jobs_due(tx, now + SOON_S))
         cards = [job for job in soon if job.message.kind is MessageKind.CARD and not job.message.ts]
-        if cards and self.lead():
+        if cards and self.lead(RECENT_S):
             for job in cards:
                 guarded("prepare", partial(self._make_ready, job))
         return bool(cards)
