@@ -15,6 +15,8 @@ from bot.pipeline.planned import matched
 from bot.pipeline.usual import EVERYDAY_KEY, EVERYDAY_TITLE
 from bot.ports import Transaction
 
+# Why the first investigation of an incident is due.
+DECLARED = "declared"
 _TITLE_CHARS = 120
 
 
@@ -151,5 +153,5 @@ def _open(
     tx.want_message(row.id, MessageKind.CARD, now=shown)
     if row.severity.own_channel:
         tx.want_message(row.id, MessageKind.ANNOUNCEMENT, now=shown)
-    task = tx.add_task(TaskKind.INVESTIGATE, row.id, "declared", due_at=now) if investigate else 0
+    task = tx.add_task(TaskKind.INVESTIGATE, row.id, DECLARED, due_at=shown) if investigate else 0
     return Declared(row.id, task)

@@ -21,7 +21,7 @@ from bot.domain.records import IncidentRow, MessageKind, RawBody, StoredAlert, T
 from bot.domain.severity import Judged, judge
 from bot.domain.telemetry import Change
 from bot.domain.topology import Topology
-from bot.pipeline.declare import declare, declare_everyday, judge_alerts
+from bot.pipeline.declare import DECLARED, declare, declare_everyday, judge_alerts
 from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
 from bot.pipeline.grade import grade
 from bot.pipeline.ground import ground_between, kept_of
@@ -30,7 +30,7 @@ from bot.pipeline.regroup import merge
 from bot.pipeline.usual import EVERYDAY_KEY, Usual, quiet_row
 from bot.ports import Transaction
 
-# A card that nobody has seen waits so long for the rest of its storm.
+# A card that nobody has seen, and the first investigation, wait so long for the rest of their storm.
 HOLD_S = 2.5
 # Reading a member's value costs several times as much as looking it up.
 _WORDS = {reason: reason.value for reason in JoinReason}
@@ -248,6 +248,7 @@ def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *,
 
 def _show(tx: Transaction, routing: IncidentRow, at: float, *, new: bool) -> None:
     tx.want_message(routing.id, MessageKind.CARD, now=at)
+    tx.hasten_tasks(routing.id, DECLARED, now=at)
     if new and routing.severity.own_channel:
         tx.want_message(routing.id, MessageKind.ANNOUNCEMENT, now=at)
 

@@ -284,6 +284,7 @@ class Filled:
             "set_severity": lambda tx: tx.set_severity(self.incident, Severity.SEV1),
             "set_place": lambda tx: tx.set_place(self.incident, channel="C0OURS", thread_ts="9.9"),
             "add_task": lambda tx: tx.add_task(TaskKind.REVIEW, self.incident, "x", due_at=0.0) == self.due and HIT,
+            "hasten_tasks": lambda tx: tx.hasten_tasks(self.incident, "x", now=0.0),
             "claim_task": lambda tx: tx.claim_task(self.due, now=NOW, lease_s=1.0),
             "finish_task": lambda tx: tx.finish_task(self.task) and HIT,
             "release_task": lambda tx: tx.release_task(self.task, due_at=0.0, reason="x") and HIT,

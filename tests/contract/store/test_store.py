@@ -124,6 +124,22 @@ def test_a_task_is_claimed_once_and_fenced(opened: SqlStore) -> None:
     assert opened.read(lambda tx: tx.due_tasks(now=99.0)) == []
 
 
+def test_what_waits_for_a_reason_is_hastened_and_nothing_else(opened: SqlStore) -> None:
+    def add(tx: Transaction, incident: str, reason: str, due_at: float) -> int:
+        return tx.add_task(TaskKind.INVESTIGATE, incident, reason, due_at=due_at)
+
+    late = opened.transact(lambda tx: add(tx, "i", "declared", 20.0))
+    old = opened.transact(lambda tx: add(tx, "i", "declared", 5.0))
+    other = [("j", "declared"), ("i", "look 2")]
+    rest = [opened.transact(lambda tx, one=one: add(tx, *one, 20.0)) for one in other]  # type: ignore[misc]
+    claimed = opened.transact(lambda tx: tx.claim_task(old, now=6.0, lease_s=30.0))
+    assert claimed is not None
+    opened.transact(lambda tx: tx.hasten_tasks("i", "declared", now=10.0))
+    assert opened.read(lambda tx: tx.due_tasks(now=10.0)) == [late]
+    assert opened.read(lambda tx: tx.due_tasks(now=20.0)) == [late, *rest]
+    assert opened.transact(lambda tx: tx.finish_task(claimed))
+
+
 def test_a_try_that_is_not_counted_is_not_used_up(opened: SqlStore) -> None:
     task_id = opened.transact(lambda tx: tx.add_task(TaskKind.INVESTIGATE, "i", "declared", due_at=10.0))
     seen = []

@@ -25,6 +25,7 @@ from bot.pipeline.correlate import (
     Correlation,
     correlate,
 )
+from bot.pipeline.fold import HOLD_S
 from bot.pipeline.resolve import resolve_quiet
 
 NOW = 1_800_000_000.0
@@ -109,6 +110,30 @@ def test_a_storm_is_one_incident_with_every_alert_counted(store: SqlStore) -> No
     assert store.read(lambda tx: tx.firing_count(incident.id)) == 1000
     folded = [e for e in store.read(lambda tx: tx.events(incident.id)) if e.type is EventType.ALERTS_FOLDED]
     assert len(folded) == 1
+
+
+def test_of_a_storm_that_takes_several_passes_the_whole_is_shown_and_looked_into(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.pipeline.correlate.BODIES_PER_PASS", 8)
+    post(store, storm(1000))
+    first = correlate(parts_of(store))
+    assert first.more
+    assert len(first.tasks) == 1
+
+    def due(at: float) -> tuple[int, int]:
+        tasks, messages = store.read(lambda tx: (tx.due_tasks(now=at), tx.due_messages(now=at, limit=9)))
+        return len(tasks), len(messages)
+
+    assert due(NOW) == (0, 0)
+    assert due(NOW + HOLD_S) == (1, 2)
+    passes = 1
+    while correlate(parts_of(store)).more:
+        passes += 1
+    assert passes == 2
+    assert due(NOW) == (1, 1), "the card; the announcement still waits"
+    (incident,) = incidents(store)
+    assert (incident.alerts_total, incident.alerts_firing) == (1000, 1000)
 
 
 def test_a_second_pass_finds_nothing_and_repeats_are_counters(store: SqlStore) -> None:

@@ -34,6 +34,10 @@ class TasksPart(Part):
         key = self._connection.execute(statement).inserted_primary_key
         return int(key[0]) if key else 0
 
+    def hasten_tasks(self, incident: str, reason: str, *, now: float) -> None:
+        """What waits for `reason` in an incident is due now; what was claimed, or is due already, stays as it is."""
+        self._run("hasten tasks", _hastened, of_incident=incident, why=reason, at=now)
+
     def due_tasks(self, *, now: float) -> Sequence[int]:
         return list(self._run("due tasks", _due, now=now).scalars())
 
@@ -71,6 +75,20 @@ class TasksPart(Part):
             & (_tasks.c.state == "claimed")
         )
         return self._changed(update(_tasks).where(here).values(**values))
+
+
+def _hastened() -> Any:
+    return (
+        update(_tasks)
+        .where(
+            _tasks.c.tenant == bindparam("of_tenant"),
+            _tasks.c.state == "due",
+            _tasks.c.due_at > bindparam("at"),
+            _tasks.c.incident == bindparam("of_incident"),
+            _tasks.c.reason == bindparam("why"),
+        )
+        .values(due_at=bindparam("at"))
+    )
 
 
 def _due() -> Any:
