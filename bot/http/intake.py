@@ -59,6 +59,13 @@ class _Call(NamedTuple):
     received_at: float
 
 
+class _Read(NamedTuple):
+    """What waits until a call is durable: words of its answer and its own key, and none of its alerts."""
+
+    said: dict[str, object]
+    once: str
+
+
 class Answer(NamedTuple):
     """What is said to the sender; `again` where the same call may succeed later."""
 
@@ -90,15 +97,16 @@ class Intake:
     def take(self, door: Door, shown: Shown, body: bytes, tell: Callable[[Answer], None]) -> None:
         """An ordinary call; `tell` hears the answer once it is durable, or at once where it is refused."""
         call = _Call(door, shown, body, self._ports.clock.now())
-        delivery = self._read(call)
-        if isinstance(delivery, Answer):
-            tell(delivery)
+        found = self._read(call)
+        if isinstance(found, Answer):
+            tell(found)
             return
+        said = found.said
 
         def stored(outcome: bool | Retryable) -> None:
-            tell(_told(door, delivery, outcome))
+            tell(_told(door, said, outcome))
 
-        once = replay_key(door.scheme, shown, body, delivery.once)
+        once = replay_key(door.scheme, shown, body, found.once)
         self._ports.commits.put(Arrived(door.name, door.kind, body, call.received_at), once, stored)
 
     async def _proved(self, scope: Scope, receive: Receive) -> _Call | Answer:
@@ -135,10 +143,10 @@ class Intake:
                 call = call._replace(body=structured(call.shown, call.body))
             except Permanent as error:
                 return _refusal(400, str(error))
-        delivery = self._read(call)
-        return delivery if isinstance(delivery, Answer) else await self._stored(call, delivery)
+        found = self._read(call)
+        return found if isinstance(found, Answer) else await self._stored(call, found)
 
-    def _read(self, call: _Call) -> Delivery | Answer:
+    def _read(self, call: _Call) -> _Read | Answer:
         """What the call says, or why it is refused."""
         parser = self._ports.parsers[call.door.kind]
         try:
@@ -150,21 +158,26 @@ class Intake:
             return _refusal(
                 400, f"sent more than {window_s / 3600:g} h ago or ahead by the sender's own time"
             )
-        return delivery
+        said: dict[str, object] = {"accepted": len(delivery.alerts)}
+        if delivery.changes:
+            said["changes"] = len(delivery.changes)
+        if delivery.note:
+            said["note"] = delivery.note
+        return _Read(said, delivery.once)
 
-    async def _stored(self, call: _Call, delivery: Delivery) -> Answer:
+    async def _stored(self, call: _Call, found: _Read) -> Answer:
         door = call.door
         outcome: bool | Retryable
         confirmed = ""
         try:
             confirmed = await self._confirmed(call)
-            once = replay_key(door.scheme, call.shown, call.body, delivery.once)
+            once = replay_key(door.scheme, call.shown, call.body, found.once)
             outcome = await self._ports.commits.add(
                 door.name, door.kind, call.body, received_at=call.received_at, once=once
             )
         except Retryable as error:
             outcome = error
-        return _told(door, delivery, outcome, confirmed)
+        return _told(door, found.said | {"note": confirmed} if confirmed else found.said, outcome)
 
     async def _confirmed(self, call: _Call) -> str:
         """Only SNS offers subscriptions, and only it costs a thread here."""
@@ -182,7 +195,7 @@ def encoded(answer: Answer) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     return body, headers
 
 
-def _told(door: Door, delivery: Delivery, outcome: bool | Retryable, confirmed: str = "") -> Answer:
+def _told(door: Door, said: Mapping[str, object], outcome: bool | Retryable) -> Answer:
     """The answer to a call that was read: `outcome` says whether it is new, or why it is not durable."""
     if isinstance(outcome, Retryable):
         _log.warning("intake_not_durable", reason=str(outcome))
@@ -190,11 +203,6 @@ def _told(door: Door, delivery: Delivery, outcome: bool | Retryable, confirmed: 
     if not outcome:
         return Answer(200, {"accepted": 0, "note": _REPEATED})
     _payloads(door.kind).inc()
-    said: dict[str, object] = {"accepted": len(delivery.alerts)}
-    if delivery.changes:
-        said["changes"] = len(delivery.changes)
-    if note := confirmed or delivery.note:
-        said["note"] = note
     return Answer(200, said)
 
 
