@@ -13,6 +13,8 @@ from bot.domain.errors import Permanent
 
 _NONCE_BYTES = 12
 _SMALL_BYTES = 2048
+# No zlib stream begins with it.
+_AS_IT_IS = b"\x00"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 # No payload is larger; what says so was not made here.
 _MOST_BYTES = 256 * 1024 * 1024
@@ -55,23 +57,19 @@ class Sealer:
 
 
 def _packed(body: bytes) -> bytes:
-    """Zstandard; a small body stands in a zlib stream as it is, since compressing it costs more than it saves."""
-    if len(body) > _SMALL_BYTES:
-        return _packers.pack(body)
-    size = len(body).to_bytes(2, "little")
-    other = (len(body) ^ 0xFFFF).to_bytes(2, "little")
-    return b"\x78\x01\x01" + size + other + body + zlib.adler32(body).to_bytes(4, "big")
+    """Zstandard; a small body stands as it is behind a mark, since compressing it costs more than it saves."""
+    return _packers.pack(body) if len(body) > _SMALL_BYTES else _AS_IT_IS + body
 
 
 def _unpacked(packed: bytes) -> bytes:
-    """Either kind: older versions packed large bodies with zlib, too."""
+    """Either kind, or the zlib stream of an older version."""
+    if packed.startswith(_AS_IT_IS):
+        return packed[1:]
     if packed.startswith(_ZSTD_MAGIC):
         if not 0 <= zstandard.frame_content_size(packed) <= _MOST_BYTES:
             message = "no size, or one that no payload has"
             raise zstandard.ZstdError(message)
         return _packers.unpack(packed)
-    if len(packed) <= 2 * _SMALL_BYTES:
-        return zlib.decompress(packed)
     stream = zlib.decompressobj()
     body = stream.decompress(packed, _MOST_BYTES)
     if not stream.eof:
