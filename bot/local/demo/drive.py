@@ -16,6 +16,7 @@ from bot.local.demo.reading import Card
 T = TypeVar("T")
 
 _POLL_S = 0.1
+_PATIENT_POLL_S = 0.4
 # After which a person does it again, where calls are made to fail.
 PATIENCE_S = 15.0
 NEVER_APPROVERS = ("outsider", "guest")
@@ -338,7 +339,7 @@ class Drive:
             seen = look()
             if seen:
                 return seen
-            time.sleep(_POLL_S)
+            time.sleep(_PATIENT_POLL_S if self._orders.patience_s else _POLL_S)
         return None
 
     def _until(self, look: Callable[[], T | None], what: str) -> T:
