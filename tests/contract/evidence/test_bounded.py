@@ -1,14 +1,17 @@
 """An answer that drips, or never ends, is an error within a bounded time and size."""
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
 
 from bot.adapters.bounded_http import bounded_client
+from bot.local.cluster.identity import write_certificate
 
 
 class Dripping(BaseHTTPRequestHandler):
@@ -50,3 +53,23 @@ def test_a_flood_ends(url: str) -> None:
         client.get(f"{url}/fast")
     with bounded_client(20.0) as client:
         assert len(client.get(f"{url}/fast").content) == 6_000_000
+
+
+def test_a_client_for_plain_http_trusts_no_certificate(tmp_path: Path) -> None:
+    """Where HTTPS is spoken all the same, it fails; one for HTTPS trusts the authorities alone."""
+    made = write_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, made.key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Dripping)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        for url in ("http://somewhere", "https://somewhere"):
+            with (
+                bounded_client(2.0, url=url) as client,
+                pytest.raises(httpx.ConnectError, match="CERTIFICATE"),
+            ):
+                client.get(f"https://127.0.0.1:{server.server_port}/fast")
+    finally:
+        server.shutdown()
+        server.server_close()
