@@ -24,9 +24,9 @@ from bot.ports import AlertParser, Clock, Store, TopologySource, Transaction
 
 LEASE = "correlator"
 LEASE_S = 4.0
-# A pass keeps what it has read in memory: about 13,000 alerts, or as many small payloads.
+# A pass keeps what it has read in memory: about 10,000 alerts, or as many small payloads.
 BODIES_PER_PASS = 10_000
-BYTES_PER_PASS = 8 * 1024 * 1024
+BYTES_PER_PASS = 7 * 1024 * 1024
 # Bodies are opened this many bytes at a time, and let go before the next are.
 BYTES_AT_ONCE = 1024 * 1024
 ROWS_PER_TRANSACTION = 5000
