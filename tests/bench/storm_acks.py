@@ -90,7 +90,7 @@ def _jobs(port: int) -> Iterator[Counter[str]]:
     """Counts the jobs that are put on RQ's queues meanwhile, by function."""
     heard: Counter[str] = Counter()
     named: dict[str, str] = {}
-    with closing(Redis(port=port)) as server, server.monitor() as monitor:
+    with closing(Redis(port=port)) as server, server.monitor() as monitor:  # type: ignore[no-untyped-call]  # redis leaves it untyped
 
         def hear() -> None:
             try:
