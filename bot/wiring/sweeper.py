@@ -49,6 +49,7 @@ class Sweeper:
     owed: Mapping[str, Owed] = field(default_factory=dict)
     also: Callable[[float], Iterable[int]] = lambda _now: ()
     _again: dict[int, tuple[float, float]] = field(default_factory=dict)
+    _next_work: Callable[[], tuple[bool, float | None]] | None = None
     _tidied_at: float = 0.0
     _compared_at: float = 0.0
 
@@ -106,6 +107,12 @@ class Sweeper:
 
     def _poke_late(self, now: float) -> None:
         overdue = now - OVERDUE_S
+        if self._next_work is None:
+            self._next_work = self.store.next_work()
+        _, soonest = self._next_work()
+        if soonest is None or overdue < soonest <= now:
+            self._again = {}
+            return
         oldest, tasks = self.store.read(lambda tx: (tx.oldest_pending_raw(), tx.due_tasks(now=overdue)))
         late = list(tasks)
         # One from the future was stamped before a clock was set back.

@@ -31,6 +31,9 @@ class _Within:
     def next_plan(self) -> Callable[[], tuple[bool, float | None]]:
         return lambda: (True, None)
 
+    def next_work(self) -> Callable[[], tuple[bool, float | None]]:
+        return lambda: (True, None)
+
     def close(self) -> None:
         """Nothing of its own to give back."""
 

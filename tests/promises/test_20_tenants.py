@@ -211,6 +211,7 @@ class Filled:
             "incident_at": lambda tx: tx.incident_at("C0THEIRS", "1.1"),
             "next_number": lambda tx: tx.next_number() > 77 and HIT,
             "due_tasks": lambda tx: self.due in tx.due_tasks(now=NOW) and HIT,
+            "next_work_at": lambda tx: tx.next_work_at() and HIT,
             "due_messages": lambda tx: tx.due_messages(now=NOW, limit=99),
             "next_message_at": lambda tx: tx.next_message_at() and HIT,
             "waits_for_another": lambda tx: (

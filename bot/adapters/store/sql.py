@@ -27,7 +27,7 @@ from bot.adapters.store.parts.orders import OrdersPart
 from bot.adapters.store.parts.outbox import OutboxPart, next_message
 from bot.adapters.store.parts.plans import PlansPart, next_plan
 from bot.adapters.store.parts.retention import RetentionPart
-from bot.adapters.store.parts.tasks import TasksPart
+from bot.adapters.store.parts.tasks import TasksPart, next_work
 from bot.adapters.store.parts.watching import WatchingPart
 from bot.adapters.store.sealing import Sealer
 from bot.domain.errors import Conflict, Permanent, Retryable
@@ -184,6 +184,11 @@ class SqlStore:
         """Tells whether anything may have been committed since it was last asked, and from when a plan may be claimed."""
         row = next_plan(self.tenant)
         return Glance(self.engine, row, lambda: self.read(lambda tx: tx.next_plan_at()))
+
+    def next_work(self) -> Callable[[], tuple[bool, float | None]]:
+        """Tells whether anything may have been committed since it was last asked, and since when work waits."""
+        row = next_work(self.tenant)
+        return Glance(self.engine, row, lambda: self.read(lambda tx: tx.next_work_at()))
 
     def close(self) -> None:
         """Give every connection back; the next use opens another."""

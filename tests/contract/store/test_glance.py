@@ -11,7 +11,7 @@ from bot.adapters.store.parts.outbox import next_message
 from bot.adapters.store.sql import SqlStore, open_engine
 from bot.domain.errors import Retryable
 from bot.domain.plan import PlanState
-from bot.domain.records import MessageKind
+from bot.domain.records import MessageKind, TaskKind
 from tests.unit.domain.test_gate import a_plan
 
 
@@ -81,4 +81,20 @@ def test_from_when_a_plan_may_be_claimed(opened: SqlStore) -> None:
     epoch = opened.transact(lambda tx: tx.claim_plan(plan.hash, holder="h", now=100.0, lease_s=20.0))
     assert glance() == (True, 120.0)
     opened.transact(lambda tx: tx.finish_plan(plan.hash, to=PlanState.DONE, epoch=epoch or 0))
+    assert glance() == (True, None)
+
+
+def test_since_when_work_waits(opened: SqlStore) -> None:
+    """A payload from when it came, a task from when it is due; neither once it is done."""
+    glance = opened.next_work()
+    assert glance()[1] is None
+    task = opened.transact(lambda tx: tx.add_task(TaskKind.REVIEW, "i1", "declared", due_at=50.0))
+    assert glance() == (True, 50.0)
+    raw = opened.transact(lambda tx: tx.add_raw("prod", "alertmanager", b"{}", received_at=20.0))
+    assert glance() == (True, 20.0)
+    opened.transact(lambda tx: tx.settle_raw([raw]))
+    claimed = opened.transact(lambda tx: tx.claim_task(task, now=60.0, lease_s=30.0))
+    assert glance() == (True, 90.0)
+    assert claimed is not None
+    opened.transact(lambda tx: tx.finish_task(claimed))
     assert glance() == (True, None)

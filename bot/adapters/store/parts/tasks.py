@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import Select, bindparam, func, insert, or_, select, union_all, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
@@ -40,6 +40,11 @@ class TasksPart(Part):
 
     def due_tasks(self, *, now: float) -> Sequence[int]:
         return list(self._run("due tasks", _due, now=now).scalars())
+
+    def next_work_at(self) -> float | None:
+        """Since when a payload is pending, or from when on a task is due, whichever is sooner; None without any."""
+        at = self._connection.execute(next_work(self._tenant)).scalar_one()
+        return None if at is None else float(at)
 
     def claim_task(self, task_id: int, *, now: float, lease_s: float) -> Task | None:
         """Take a due task; None when another has it. A row of a kind that nobody knows is set aside for good."""
@@ -89,6 +94,18 @@ def _hastened() -> Any:
         )
         .values(due_at=bindparam("at"))
     )
+
+
+def next_work(tenant: str) -> Select[Any]:
+    """Since when work of `tenant` waits, or when its next task is due; NULL without any."""
+    raw = schema.raw_bodies
+    pending = (raw.c.tenant == tenant) & (raw.c.state == "pending")
+    open_ones = (_tasks.c.tenant == tenant) & _tasks.c.state.in_(["due", "claimed"])
+    both = union_all(
+        select(func.min(raw.c.received_at).label("at")).where(pending),
+        select(func.min(_tasks.c.due_at).label("at")).where(open_ones),
+    ).subquery()
+    return select(func.min(both.c.at))
 
 
 def _due() -> Any:
