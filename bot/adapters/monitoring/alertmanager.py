@@ -4,7 +4,6 @@ Format: Alertmanager documentation, "webhook_config"; bodies may be tens of MB s
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, overload
 
@@ -101,6 +100,7 @@ class _OrdinaryPayload(msgspec.Struct, gc=False):
 
 _DECODER = msgspec.json.Decoder(_Payload)
 _ORDINARY = msgspec.json.Decoder(_OrdinaryPayload)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Alertmanager:
@@ -150,14 +150,21 @@ class _Alerts(Sequence[Alert]):
 
 def _decoded(body: bytes) -> tuple[_Payload | _OrdinaryPayload, bool]:
     """The body, and whether no alert in it can be over a limit; what is not ordinary is looked at closely."""
+    found = _ordinary(body) if len(body) <= MOST_TEXT_CHARS and ESCAPED_NUL not in body else None
+    if found is not None:
+        return found, True
     try:
-        if len(body) <= MOST_TEXT_CHARS and ESCAPED_NUL not in body:
-            with suppress(msgspec.ValidationError):
-                return _ORDINARY.decode(body), True
         return _DECODER.decode(body), False
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         message = f"not an Alertmanager webhook (version 4): {error}"
         raise Permanent(message) from error
+
+
+def _ordinary(body: bytes) -> _OrdinaryPayload | None:
+    try:
+        return _ORDINARY.decode(body)
+    except _UNREADABLE:
+        return None
 
 
 def _alert(item: _Item, source: str, received_at: float) -> Alert:
