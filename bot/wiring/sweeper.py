@@ -66,7 +66,7 @@ class Sweeper:
                 swept_at = time.monotonic()
                 self.sweep()
             else:
-                guarded("sweep work", partial(self._poke_late, self.clock.now()))
+                guarded("sweep work", partial(self._poke_overdue, self.clock.now()))
             stop.wait(EVERY_S)
 
     def sweep(self) -> None:
@@ -105,14 +105,16 @@ class Sweeper:
         if known is not None and abs(known - self.clock.now()) > WARN_SKEW_S:
             _log.warning("clock_skew", other="database", seconds=round(abs(known - self.clock.now())))
 
-    def _poke_late(self, now: float) -> None:
-        overdue = now - OVERDUE_S
+    def _poke_overdue(self, now: float) -> None:
+        """Between two sweeps: at a glance, whether anything waits too long."""
         if self._next_work is None:
             self._next_work = self.store.next_work()
         _, soonest = self._next_work()
-        if soonest is None or overdue < soonest <= now:
-            self._again = {}
-            return
+        if soonest is not None and soonest <= now - OVERDUE_S:
+            self._poke_late(now)
+
+    def _poke_late(self, now: float) -> None:
+        overdue = now - OVERDUE_S
         oldest, tasks = self.store.read(lambda tx: (tx.oldest_pending_raw(), tx.due_tasks(now=overdue)))
         late = list(tasks)
         # One from the future was stamped before a clock was set back.

@@ -113,3 +113,15 @@ def test_raw_payloads_are_kept_for_seven_days(store: SqlStore) -> None:
     clock.at += TIDY_S
     sweeper.sweep()
     assert kept() == 1
+
+
+def test_between_two_sweeps_only_what_waits_too_long_is_poked(store: SqlStore) -> None:
+    sweeper, queue, clock = swept(store)
+    task = store.transact(lambda tx: tx.add_task(TaskKind.REVIEW, "i", "declared", due_at=START + 10.0))
+    for expected in ([], [("work", task)], [("work", task)]):
+        sweeper._poke_overdue(clock.at)
+        assert queue.rows == expected
+        clock.at += 11.0 if not expected else 0.1
+    store.transact(lambda tx: tx.add_raw("prod", "alertmanager", b"{}", received_at=clock.at - 2.0))
+    sweeper._poke_overdue(clock.at)
+    assert queue.rows[-1] == ("correlate", 0)
