@@ -1,5 +1,6 @@
 """`watchkeeper worker`: the investigating process."""
 
+import bot.jobs  # noqa: F401 - by the parent, since the child of each job would else load it
 from bot.cli._starting import command
 from bot.wiring.worker import run
 

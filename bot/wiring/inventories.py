@@ -1,8 +1,10 @@
 """Every live inventory that the settings name, with the reader's credentials: for the worker and for a rehearsal."""
 
+from typing import Protocol
+
 from bot.adapters import registry
-from bot.adapters.evidence import aws_resources, ecs, kubernetes
-from bot.ports import Inventory
+from bot.adapters.evidence import kubernetes
+from bot.ports import EvidenceSource, Inventory
 from bot.settings import Settings
 
 
@@ -12,12 +14,16 @@ def inventories(settings: Settings) -> list[Inventory]:
     return [*clusters, *accounts(settings), *looked_up(settings)]
 
 
-def accounts(settings: Settings) -> list[ecs.Ecs | aws_resources.AwsResources]:
-    """Those on AWS that are evidence too."""
+class Account(EvidenceSource, Inventory, Protocol):
+    """What is both: evidence, and where targets are found."""
+
+
+def accounts(settings: Settings) -> list[Account]:
+    """Those on AWS that are evidence too; its library, twenty megabytes, is loaded only where there is one."""
     if not settings.aws_reader_credentials:
         return []
-    services = [ecs.build(settings)] if settings.ecs_cluster else []
-    return [*services, aws_resources.build(settings)]
+    names = ["ecs", "aws_resources"] if settings.ecs_cluster else ["aws_resources"]
+    return [registry.module("evidence", name).build(settings) for name in names]
 
 
 def looked_up(settings: Settings) -> list[Inventory]:

@@ -19,7 +19,6 @@ from bot.adapters.evidence import (
     kubernetes,
     loki,
     prometheus,
-    rds_health,
     service_calls,
     service_graph,
 )
@@ -91,7 +90,9 @@ def build(settings: Settings) -> Readers:
     clusters = [kubernetes.build(settings)] if settings.kube_reader_config else []
     states = [cluster_state.build(settings)] if settings.kube_reader_config else []
     aws = accounts(settings)
-    databases = [rds_health.build(settings)] if settings.aws_reader_credentials else []
+    databases = (
+        [registry.module("evidence", "rds_health").build(settings)] if settings.aws_reader_credentials else []
+    )
     metrics = [prometheus.build(settings)] if settings.prometheus_url else []
     logs = [loki.build(settings)] if settings.loki_url else []
     traces = [jaeger.build(settings)] if settings.traces_url else []
