@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import structlog
@@ -23,15 +23,13 @@ from bot.pipeline.part import Parter
 from bot.pipeline.usual import remembered
 from bot.ports import JobQueue, TopologySource
 from bot.settings import Settings, load
+from bot.wiring.lull import Stream
 from bot.wiring.parts import SystemClock, holder_name, new_id, owed, parsers, settled, uncollected
 from bot.wiring.sweeper import Sweeper
 from bot.wiring.warm_correlator import warm_correlator
 
 TOPOLOGY_TIMEOUT_S = 0.8
 CALENDARS_EVERY_S = 300
-# A storm is waited for: so long from its first payload, then until nothing came for the gap, at most this long.
-FIRST_S, GAP_S, MOST_S = 0.15, 0.05, 0.6
-_LOOK_S = 0.02
 _BREATH_S = 0.002
 # An investigation may begin after so long, even while more of the storm is pending.
 _INVESTIGATE_S = 2.5
@@ -45,6 +43,7 @@ class Runtime:
 
     parts: Correlation
     queue: JobQueue
+    stream: Stream
 
 
 @lru_cache(maxsize=1)
@@ -69,7 +68,7 @@ def build(settings: Settings) -> Runtime:
         owed=owed(settings),
         usual=store.read(remembered),
     )
-    return Runtime(parts, rq_queue.build(settings.redis_url))
+    return Runtime(parts, rq_queue.build(settings.redis_url), Stream())
 
 
 def _topology(settings: Settings) -> TopologySource | None:
@@ -86,37 +85,13 @@ def _topology(settings: Settings) -> TopologySource | None:
     return joined(sources)
 
 
-@dataclass(slots=True)
-class Lull:
-    """Whether to wait for more of a storm that began when this was made."""
-
-    sleep: Callable[[float], None] = time.sleep
-    monotonic: Callable[[], float] = time.monotonic
-    _begun: float = field(init=False)
-    _newest: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._begun = self._newest = self.monotonic()
-
-    def look_again(self, found: bool) -> bool:
-        """Wait a moment and say yes, until it was quiet for the gap or the storm has lasted too long."""
-        now = self.monotonic()
-        if found:
-            self._newest = now
-        quiet = now >= self._begun + FIRST_S and now >= self._newest + GAP_S
-        if quiet or now >= self._begun + MOST_S:
-            return False
-        self.sleep(_LOOK_S)
-        return True
-
-
 def pass_over_pending() -> None:
     """Correlate until nothing is pending, and poke the investigations that this opened."""
     here = runtime()
     begun = time.monotonic()
     tasks: list[int] = []
     with uncollected():
-        outcome = correlate(here.parts, Lull().look_again)
+        outcome = correlate(here.parts, here.stream.lull().look_again)
     while True:
         tasks += outcome.tasks
         if outcome.reason is Correlated.FOLDED:
