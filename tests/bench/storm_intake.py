@@ -1,7 +1,9 @@
 """`python -m tests.bench.storm_intake --sizes N --batches B`: a storm through the product's real processes, timed from outside.
 
 One JSON line for each size and batch. The last byte that counts is a Slack message whose own text shows the number
-sent and the right cause; the same code, settings and durability as in production.
+sent and the right cause; the same code, settings and durability as in production. Alerts of a service that nothing alerting
+connects with the storm are an incident of their own, as in small storms; then the cards of all incidents must show the
+number together, the largest the cause, and `counts` names what each shows.
 """
 
 import argparse
@@ -10,7 +12,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ LIMIT_S = 240.0
 POLL_S = 0.02
 AFTER_S = 2.0
 COUNTED = ("web", "correlator")
+_COUNTED = re.compile(r"(?<!\d)(\d+) alerts?\*? from ")
+_INCIDENT = re.compile(r"\bINC-\d+\b")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\u202f\u00a0,](?=\d{3})")
 
 
@@ -89,12 +93,13 @@ def watch(product: Product, made: Storm, sent: Sent) -> dict[str, Any]:
         posts = product.posts()
         if posts and first is None:
             first = min(float(post["posted_at"]) for post in posts) - sent.begun_at
-        told = [post for post in posts if tells(post, made)]
-        if told:
+        told_at, counts = told(posts, made)
+        if told_at:
             return {
                 "t_first_message_s": first,
-                "t_all_s": min(_stood_at(post) for post in told) - sent.begun_at,
+                "t_all_s": told_at - sent.begun_at,
                 "messages": len(posts),
+                "counts": counts,
                 "cause": made.root,
             }
         time.sleep(POLL_S)
@@ -106,12 +111,35 @@ def _stood_at(post: Mapping[str, Any]) -> float:
     return float(post["edited_at"] or post["posted_at"])
 
 
+def told(posts: Sequence[Mapping[str, Any]], made: Storm) -> tuple[float, list[int]]:
+    """When everything was told, in unix seconds by Slack's clock, and what each incident's message shows; 0 while it is not."""
+    whole = [_stood_at(post) for post in posts if tells(post, made)]
+    if whole:
+        return min(whole), [made.alerts]
+    shown: dict[str, tuple[int, float, str]] = {}
+    for post in posts:
+        text = _BETWEEN_DIGITS.sub("", text_of(post))
+        counted, about = _COUNTED.search(text), _INCIDENT.search(text)
+        if counted and about:
+            one = int(counted[1]), _stood_at(post), _candidate(text)
+            shown[about[0]] = max(one, shown.get(about[0], one))
+    ordered = sorted(shown.values(), reverse=True)
+    if sum(count for count, _, _ in ordered) != made.alerts or ordered[0][2] != made.root:
+        return 0.0, []
+    return max(at for _, at, _ in ordered), [count for count, _, _ in ordered]
+
+
 def tells(post: Mapping[str, Any], made: Storm) -> bool:
     """Whether the message's own text shows how many alerts were sent and which service is the cause."""
     text = text_of(post)
     number = re.search(rf"(?<!\d){made.alerts}(?!\d)", _BETWEEN_DIGITS.sub("", text))
-    candidate = re.search(r"(?:candidate:\*?|guess so far:|cause[^`\n]*?) *`?(svc-\d+)", text)
-    return bool(number) and candidate is not None and candidate[1] == made.root
+    return bool(number) and _candidate(text) == made.root
+
+
+def _candidate(text: str) -> str:
+    """The service that a message names as the cause, or none."""
+    found = re.search(r"(?:candidate:\*?|guess so far:|cause[^`\n]*?) *`?(svc-\d+)", text)
+    return found[1] if found else ""
 
 
 def text_of(post: Mapping[str, Any]) -> str:
