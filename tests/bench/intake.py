@@ -19,6 +19,7 @@ from starlette.routing import Route
 from bot.adapters.monitoring.alertmanager import Alertmanager
 from bot.domain.secret import SecretStr
 from bot.http.app import build_http
+from bot.http.front import Front
 from bot.http.group_commit import GroupCommit
 from bot.http.health import HealthPorts
 from bot.http.intake import IntakePorts
@@ -100,7 +101,8 @@ def _bare() -> Iterator[str]:
 
 @contextmanager
 def _served(app: Starlette) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
+    config = uvicorn.Config(app, http=Front, ws="none", port=0, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
