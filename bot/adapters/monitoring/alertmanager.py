@@ -10,10 +10,10 @@ from typing import Annotated, overload
 import msgspec
 
 from bot.adapters.monitoring._limits import (
-    ESCAPED_NUL,
     MOST_LABELS,
     MOST_NAME_CHARS,
     MOST_TEXT_CHARS,
+    may_hold_nul,
     seconds,
     within_limits,
 )
@@ -150,7 +150,7 @@ class _Alerts(Sequence[Alert]):
 
 def _decoded(body: bytes) -> tuple[_Payload | _OrdinaryPayload, bool]:
     """The body, and whether no alert in it can be over a limit; what is not ordinary is looked at closely."""
-    found = _ordinary(body) if len(body) <= MOST_TEXT_CHARS and ESCAPED_NUL not in body else None
+    found = _ordinary(body) if len(body) <= MOST_TEXT_CHARS and not may_hold_nul(body) else None
     if found is not None:
         return found, True
     try:
