@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -127,6 +128,9 @@ tasks = Table(
     Index(None, "tenant", "state", "due_at"),
 )
 
+# Every look of the outbox asks for these, and all but a few of the messages that ever were are not among them.
+_UNSHOWN = text("sent < wanted")
+
 messages = Table(
     "messages",
     metadata,
@@ -147,7 +151,7 @@ messages = Table(
     Column("in_doubt", Boolean, nullable=False),
     Column("note", Text, nullable=False),
     UniqueConstraint("tenant", "incident", "kind", "key"),
-    Index(None, "tenant", "next_at"),
+    Index("ix_messages_unshown", "tenant", "next_at", sqlite_where=_UNSHOWN, postgresql_where=_UNSHOWN),
 )
 
 plans = Table(
