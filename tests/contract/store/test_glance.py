@@ -98,3 +98,11 @@ def test_since_when_work_waits(opened: SqlStore) -> None:
     assert claimed is not None
     opened.transact(lambda tx: tx.finish_task(claimed))
     assert glance() == (True, None)
+
+
+def test_what_was_shown_long_ago_is_not_read(store: SqlStore) -> None:
+    """A history of messages makes no look longer: the index holds only those that are not shown yet."""
+    text = str(next_message("main").compile(store.engine, compile_kwargs={"literal_binds": True}))
+    with store.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
+    assert ["ix_messages_unshown" in str(step) for step in plan] == [True]
