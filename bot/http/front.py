@@ -7,7 +7,7 @@ signature over the body, a query, chunks, more than the limit, a wrong token, ev
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
@@ -20,6 +20,16 @@ from bot.http.one_write import OneWrite
 _PREFIX = PREFIX.encode()
 _FAILED = Answer(500, {"error": "the call could not be taken; send it again"})
 _NOBODY_WAITS = asyncio.Event()
+_LENGTH = b"content-length"
+
+
+class _Proved(NamedTuple):
+    """What the latest call of this connection was let in by: one with the very same headers is let in, too."""
+
+    url: bytes
+    rest: list[tuple[bytes, bytes]]
+    door: Door
+    shown: Shown
 
 
 class Front(OneWrite):
@@ -29,6 +39,7 @@ class Front(OneWrite):
         super().__init__(*given, **named)
         self._intake: Intake | None = getattr(self.config.app, "take_in", None)
         self._taking: _Taking | None = None
+        self._proved: _Proved | None = None
 
     def on_headers_complete(self) -> None:
         """Take the call by ourselves where it is ordinary."""
@@ -62,11 +73,25 @@ class Front(OneWrite):
         plain = self.parser.get_http_version() == "1.1" and not self.parser.should_upgrade()
         if not plain or self.expect_100_continue:
             return None
-        shown = shown_in(self.headers)
-        door = intake.ordinary(self.url[len(_PREFIX) :].decode("latin-1"), shown)
-        if door is None or not _fits(shown, door):
+        rest = [header for header in self.headers if header[0] != _LENGTH]
+        if self._proved is None or self._proved.url != self.url or self._proved.rest != rest:
+            self._proved = self._proof(intake, rest)
+        if self._proved is None or not self._fits(self._proved.door):
             return None
+        door, shown = self._proved.door, self._proved.shown
         return _Taking(intake, door, shown, keep_alive=self.parser.should_keep_alive())
+
+    def _proof(self, intake: Intake, rest: list[tuple[bytes, bytes]]) -> "_Proved | None":
+        shown = shown_in(rest)
+        door = intake.ordinary(self.url[len(_PREFIX) :].decode("latin-1"), shown)
+        if door is None or "transfer-encoding" in shown.headers:
+            return None
+        return _Proved(self.url, rest, door, shown)
+
+    def _fits(self, door: Door) -> bool:
+        """Whether the length is said, once, and no larger than the door takes."""
+        said = [text for name, text in self.headers if name == _LENGTH]
+        return len(said) == 1 and said[0].isdigit() and len(said[0]) < 12 and int(said[0]) <= door.most_bytes
 
     def _answer(self, taking: "_Taking", answer: Answer) -> None:
         """Say it, unless something was said, or nobody listens any more."""
@@ -110,11 +135,3 @@ class _Taking(RequestResponseCycle):
             guarded("answer", partial(say, self, answer))
 
         return work
-
-
-def _fits(shown: Shown, door: Door) -> bool:
-    """Whether the length is said, once, and no larger than the door takes."""
-    length = shown.headers.get("content-length", ())
-    if len(length) != 1 or "transfer-encoding" in shown.headers:
-        return False
-    return length[0].isdecimal() and len(length[0]) < 12 and int(length[0]) <= door.most_bytes
