@@ -19,6 +19,8 @@ _NO_USE_REPEATING = (
     "(Invalid)",
 )
 
+_BROKEN_OFF = ("EOF", "reset by peer", "broken pipe", "Please retry")
+
 
 class KubectlRead(KubectlProcess):
     """The reader's kubectl."""
@@ -68,4 +70,7 @@ def build_read(settings: Settings) -> KubectlRead:
 def _failure(stderr: str) -> WatchkeeperError:
     text = " ".join(stderr.split())[-300:]
     message = f"kubectl: {text}"
-    return Permanent(message) if any(mark in text for mark in _NO_USE_REPEATING) else Retryable(message)
+    # kubectl says `error: ` of an answer that broke off, too.
+    lost = any(mark in text for mark in _BROKEN_OFF)
+    settled = not lost and any(mark in text for mark in _NO_USE_REPEATING)
+    return Permanent(message) if settled else Retryable(message)

@@ -91,7 +91,7 @@ class Outside:
 
     def mishaps(self) -> dict[str, int]:
         """Drawn failures of Slack and world so far, by what failed and how."""
-        world = self._get(f"{self._layout.control_url}/_records")["mishaps"]
+        world = self._get(f"{self._layout.control_url}/_mishaps")
         return {**world, **self.slack()["mishaps"]}
 
     def seconds_cause_to_first_call(self, incident: str) -> float | None:

@@ -34,6 +34,7 @@ class ControlDoor:
                 Route("/scenario", self.scenario),
                 Route("/truth", self.truth),
                 Route("/_records", self.records),
+                Route("/_mishaps", self.mishaps),
             ]
         )
 
@@ -91,15 +92,11 @@ class ControlDoor:
         ]
         sql = [asdict(record) for record in self.production.database.records]
         jvm = [asdict(record) for record in self.production.management.records]
-        return JSONResponse(
-            {
-                "cluster": cluster,
-                "aws": aws,
-                "jvm": jvm,
-                "sql": sql,
-                "mishaps": dict(self.production.mishaps.happened),
-            }
-        )
+        return JSONResponse({"cluster": cluster, "aws": aws, "jvm": jvm, "sql": sql})
+
+    async def mishaps(self, _: Request) -> Response:
+        """Count the drawn failures so far, by what failed and how."""
+        return JSONResponse(dict(self.production.mishaps.happened))
 
 
 def _wanted(body: bytes) -> tuple[str, int | None, bool]:
