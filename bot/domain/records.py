@@ -10,8 +10,7 @@ from bot.domain.incident import IncidentState, Severity
 from bot.domain.plan import Plan, PlanState
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """A payload on its way into the store."""
 
     source: str

@@ -209,7 +209,10 @@ def _write(tx: Transaction, here: _Pass, part: Part, placement: Placement) -> li
 
 def _bound(parts: Correlation, items: Sequence[Item], topology: Topology, now: float) -> list[Item]:
     """The items with services as the graph names them; signs of life are kept, and are no alerts."""
-    names = Names(topology.nodes())
+    known = topology.nodes()
+    if not parts.owed and known.issuperset([alert.service for item in items for alert in item.alerts]):
+        return list(items)
+    names = Names(known)
     bound: list[Item] = []
     signs: set[str] = set()
     for item in items:
