@@ -20,7 +20,7 @@ from bot.local.demo.reading import cards
 from bot.local.demo.supervisor import Supervisor
 
 TROUBLE = Trouble(0.05, 3277)
-# The others are played by `make scenarios`.
+# `make scenarios` plays another one too, on fresh seeds.
 SCENARIOS = ("bad-deploy",)
 ONCE = ("incident_declared", "approval_granted", "execution_finished")
 DEADLINE_S = 180.0  # For each wait, on a machine that does much else.
