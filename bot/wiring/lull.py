@@ -45,8 +45,9 @@ class Lull:
             self.newest = now
         if now >= self.begun + FIRST_S and now >= self.newest + GAP_S:
             return False
-        if now >= self.begun + self.most_s:
+        left = self.begun + self.most_s - now
+        if left <= 0:
             self.stream.until = now + STREAM_FOR_S
             return False
-        self.stream.sleep(_RARE_LOOK_S if now >= self.begun + 2 * FIRST_S else _LOOK_S)
+        self.stream.sleep(min(left, _RARE_LOOK_S if now >= self.begun + 2 * FIRST_S else _LOOK_S))
         return True
