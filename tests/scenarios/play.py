@@ -16,14 +16,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from bot.domain.errors import WatchkeeperError
 from bot.local.demo.drive import PATIENCE_S, Drive, Orders
 from bot.local.demo.judging import failures
-from bot.local.demo.layout import Trouble, new_layout, processes
+from bot.local.demo.layout import NO_TROUBLE, Trouble, new_layout, processes
 from bot.local.demo.outside import Outside
 from bot.local.demo.reading import bot_messages
 from bot.local.demo.supervisor import Supervisor
@@ -55,15 +55,15 @@ class Score:
     seconds_to_cause: list[float] = field(default_factory=list)
 
 
-def play(runs: Sequence[Orders], trouble: float = 0.0) -> Score:
+def play(runs: Sequence[Orders], trouble: Trouble = NO_TROUBLE) -> Score:
     """All runs of one scenario, one after the other; on one tree, until a run leaves an open incident behind.
 
-    `trouble` is the share of calls to Slack and production that fails, drawn from the first run's seed.
+    `trouble` says which calls to Slack and production fail; without a seed it is drawn from the first run's.
     """
     score = Score(runs[0].scenario)
     left = runs
     while left:
-        left = left[_on_one_tree(left, score, Trouble(trouble, left[0].seed or 0)) :]
+        left = left[_on_one_tree(left, score, replace(trouble, seed=trouble.seed or left[0].seed or 0)) :]
     return score
 
 
@@ -162,7 +162,11 @@ def main() -> int:
     parser.add_argument(
         "--faults", type=float, default=0.0, help="share of calls to Slack and production that fails, as 0.05"
     )
+    parser.add_argument(
+        "--fault-seed", type=int, default=0, help="draws which; else the first run's seed does"
+    )
     given = parser.parse_args()
+    trouble = Trouble(given.faults, given.fault_seed)
     patience_s = PATIENCE_S if given.faults else None
     draw = random.SystemRandom()
     # The longest first, so that no tree plays alone at the end.
@@ -171,7 +175,7 @@ def main() -> int:
     seeds = {name: [draw.randrange(10**6) for _ in range(count)] for name, count in counts.items()}
     shares = [share for name in wanted for share in _shares(orders_of(name, seeds[name], patience_s))]
     with ThreadPoolExecutor(given.at_once) as pool:
-        played = list(pool.map(partial(play, trouble=given.faults), shares))
+        played = list(pool.map(partial(play, trouble=trouble), shares))
     scores = [_together(name, played) for name in wanted]
     for score in scores:
         card, cause = (
@@ -184,11 +188,11 @@ def main() -> int:
     print("\n".join(line for _orders, line in failed))
     print(f"{sum(score.passed for score in scores)} passed, {len(failed)} failed")
     if failed and given.again:
-        failed = _alone([orders for orders, _line in failed], given.faults)
+        failed = _alone([orders for orders, _line in failed], trouble)
     return 1 if failed else 0
 
 
-def _alone(runs: Sequence[Orders], trouble: float) -> list[tuple[Orders, str]]:
+def _alone(runs: Sequence[Orders], trouble: Trouble) -> list[tuple[Orders, str]]:
     """Play each run on a tree and a machine of its own; those that fail a second time."""
     print(f"A SECOND TIME, alone: {len(runs)}", flush=True)
     return [one for orders in runs for one in play([orders], trouble).failed]
