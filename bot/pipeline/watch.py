@@ -34,6 +34,7 @@ MOST_ALERTS = 500  # Own warnings of one incident: one a service, so more than t
 RECENT_BEHAVIOUR_S = 600.0
 NOTEBOOK = ""  # The row of no service: until when incidents covered which one.
 MOST_COVERED = 2_000
+MOST_CLOSED = 50  # Newest incidents among which those are that a look never saw open.
 COOL_S = 300.0  # So long after an incident nothing is said of what it covered: people have just looked.
 CALM_S = 60.0  # An own warning ends after so long without its findings.
 
@@ -73,9 +74,13 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """What stood in the store before the look: open incidents, and our own warnings in them that still fire."""
+    """What stood in the store before the look: open incidents, and our own warnings in them that still fire.
+
+    `closed` are others that alerts came to not long ago: one that was open between two looks has told people, too.
+    """
 
     incidents: tuple[IncidentRow, ...]
+    closed: tuple[IncidentRow, ...]
     own: Mapping[str, tuple[Alert, ...]]
     taken_over: frozenset[str]
     ended_at: Mapping[str, float]
@@ -100,7 +105,7 @@ def watch(parts: Watch) -> WatchOutcome:
         is None
     ):
         return WatchOutcome(Watched.ANOTHER_WATCHER)
-    before = parts.store.read(_before)
+    before = parts.store.read(lambda tx: _before(tx, now))
     if before is None:
         return WatchOutcome(Watched.BUSY)
     topology, _ = read_topology(parts.topology, before.topology, now=now)
@@ -108,7 +113,7 @@ def watch(parts: Watch) -> WatchOutcome:
     if not services:
         return WatchOutcome(Watched.NOTHING_TO_WATCH)
     covered = _covered(before.incidents, topology)
-    ended_at = {**before.ended_at, **dict.fromkeys(covered, now)}
+    ended_at = {**before.ended_at, **_just_ended(before, topology), **dict.fromkeys(covered, now)}
     findings, memories = _look(parts, services, topology, ended_at, now)
     found = warnings(findings, topology, ended_at)
     warned = [one for one in found if now - ended_at.get(one.service, 0.0) >= COOL_S]
@@ -118,7 +123,7 @@ def watch(parts: Watch) -> WatchOutcome:
     return WatchOutcome(reason, len(findings), tuple(one.service for one in warned) if told else (), tasks)
 
 
-def _before(tx: Transaction) -> _Before | None:
+def _before(tx: Transaction, now: float) -> _Before | None:
     """None where alerts wait to be correlated: what comes by itself needs no warning."""
     if tx.oldest_pending_raw() is not None:
         return None
@@ -134,7 +139,9 @@ def _before(tx: Transaction) -> _Before | None:
             every = tx.incident_alerts(row.id, limit=len(warned) + 1)
             if len(every) > len(warned):
                 taken_over.add(row.id)
-    return _Before(incidents, own, frozenset(taken_over), _ended_at(tx), tx.topology())
+    newest = tx.all_incidents(limit=MOST_CLOSED)
+    closed = tuple(row for row in newest if not row.state.open and now - row.last_alert_at < COOL_S)
+    return _Before(incidents, closed, own, frozenset(taken_over), _ended_at(tx), tx.topology())
 
 
 def _ended_at(tx: Transaction) -> dict[str, float]:
@@ -143,6 +150,16 @@ def _ended_at(tx: Transaction) -> dict[str, float]:
         return dict(json.loads(tx.baselines([NOTEBOOK]).get(NOTEBOOK, b"{}")))
     except ValueError:
         return {}
+
+
+def _just_ended(before: _Before, topology: Topology) -> dict[str, float]:
+    """At least until when each incident that was closed lately covered its services."""
+    found: dict[str, float] = {}
+    for row in before.closed:
+        for service in _covered([row], topology):
+            known = max(found.get(service, 0.0), before.ended_at.get(service, 0.0))
+            found[service] = max(known, row.last_alert_at)
+    return found
 
 
 def _look(

@@ -120,6 +120,16 @@ def test_an_open_incident_near_by_keeps_it_silent_and_its_past_is_no_news(scene:
     assert len(scene.open_services()) == 1
 
 
+def test_what_was_open_between_two_looks_is_not_opened_again(scene: Scene) -> None:
+    scene.trouble()
+    post(scene.store, [alert("web")])
+    scene.fold()
+    [incident] = scene.store.read(lambda tx: tx.open_incidents())
+    scene.store.transact(lambda tx: tx.set_state(incident.id, IncidentState.RESOLVED))
+    assert scene.look() == (Watched.QUIET, 0)
+    assert scene.open_services() == []
+
+
 def test_what_a_person_resolved_is_not_opened_again(scene: Scene) -> None:
     scene.trouble()
     post(scene.store, [alert("web")])
