@@ -48,14 +48,11 @@ _SABOTAGED = """
 import asyncio, sys
 from bot.http.group_commit import GroupCommit
 from bot.cli.main import main
-honest = GroupCommit.add
-async def late(self, source, kind, body, received_at):
-    await asyncio.sleep(3.0)
-    await honest(self, source, kind, body, received_at=received_at)
-async def add(self, source, kind, body, *, received_at, once=""):
-    self.lies = [*getattr(self, "lies", []), asyncio.ensure_future(late(self, source, kind, body, received_at))]
-    return True
-GroupCommit.add = add
+honest = GroupCommit.put
+def put(self, arrived, once, tell):
+    asyncio.get_running_loop().call_later(3.0, honest, self, arrived, "", lambda outcome: None)
+    tell(True)
+GroupCommit.put = put
 main()
 """
 _web_command: list[tuple[str, ...]] = [_WHOLE]

@@ -38,7 +38,7 @@ from bot.settings import Settings
 
 T = TypeVar("T")
 
-MOST_FOLDS = 500
+MOST_FOLDS = 200
 _ATTEMPTS = 12
 _BUSY_TIMEOUT_S = 8.0
 _ASK_AGAIN_S, _OWN_WAIT_MS = 0.0015, 1000
