@@ -60,7 +60,7 @@ check: env
 SEEDS ?= 20
 scenarios: env
 	$(BIN)/python -m tests.scenarios.play --seeds $(SEEDS) $(ARGS)
-	$(BIN)/python -m tests.scenarios.play --faults 0.05 --fault-seed 3277 --only bad-deploy,memory-exhaustion --seeds 2 --action-seeds 2 $(ARGS)
+	$(BIN)/python -m tests.scenarios.play --faults 0.05 --fault-seed 3277 --only bad-deploy,memory-exhaustion --seeds 1 --action-seeds 1 $(ARGS)
 
 bench: env
 	$(BIN)/python -m tests.bench $(ARGS)
