@@ -54,7 +54,7 @@ def test_a_flood_of_output_fills_neither_memory_nor_disk(tmp_path: Path) -> None
     taken.printed("log.txt", call, COMMAND)
     _now, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert most < 8 << 20
+    assert most < 32 << 20, "threads of other tests use some; the flood is 400 MB"
     taken.close(STEP, "t", 5.0)
     [entry] = manifest(taken)["files"]
     assert (entry["bytes"], entry["cut"]) == (1 << 20, True)

@@ -51,6 +51,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
     management.set_scene((PLAN,), time.time())
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
+        bound.listen()  # Who calls before the server runs is kept waiting, not sent away.
         server = uvicorn.Server(uvicorn.Config(management.app, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()

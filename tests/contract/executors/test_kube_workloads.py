@@ -36,7 +36,7 @@ def test_an_autoscaled_deployment_is_scaled_by_its_bounds(cluster: Cluster) -> N
     assert on.name in SCALE.refuses(runs.read(on), {"replicas": 3})
     there_and_back(runs, SET_BOUNDS, scaler, {"min_replicas": 3, "max_replicas": 6})
     run(runs, step_for(runs, SET_BOUNDS, scaler, {"min_replicas": 3, "max_replicas": 6}))
-    wait_until(lambda: runs.read(on)["replicas"] == "3")
+    wait_until(lambda: runs.read(on)["replicas"] == runs.read(scaler)["current_replicas"] == "3")
     live = runs.read(scaler)
     assert SET_BOUNDS.blast_radius(live, {"min_replicas": 3, "max_replicas": 8}) == {
         "autoscalers": 1,
