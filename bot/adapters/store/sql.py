@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -136,19 +136,15 @@ class SqlStore:
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """A transaction on the connection that writes; SQLite's is kept, since fetching one costs a third of a commit."""
-        with self._writer:
+        with self._writer, ExitStack() as ends:
             connection = self._kept or self.engine.connect().execution_options(writing=True)
             self._kept = None
-            try:
-                with connection.begin():
-                    yield connection
-            except BaseException:
-                connection.close()
-                raise
+            ends.callback(connection.close)
+            with connection.begin():
+                yield connection
             if self.engine.dialect.name == "sqlite":
+                ends.pop_all()
                 self._kept = connection
-            else:
-                connection.close()
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a reading transaction; raises Retryable when the database is away."""
