@@ -6,13 +6,10 @@ Nothing is committed and nothing is sent.
 
 from bot.domain.event import EventType, NewEvent
 from bot.domain.records import MessageKind
+from bot.pipeline.taken_back import taken_back
 from bot.ports import Store, Transaction
 
 _NOBODY = "rehearsal"
-
-
-class _UndoneError(Exception):
-    """Takes everything back."""
 
 
 def rehearse(store: Store, *, now: float) -> None:
@@ -35,9 +32,5 @@ def rehearse(store: Store, *, now: float) -> None:
         tx.events(_NOBODY)
         tx.sent_message(card, ts="1.1", revision=1, next_at=now, now=now)
         tx.delay_message(card, next_at=now, reason="")
-        raise _UndoneError
 
-    try:
-        store.transact(work)
-    except _UndoneError:
-        return
+    taken_back(store, lambda within: within.transact(work))

@@ -21,9 +21,9 @@ from bot.pipeline.declare import declare
 from bot.pipeline.investigate import investigate
 from bot.pipeline.look_again import look_again
 from bot.pipeline.propose import Proposed
+from bot.pipeline.taken_back import taken_back
 from bot.pipeline.watch import Watch, watch
 from bot.ports import Clock, Store, Transaction
-from bot.wiring.taken_back import taken_back
 
 # The interpreter adapts code to what it has seen after a few rounds.
 _ROUNDS = 3

@@ -12,9 +12,9 @@ from bot.adapters.monitoring import alertmanager
 from bot.boundary import guarded
 from bot.domain.topology import Topology
 from bot.pipeline.correlate import Correlation, correlate
+from bot.pipeline.taken_back import taken_back
 from bot.pipeline.usual import Usual
 from bot.ports import Store, Transaction
-from bot.wiring.taken_back import taken_back
 
 # The interpreter adapts code to what it has seen after a few rounds.
 _ROUNDS = 3

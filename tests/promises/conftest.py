@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.contract.reasoner.endpoint import Endpoint
+
 
 @dataclass
 class Tally:
@@ -96,3 +98,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                     broken[value[0]] += value[2]
     for number in sorted(tried):
         terminalreporter.write_line(f"promise {number}: {tried[number]} tried, {broken[number]} broken")
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """A stand-in for the model's server."""
+    opened = Endpoint()
+    yield opened
+    opened.shutdown()
+    opened.server_close()

@@ -2,7 +2,7 @@
 
 import io
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,6 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> None:
     """No shape, no place and no name is known."""
     monkeypatch.setattr(redaction, "_short", lambda text: text)
     monkeypatch.setattr(redaction, "_redacted", lambda text: text)
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    opened = Endpoint()
-    yield opened
-    opened.shutdown()
-    opened.server_close()
 
 
 def rows_of(store: SqlStore) -> list[str]:

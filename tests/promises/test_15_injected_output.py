@@ -77,14 +77,6 @@ def test_nothing_foreign_is_live(promise: Callable[[int], Tally]) -> None:
         tally.check(not found, f"{payload[:60]!r} leaves {found[:2]} live")
 
 
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    opened = Endpoint()
-    yield opened
-    opened.shutdown()
-    opened.server_close()
-
-
 @pytest.mark.timeout(600)
 async def test_nothing_foreign_is_live_in_a_whole_incident(
     promise: Callable[[int], Tally], settings: Callable[..., Settings], endpoint: Endpoint, tmp_path: Path

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -35,14 +35,6 @@ OURS = frozenset({"number", "id", "seq", "head", "timeline", "explanation"})
 def plant(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every sentence is believed, whatever it cites."""
     monkeypatch.setattr(openai, "checked", lambda sentences, _diagnosis: (tuple(sentences), 0))
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    opened = Endpoint()
-    yield opened
-    opened.shutdown()
-    opened.server_close()
 
 
 def sends(body: bytes, status: int = 200, kind: str = "application/json") -> Answer:
