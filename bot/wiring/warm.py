@@ -16,7 +16,6 @@ from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.evidence import Diagnosis
 from bot.domain.incident import Incident
 from bot.domain.records import StoredAlert, TaskKind
-from bot.domain.topology import Topology
 from bot.pipeline.declare import declare
 from bot.pipeline.investigate import investigate
 from bot.pipeline.look_again import look_again
@@ -24,20 +23,12 @@ from bot.pipeline.propose import Proposed
 from bot.pipeline.taken_back import taken_back
 from bot.pipeline.watch import Watch, watch
 from bot.ports import Clock, Store, Transaction
+from bot.wiring.made_up import CALLS, MadeUpGraph
 
 # The interpreter adapts code to what it has seen after a few rounds.
 _ROUNDS = 3
 _QUESTIONS = 8
 _LEASE_S = 1.0
-_CALLS = {"caller": ("called", "beside"), "called": ("below",)}
-
-
-class _Graph:
-    """`bot.ports.TopologySource` of the made-up services."""
-
-    def topology(self, *, now: float, fresh: bool = False) -> Topology:
-        _ = fresh
-        return Topology(_CALLS, {}, as_of=now)
 
 
 class _Nowhere(httpx.BaseTransport):
@@ -62,13 +53,13 @@ def warm(store: Store, clock: Clock, new_id: Callable[[], str]) -> None:
 def _run_through(clock: Clock, new_id: Callable[[], str], store: Store) -> None:
     for _ in range(_ROUNDS):
         _investigated(store, clock, new_id())
-    watch(Watch(store, (), (), _Graph(), clock, new_id()))
+    watch(Watch(store, (), (), MadeUpGraph(), clock, new_id()))
 
 
 def _investigated(store: Store, clock: Clock, incident: str) -> None:
     """The way of one task, from the alerts that led to it to its end."""
     now = clock.now()
-    alerts = [_alert(incident, number, service, now) for number, service in enumerate(_CALLS)]
+    alerts = [_alert(incident, number, service, now) for number, service in enumerate(CALLS)]
 
     def opened(tx: Transaction) -> int:
         tx.save_alerts([StoredAlert(alert, incident, "first", 1, 0) for alert in alerts])
@@ -82,7 +73,7 @@ def _investigated(store: Store, clock: Clock, incident: str) -> None:
         task,
         store=store,
         sources=(),
-        topology=_Graph(),
+        topology=MadeUpGraph(),
         clock=clock,
         reasoner=NoReasoner(),
         propose=_nothing_offered,

@@ -10,26 +10,17 @@ from functools import partial
 
 from bot.adapters.monitoring import alertmanager
 from bot.boundary import guarded
-from bot.domain.topology import Topology
 from bot.pipeline.correlate import Correlation, correlate
 from bot.pipeline.taken_back import taken_back
 from bot.pipeline.usual import Usual
 from bot.ports import Store, Transaction
+from bot.wiring.made_up import CALLS, MadeUpGraph
 
 # The interpreter adapts code to what it has seen after a few rounds.
 _ROUNDS = 3
 _PAYLOADS, _ALERTS = 4, 25
-_CALLS = {"caller": ("called", "beside"), "called": ("below",)}
 _WORDS = ("Errors", "Slow", "Down")
 _SEVERITIES = ("critical", "warning", "info")
-
-
-class _Graph:
-    """`bot.ports.TopologySource` of the made-up services."""
-
-    def topology(self, *, now: float, fresh: bool = False) -> Topology:
-        _ = fresh
-        return Topology(_CALLS, {}, as_of=now)
 
 
 def warm_correlator(parts: Correlation) -> None:
@@ -44,7 +35,7 @@ def _folded(parts: Correlation, store: Store) -> None:
         parts,
         store=store,
         parsers={alertmanager.FACTS.kind: alertmanager.build()},
-        topology=_Graph(),
+        topology=MadeUpGraph(),
         owed={},
         usual=Usual(),
         breathe=lambda: None,
@@ -62,7 +53,7 @@ def _arrived(tx: Transaction, number: int, now: float) -> None:
 
 
 def _alerts(batch: str) -> Iterator[dict[str, object]]:
-    services = sorted(_CALLS)
+    services = sorted(CALLS)
     for number in range(_ALERTS):
         service, word = services[number % len(services)], _WORDS[number % len(_WORDS)]
         labels = {

@@ -194,9 +194,9 @@ def _page(pairs: Sequence[Mapping[str, Any]], grown: Sequence[Mapping[str, Any]]
         "![Seconds until all is told](storm-seconds.svg)",
         "",
         "CPU is that of every process of the product and of Valkey, from the first byte until two seconds after all was told, so the",
-        "investigation is in it. A Python that was built with optimizations, as in the image, needs about a sixth less than one that",
-        "was not. Other figures: `python -m tests.bench.storm_acks` (Slack's wait for an ack while a storm comes in, calls to Slack and",
-        "jobs of an incident), `python -m tests.bench.button_acks` (beside Bolt's default), `make soak MINUTES=240` (memory over hours).",
+        "investigation is in it. Other figures: `python -m tests.bench.storm_acks` (Slack's wait for an ack while a storm comes in, calls",
+        "to Slack and jobs of an incident), `python -m tests.bench.button_acks` (beside Bolt's default), `make soak MINUTES=240` (memory",
+        "over hours).",
         "",
     ]
     return "\n".join([*head, *compared, *between, *growth, *tail])
