@@ -43,6 +43,7 @@ class EventType(StrEnum):
     PLAN_EXPIRED = "plan_expired"
     EXECUTION_CLAIMED = "execution_claimed"
     EXECUTION_REFUSED = "execution_refused"
+    ATTEMPT_FAILED = "attempt_failed"
     STEP_INTENDED = "step_intended"
     STEP_DONE = "step_done"
     STEP_FAILED = "step_failed"

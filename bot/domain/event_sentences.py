@@ -112,6 +112,9 @@ _TELLERS: Mapping[EventType, Callable[[_Body], str]] = {
     EventType.PLAN_EXPIRED: lambda body: f"Plan {_short(body)} expired.",
     EventType.EXECUTION_CLAIMED: lambda body: f"Plan {_short(body)} started.",
     EventType.EXECUTION_REFUSED: lambda body: f"Plan {_short(body)} refused by the executor: {_rule(body)}.",
+    EventType.ATTEMPT_FAILED: lambda body: (
+        f"The provider did not answer (try {body['attempt']} of step {body['step']} in plan {_short(body)})."
+    ),
     EventType.STEP_DONE: _step("done"),
     EventType.STEP_FAILED: _step("failed"),
     EventType.STEP_PARKED: _step("parked for a human"),

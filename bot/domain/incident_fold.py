@@ -12,7 +12,7 @@ options_queued {open, most} · approval_noted {plan_hash, by, verb, at_ms, reaso
 approval_granted {plan_hash, by, at_ms, reason, seconded_by} ·
 approval_refused {plan_hash, by, rule, text, unlogged} · plan_rejected
 {plan_hash, by, why} · plan_expired {plan_hash} · execution_claimed {plan_hash, epoch} · execution_refused
-{plan_hash, rule, text} · step_intended / step_done / step_failed / step_parked {plan_hash, step, phase, detail} ·
+{plan_hash, rule, text} · attempt_failed {plan_hash, step, phase, attempt, reason} · step_intended / step_done / step_failed / step_parked {plan_hash, step, phase, detail} ·
 verified {plan_hash, verified, checks[]} · execution_finished {plan_hash, state, text} · stop_requested {by} ·
 order_fired {order, order_hash, plan_hash, incident, at_ms,
 confidence_milli} · order_revoked {order, order_hash, by, why, plan_hash} · message_posted {kind, channel, ts} · note_added {by, text} · postmortem_drafted {chars, sha256}.
@@ -356,6 +356,7 @@ _READERS: Mapping[EventType, Callable[[Incident, Event], Incident]] = {
     EventType.PLAN_EXPIRED: _to_state(PlanState.EXPIRED),
     EventType.EXECUTION_CLAIMED: _to_state(PlanState.RUNNING),
     EventType.EXECUTION_REFUSED: _to_state(PlanState.REFUSED),
+    EventType.ATTEMPT_FAILED: _same,
     EventType.STEP_INTENDED: _step("intended"),
     EventType.STEP_DONE: _step("done"),
     EventType.STEP_FAILED: _step("failed"),

@@ -56,17 +56,6 @@ class Run:
                 return
         self._write(self._hold)
 
-    def patiently(self, ask: Callable[[], T]) -> T:
-        """Ask a provider again a few times while trying again can help; the lease is held for each try."""
-        for _ in range(_TRIES - 1):
-            self.renew()
-            try:
-                return ask()
-            except Retryable as error:
-                self.means.sleep(error.delay_s)
-        self.renew()
-        return ask()
-
     def _hold(self, tx: Transaction) -> bool:
         """Take the plan's row and a new term of its lease; False when it is no longer ours."""
         now = shared_now(tx, self.means)

@@ -5,7 +5,7 @@ is asked again only where it is read. A field of the present that is not read me
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -15,17 +15,23 @@ from bot.domain.errors import Refused, WatchkeeperError
 from bot.domain.plan import PlannedStep
 from bot.domain.playbook import Playbook, PlaybookStep, Precondition
 from bot.pipeline.execute.journal import Run
+from bot.pipeline.execute.patience import Patience
 
 _OF_THE_PAST = re.compile(r"previous_.*|.*_at|.*_ran_s|good_.*")
 
 
-def ask_again(run: Run, playbook: Playbook) -> None:
-    """Raise Refused with the first precondition that does not hold any more, or that cannot be read."""
+def ask_again(run: Run, playbook: Playbook, still: Callable[[], None]) -> None:
+    """Raise Refused with the first precondition that does not hold any more, or that cannot be read.
+
+    `still` is asked before whatever did not answer is read again, and raises where the plan may not start any more.
+    """
     if not playbook.preconditions:
         return
     pairs = list(_pairs(playbook, run.row.plan.steps))
     try:
-        found = _found(run, pairs)
+        found = _found(run, pairs, still)
+    except Refused:
+        raise
     except WatchkeeperError as error:
         message = f"its preconditions cannot be read: {error}"
         raise Refused(message, rule="unreadable") from error
@@ -48,14 +54,17 @@ def _pairs(playbook: Playbook, steps: tuple[PlannedStep, ...]) -> Iterator[tuple
             yield book_step, step
 
 
-def _found(run: Run, pairs: list[tuple[PlaybookStep, PlannedStep]]) -> dict[str, Found]:
+def _found(
+    run: Run, pairs: list[tuple[PlaybookStep, PlannedStep]], still: Callable[[], None]
+) -> dict[str, Found]:
     """The live targets of each target input that a step acts on, read now."""
     found: dict[str, dict[str, tuple[PlannedStep, Mapping[str, str]]]] = {}
     for book_step, step in pairs:
         of = found.setdefault(book_step.on, {})
         if step.target.uid not in of:
             executor = run.means.executors[action_of(step.action).executor]
-            of[step.target.uid] = (step, run.patiently(partial(executor.read, step.target)))
+            live = Patience(run, step.id, "check", still).ask(partial(executor.read, step.target))
+            of[step.target.uid] = (step, live)
     return {name: [(step.target, live) for step, live in targets.values()] for name, targets in found.items()}
 
 

@@ -90,7 +90,7 @@ def _may_start(run: Run, *, resumed: bool) -> None:
     if resumed:
         return
     if not run.row.plan.undoes:
-        ask_again(run, playbook_of(run.means, run.row.plan))
+        ask_again(run, playbook_of(run.means, run.row.plan), lambda: recheck(run, resumed=False))
     admit(run)
 
 

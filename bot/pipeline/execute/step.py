@@ -15,6 +15,8 @@ from bot.domain.plan import PlannedStep
 from bot.domain.price import COST
 from bot.domain.records import StepRow, StepState
 from bot.pipeline.execute.journal import NOT_APPLIED, Run, token_of
+from bot.pipeline.execute.patience import Patience
+from bot.pipeline.execute.recheck import recheck
 
 
 class Verdict(StrEnum):
@@ -48,7 +50,7 @@ def perform(run: Run, step: PlannedStep, phase: str) -> StepOutcome:
 
 
 class _Held(Exception):
-    """A stop came after the intent and before the call."""
+    """A stop came before the call."""
 
 
 class _Attempt:
@@ -60,17 +62,21 @@ class _Attempt:
         self._phase = phase
         self._token = token_of(run.hash, step.id, phase)
         self._executor = run.executor_of(step)
-        self._deadline = run.now() + run.means.step_deadline_s
+        self._patience = Patience(run, step.id, phase, self._still)
+        # What was done is read back whatever was forbidden since.
+        self._reading_back = Patience(run, step.id, phase)
 
     def begin(self) -> StepOutcome:
         try:
-            live = self._run.patiently(self._read)
+            live = self._patience.ask(self._read)
             self._unchanged(live, self._step.expect)
             self._within_radius(live)
             self._not_refused(live)
             self._within_share(live)
         except Refused as error:
             return StepOutcome(Verdict.REFUSED, str(error), error.rule)
+        except _Held as error:
+            return StepOutcome(Verdict.STOPPED, f"stopped before step {self._step.id} ({error})")
         except WatchkeeperError as error:
             return StepOutcome(Verdict.REFUSED, str(error), "unreadable")
         before = {field: live[field] for field in ("uid", *action_of(self._step.action).expect)}
@@ -82,9 +88,9 @@ class _Attempt:
     def recover(self, row: StepRow) -> StepOutcome:
         """An earlier process died between intent and outcome; its calls are over, since its lease ran out."""
         try:
-            if self._run.patiently(self._settled):
+            if self._reading_back.ask(self._settled):
                 return self._end(StepState.DONE, "found done when read back after a restart")
-            live = self._run.patiently(self._read)
+            live = self._reading_back.ask(self._read)
         except WatchkeeperError as error:
             return self._end(StepState.PARKED, f"interrupted, and reading back failed: {error}")
         untouched = all(live.get(field) == value for field, value in row.before.items())
@@ -100,9 +106,9 @@ class _Attempt:
     def _go(self, before: Mapping[str, str]) -> StepOutcome:
         """Everything after the intent is committed."""
         try:
-            self._unchanged(self._run.patiently(self._read), before)
-            self._run.patiently(self._dry_run)
-            said = self._run.patiently(self._call)
+            self._unchanged(self._patience.ask(self._read), before)
+            self._patience.ask(self._dry_run)
+            said = self._patience.ask(self._call)
         except Undecided as error:
             if self._wait_until_settled():
                 return self._end(StepState.DONE, "the answer was lost; read back as done")
@@ -132,10 +138,19 @@ class _Attempt:
 
     def _call(self) -> str:
         """Asked once more whether it may: a provider that is busy can hold a call back for long after the intent."""
+        self._not_held()
+        return self._executor.call(self._step, token=self._token)
+
+    def _still(self) -> None:
+        """What must hold before another try: all of it while the plan has done nothing, later that nothing forbids it."""
+        self._not_held()
+        if not self._run.journal():
+            recheck(self._run, resumed=False)
+
+    def _not_held(self) -> None:
         forbidden = self._run.forbidden(self._step)
         if forbidden is not None:
             raise _Held(forbidden)
-        return self._executor.call(self._step, token=self._token)
 
     def _settled(self) -> bool:
         return self._executor.settled(self._step, token=self._token)
@@ -179,6 +194,7 @@ class _Attempt:
             raise Refused(message, rule="action_refuses")
 
     def _wait_until_settled(self) -> bool:
+        deadline = self._run.now() + self._run.means.step_deadline_s
         while True:
             self._run.renew()
             try:
@@ -188,6 +204,6 @@ class _Attempt:
                 pass
             except WatchkeeperError:
                 return False
-            if self._run.now() >= self._deadline:
+            if self._run.now() >= deadline:
                 return False
             self._run.means.sleep(self._run.means.poll_s)

@@ -1,0 +1,130 @@
+"""A provider that is away for a while before a step has done anything: asked again, and all that must hold with it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.adapters.store.sql import SqlStore
+from bot.domain.errors import Retryable
+from bot.domain.plan import PlannedStep, Target
+from bot.domain.playbook import PlaybookStep, Precondition
+from bot.pipeline.execute.patience import BUDGET_S
+from bot.pipeline.execute.terms import Outcome
+from tests.unit.pipeline.execution_scene import START, Scene, declare, plan_of, playbook_for, scale
+
+SHORT_OF_IT_S = 24.0
+ACTIVE = Precondition("it is active", "status", "==", "ACTIVE")
+
+
+class Away:
+    """The scripted provider, which does not answer `verb` until a moment by the scene's clock, and then for good."""
+
+    name = "away"
+
+    def __init__(self, scene: Scene, until: float, verb: str = "read") -> None:
+        self._scene = scene
+        self._until = until
+        self._verb = verb
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scene.provider, name)
+
+    def read(self, target: Target) -> Mapping[str, str]:
+        self._perhaps("read")
+        return self._scene.provider.read(target)
+
+    def dry_run(self, step: PlannedStep) -> None:
+        self._perhaps("dry_run")
+        self._scene.provider.dry_run(step)
+
+    def call(self, step: PlannedStep, *, token: str) -> str:
+        self._perhaps("call")
+        return self._scene.provider.call(step, token=token)
+
+    def _perhaps(self, verb: str) -> None:
+        if verb == self._verb and self._scene.clock.now() < self._until:
+            reason = "the provider refused the connection"
+            raise Retryable(reason, delay_s=0.5)
+
+
+@pytest.fixture
+def scene(store: SqlStore, tmp_path: Path) -> Scene:
+    declare(store)
+    return Scene(store, tmp_path / "provider")
+
+
+def staged(scene: Scene, *, asked_first: bool = False) -> str:
+    """An approved plan of two steps; `asked_first` by a playbook with a precondition of its own."""
+    plan = plan_of([scale("cart"), scale("shop")], checks=())
+    plan_hash = scene.stage(plan)
+    if asked_first:
+        steps = tuple(
+            PlaybookStep(step.id, "scale", step.action, {"count": "inputs.count"}) for step in plan.steps
+        )
+        scene.books = [replace(playbook_for(plan), preconditions=(ACTIVE,), steps=steps)]
+    return plan_hash
+
+
+def away(scene: Scene, seconds: float, verb: str = "read") -> dict[str, Any]:
+    return {"executors": {"aws": Away(scene, scene.clock.at + seconds, verb)}}
+
+
+def attempts(scene: Scene) -> list[Mapping[str, Any]]:
+    log = scene.store.read(lambda tx: tx.events("inc-1"))
+    return [event.body for event in log if event.type.value == "attempt_failed"]
+
+
+@pytest.mark.parametrize("asked_first", [False, True])
+@pytest.mark.parametrize("verb", ["read", "dry_run", "call"])
+def test_it_is_asked_again_and_every_try_is_in_the_log(scene: Scene, verb: str, asked_first: bool) -> None:
+    result = scene.run(staged(scene, asked_first=asked_first), **away(scene, SHORT_OF_IT_S, verb))
+    assert result.outcome is Outcome.DONE, result.reason
+    assert scene.calls() == ["scale-cart:do", "scale-shop:do"]
+    tries = attempts(scene)
+    assert [one["attempt"] for one in tries] == list(range(1, len(tries) + 1))
+    assert 4 <= len(tries) <= 10, "waits grow, and are no longer than a lease"
+    phase = "check" if verb == "read" and asked_first else "do"
+    assert {(one["step"], one["phase"]) for one in tries} == {("scale-cart", phase)}
+    assert all("refused the connection" in one["reason"] for one in tries)
+
+
+@pytest.mark.parametrize("asked_first", [False, True])
+def test_one_that_stays_away_ends_it_and_nothing_happened(scene: Scene, asked_first: bool) -> None:
+    result = scene.run(staged(scene, asked_first=asked_first), **away(scene, 10 * BUDGET_S))
+    assert (result.outcome, scene.calls()) == (Outcome.REFUSED, [])
+    assert "refused the connection" in result.reason
+    assert scene.clock.at <= START + BUDGET_S
+
+
+def stop(scene: Scene) -> None:
+    scene.store.transact(lambda tx: tx.set_switch("tenant", True, by="U1", at=scene.clock.at))
+
+
+def expire(scene: Scene) -> None:
+    scene.clock.sleep(601)
+
+
+@pytest.mark.parametrize("verb", ["read", "dry_run", "call"])
+@pytest.mark.parametrize("asked_first", [False, True])
+@pytest.mark.parametrize(("meanwhile", "words"), [(stop, "everything"), (expire, "approval expired")])
+def test_what_forbids_it_meanwhile_counts(
+    scene: Scene, meanwhile: Callable[[Scene], None], words: str, asked_first: bool, verb: str
+) -> None:
+    """A stop holds until the call itself, an expiry until the plan's first intent: one begun in time goes on."""
+
+    def sleep(seconds: float) -> None:
+        scene.clock.sleep(seconds)
+        if scene.clock.at > START + 2:
+            meanwhile(scene)
+
+    plan_hash = staged(scene, asked_first=asked_first)
+    result = scene.run(plan_hash, sleep=sleep, **away(scene, SHORT_OF_IT_S, verb))
+    if meanwhile is expire and verb != "read":
+        assert result.outcome is not Outcome.REFUSED, "an intent was recorded in time"
+        return
+    assert result.outcome in (Outcome.STOPPED, Outcome.REFUSED), result
+    assert (words in result.reason, scene.calls()) == (True, [])
+    assert scene.clock.at < START + SHORT_OF_IT_S or meanwhile is expire
