@@ -6,14 +6,14 @@ Pure over what the inventories return. Nothing is offered but what a reviewed pl
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.actions.table import action_of
+from bot.domain.actions.table import ACTIONS, action_of
 from bot.domain.binding import Bound, bind
 from bot.domain.canonical import Json
 from bot.domain.caps import Caps, too_much
 from bot.domain.errors import Refused, Retryable, WatchkeeperError
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, EvidenceKind, EvidenceRole, Hypothesis
-from bot.domain.incident import Incident
+from bot.domain.incident import Incident, OptionView
 from bot.domain.plan import Check, Plan, PlanState, Target
 from bot.domain.playbook import Offer, Playbook, Tier, VerifyCheck
 from bot.domain.records import MessageKind
@@ -25,6 +25,8 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_OPTIONS = 3
 MOST_AFFECTED = 6
 _BUSY = (PlanState.GRANTED, PlanState.RUNNING)
+# What was looked at so lately need not be looked at again; later there may be more to see.
+FRESH_S = 1800.0
 _FELT = (EvidenceRole.CAUSE, EvidenceRole.MECHANISM, EvidenceRole.SYMPTOM)
 
 
@@ -175,16 +177,32 @@ def _found(playbook: Playbook, scene: _Scene, inventories: Sequence[Inventory]) 
     found = find_targets(playbook, scene.diagnosis, inventories)
     for targets in found.values():
         for target, _live in targets:
-            _target_is_free(scene.incident, target)
+            _target_is_free(playbook, scene, target)
     return found
 
 
-def _target_is_free(incident: Incident, target: Target) -> None:
-    for option in incident.options:
-        touched = {step["target"]["uid"] for step in option.plan["steps"]}
-        if option.state in _BUSY and target.uid in touched:
+def _target_is_free(playbook: Playbook, scene: _Scene, target: Target) -> None:
+    """A run that only looks is in nobody's way, but it is not offered a second time while it is under way or fresh."""
+    for option in scene.incident.options:
+        if target.uid not in {step["target"]["uid"] for step in option.plan["steps"]}:
+            continue
+        looks, same = _looks_only(option), option.plan["playbook"] == playbook.id
+        if option.state in _BUSY and (same or not looks):
             message = f"Option {option.letter} is {option.state} on {target.name}."
             raise Refused(message, rule="busy")
+        if same and looks and option.state is PlanState.DONE and _age_s(option, scene) < FRESH_S:
+            message = f"Option {option.letter} did it {round(_age_s(option, scene) / 60)} minutes ago."
+            raise Refused(message, rule="done_lately")
+
+
+def _looks_only(option: OptionView) -> bool:
+    return all(
+        step["action"] in ACTIONS and ACTIONS[step["action"]].read_only for step in option.plan["steps"]
+    )
+
+
+def _age_s(option: OptionView, scene: _Scene) -> float:
+    return scene.now - option.ended_ms / 1000
 
 
 def _plan(playbook: Playbook, scene: _Scene, letter: str, bound: Bound, cautions: Sequence[str]) -> Plan:

@@ -243,6 +243,30 @@ def test_a_busy_target_waits_and_letters_go_on(store: SqlStore) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("state", "minutes", "letters", "why"),
+    [
+        (PlanState.RUNNING, 0, ["B"], "Option A is running on basket."),
+        (PlanState.DONE, 5, ["B"], "Option A did it 5 minutes ago."),
+        (PlanState.DONE, 31, ["B", "C"], ""),
+        (PlanState.FAILED, 5, ["B", "C"], ""),
+    ],
+)
+def test_a_package_that_is_taken_or_fresh_is_not_offered_again_and_holds_nothing_up(
+    store: SqlStore, state: PlanState, minutes: int, letters: list[str], why: str
+) -> None:
+    here = incident(store)
+    package = dict(offer(here, diagnosis(CauseClass.SECURITY)).options)["A"]
+    assert package.playbook == "forensic-package"
+    ended_ms = round((START - 60 * minutes) * 1000)
+    taken = replace(
+        here, options=(OptionView("A", package.hash, package.to_json(), state, ended_ms=ended_ms),)
+    )
+    proposed = offer(taken, diagnosis(CauseClass.DEPLOY))
+    assert names(proposed) == list(zip(letters, ("rollback-deployment", "forensic-package"), strict=False))
+    assert dict(proposed.withheld).get("forensic-package", "") == why
+
+
 def test_recording_replaces_what_nobody_decided(store: SqlStore) -> None:
     on = stage(store, letters="AB")
     on.decide(on.click())
