@@ -50,7 +50,7 @@ def read_topology(
     if source is None:
         return stored, ()
     try:
-        found = source.topology(now=now)
+        found = source.topology(now=now, fresh=True)
     except WatchkeeperError as error:
         return stored, (missed("topology", error),)
     known = found if found.nodes() else stored

@@ -1,7 +1,7 @@
-"""Warm before the first fork: the parent investigates a made-up incident in a transaction that is taken back.
+"""Warm before the first job: a made-up incident is investigated in a transaction that is taken back.
 
-A child starts with what its parent has: statements compiled, modules loaded, code that has run. Without this, each child
-did all that again for its one job. Nothing of it stays, nothing is sent, and trouble here only leaves the children cold.
+A job then finds statements compiled, modules loaded and code that has run, where the first one of each child had to wait
+for all that. Nothing of it stays, nothing is sent, and trouble here only leaves the child cold.
 """
 
 from collections.abc import Callable
@@ -39,12 +39,9 @@ class _Nowhere(httpx.BaseTransport):
 
 
 def warm(store: Store, clock: Clock, new_id: Callable[[], str]) -> None:
-    """Run what children run, without a trace, and give the connections back: none may cross a fork."""
+    """Run what jobs run, without a trace."""
     guarded("warm", lambda: taken_back(store, partial(_run_through, clock, new_id)))
-    store.close()
-    "warm".encode(
-        "idna"
-    )  # How every address is looked up first, from a module that would be loaded by each child.
+    "warm".encode("idna")  # How every address is looked up first, from a module of its own.
     with httpx.Client(transport=_Nowhere(), trust_env=False) as client:
         for _ in range(_QUESTIONS):
             asked(client, "http://nowhere.invalid", {"query": "up"})

@@ -1,6 +1,6 @@
-"""The worker process: a forking RQ worker, queue `investigate`, with imports and clients made in the parent.
+"""The worker process: an RQ worker, queue `investigate`, whose jobs run one after another in a child that it keeps.
 
-Each job runs in a child that opens its own connections, since none may cross a fork; making a client opens none.
+Imports and clients are made in the parent; the child opens its own connections, since none may cross a fork.
 """
 
 import gc
@@ -25,7 +25,8 @@ from bot.adapters.evidence import (
 from bot.adapters.evidence._kubectl_read import build_read
 from bot.adapters.playbooks import yaml_files
 from bot.adapters.queue import rq as rq_queue
-from bot.adapters.queue.rq_workers import ForkingWorker, run_worker
+from bot.adapters.queue.kept_child import KeptChild
+from bot.adapters.queue.rq_workers import ApartWorker, run_worker
 from bot.adapters.topology.files import TopologyFiles
 from bot.adapters.topology.joined import joined
 from bot.adapters.topology.kubernetes import KubernetesTopology
@@ -215,10 +216,20 @@ def run(settings: Settings) -> None:
     settings.require("worker", ["audit_key", "storage_key"])
     readers()  # Whatever is missing stops the start.
     watcher.eyes()
-    warm(kept_store(), SystemClock(), new_id)
+    settled()
+    child = KeptChild(_prepared)
+    child.start()
     Beats(kept_store(), SystemClock(), "worker").start(threading.Event())
+    run_worker(
+        rq_queue.connect(settings.redis_url),
+        "investigate",
+        partial(ApartWorker, child=child),
+        lambda: _log.info("worker_ready"),
+    )
+
+
+def _prepared() -> None:
+    """What each child does before its first job."""
+    warm(kept_store(), SystemClock(), new_id)
     settled()
     gc.set_threshold(GARBAGE_AFTER)
-    run_worker(
-        rq_queue.connect(settings.redis_url), "investigate", ForkingWorker, lambda: _log.info("worker_ready")
-    )

@@ -17,7 +17,8 @@ from rq.job import Job
 from sqlalchemy import text
 
 from bot.adapters.queue import rq_workers
-from bot.adapters.queue.rq_workers import ForkingWorker, worker_on
+from bot.adapters.queue.kept_child import KeptChild
+from bot.adapters.queue.rq_workers import ApartWorker, worker_on
 from bot.adapters.store.parts import plans
 from bot.adapters.store.sql import SqlStore
 from bot.boundary import guarded
@@ -280,10 +281,12 @@ def test_a_bad_job_stops_no_work(
         good = store.transact(lambda tx: tx.add_task(TaskKind.REVIEW, "inc-none", "x", due_at=0.0))
         with store.engine.begin() as connection:
             connection.execute(text(f"UPDATE tasks SET kind = 'no-such-kind' WHERE id = {strange}"))
-        rq_workers_queue = rq_workers.worker_on(server, "investigate", ForkingWorker).queues[0]
+        child = KeptChild(lambda: None)
+        worker = worker_on(server, "investigate", partial(ApartWorker, child=child))
         for task in (strange, good):
-            rq_workers_queue.enqueue("bot.jobs.work", task, result_ttl=0)
-        worker_on(server, "investigate", ForkingWorker).work(burst=True, logging_level="CRITICAL")
+            worker.queues[0].enqueue("bot.jobs.work", task, result_ttl=0)
+        worker.work(burst=True, logging_level="CRITICAL")
+        child.end()
         assert os.getpid() == before
         left = server.llen("rq:queue:investigate") + server.llen("rq:queue:investigate:intermediate")
         failed = server.zcard("rq:failed:investigate")

@@ -8,18 +8,18 @@ from typing import Any
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
-from rq import Queue, SimpleWorker, Worker
+from rq import Queue, SimpleWorker
 from rq.exceptions import DeserializationError
 from rq.job import Job
 from rq.serializers import JSONSerializer, Serializer
 from rq.timeouts import BaseDeathPenalty
 from rq.worker import BaseWorker
 
+from bot.adapters.queue.kept_child import KeptChild
 from bot.adapters.queue.rq import QUEUES
 from bot.domain.errors import Retryable
 
 WORKER_TTL_S = 60
-MONITORING_S = 5
 AGAIN_S = 1.0
 _UNREADABLE = (
     DeserializationError,
@@ -103,14 +103,36 @@ class InProcessWorker(_OnlyOurs, SimpleWorker):
     """Runs jobs in its own process: for correlation, whose maps are a cache."""
 
 
-class ForkingWorker(_OnlyOurs, Worker):
-    """Forks for each job: a crash or a leak in an investigation ends with its child."""
+class _Apart(Job):
+    """A job that the child of its worker runs."""
+
+    child: KeptChild
+
+    def perform(self) -> None:
+        """Wait for the child, within the job's time limit."""
+        self.child.run(str(self.func_name), self.args[0])
+
+
+class ApartWorker(_OnlyOurs, SimpleWorker):
+    """Has jobs run by a child: a crash, a hang or a leak in an investigation ends with it. RQ's own work stays here."""
+
+    job_class = _Apart
+
+    def __init__(self, *args: Any, child: KeptChild, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._child = child
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run one job in the child."""
+        if isinstance(job, _Apart):
+            job.child = self._child
+        super().execute_job(job, queue)
 
 
 def run_worker(
     connection: Redis,
     queue: str,
-    worker: type[BaseWorker],
+    worker: Callable[..., BaseWorker],
     started: Callable[[], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -136,14 +158,13 @@ def run_worker(
             sleep(AGAIN_S)
 
 
-def worker_on(connection: Redis, queue: str, worker: type[BaseWorker]) -> BaseWorker:
+def worker_on(connection: Redis, queue: str, worker: Callable[..., BaseWorker]) -> BaseWorker:
     """A worker for one queue, set up as all of ours are."""
     return worker(
         [_OnlyReadable(queue, connection=connection, serializer=JSONSerializer)],
         connection=connection,
         serializer=JSONSerializer,
         worker_ttl=WORKER_TTL_S,
-        job_monitoring_interval=MONITORING_S,
         maintenance_interval=int(timedelta(seconds=30).total_seconds()),
         log_job_description=False,
     )

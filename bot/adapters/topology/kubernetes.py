@@ -14,6 +14,7 @@ from bot.domain.topology import Topology
 ANNOTATION = "watchkeeper/calls"
 KINDS = "deployments,statefulsets,daemonsets,services"
 TTL_S = 300.0
+FRESH_S = 30.0  # Reading a cluster is dear, and what is configured changes seldom.
 _LABELS = ("app.kubernetes.io/name", "app")
 _HOST = re.compile(r"(?:^|//|@|,)([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?=[.:/,]|$)")
 
@@ -29,8 +30,9 @@ class KubernetesTopology:
         self._kept: Topology | None = None
 
     def topology(self, *, now: float, fresh: bool = False) -> Topology:
-        """The newest graph; raises Retryable or Permanent when the cluster does not answer."""
-        if self._kept is None or not 0 <= now - self._kept.as_of < self._ttl_s:
+        """The newest graph; raises Retryable or Permanent when the cluster does not answer. `fresh` reads again sooner."""
+        keep_s = min(FRESH_S, self._ttl_s) if fresh else self._ttl_s
+        if self._kept is None or not 0 <= now - self._kept.as_of < keep_s:
             self._kept = read_calls(self._kubectl.items(KINDS), as_of=now)
         return self._kept
 

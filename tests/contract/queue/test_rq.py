@@ -1,10 +1,14 @@
 """The RQ queue on a real Valkey: pokes get there, and however many there are, only so many wait."""
 
+import os
 import random
+import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -13,9 +17,12 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from bot.adapters.queue import rq
+from bot.adapters.queue.kept_child import KeptChild
 from bot.adapters.queue.rq_cron import Timetable
+from bot.adapters.queue.rq_workers import ApartWorker, worker_on
 from bot.domain.errors import Retryable
 from bot.ports import JobQueue
+from bot.wiring import worker
 from tests.e2e.command import end, free_port, spawned
 
 
@@ -78,6 +85,36 @@ def test_the_timetable_enqueues_as_we_do(url: str) -> None:
         job = Job.fetch(job_id.decode(), connection=server, serializer=JSONSerializer)
     assert (job.func_name, list(job.args), job.ttl) == ("bot.jobs.watch", [0], 60)
     assert Timetable(rq.connect(f"redis://127.0.0.1:{free_port()}/0")).tick() == 0
+
+
+def test_jobs_that_hang_or_die_are_counted_and_the_worker_goes_on(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """RQ's time limit reaches what the child does, however stubborn that is, and each job leaves its queue."""
+    done = tmp_path / "done"
+    ways: dict[int, Callable[[], object]] = {
+        1: lambda: time.sleep(600),
+        2: lambda: os.kill(os.getpid(), signal.SIGKILL),
+        3: done.touch,
+    }
+    monkeypatch.setattr(worker, "work_on", lambda task: ways[task]())
+    child = KeptChild(_deaf)
+    own = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+    with Redis.from_url(url) as server:
+        serving = worker_on(server, "investigate", partial(ApartWorker, child=child))
+        for task in ways:
+            serving.queues[0].enqueue("bot.jobs.work", task, job_timeout=1, result_ttl=0)
+        serving.work(burst=True, logging_level="CRITICAL")
+        left = server.llen("rq:queue:investigate") + server.llen("rq:queue:investigate:intermediate")
+        assert (left, server.zcard("rq:failed:investigate")) == (0, 2)
+    child.end()
+    for number, action in own.items():
+        signal.signal(number, action)
+    assert done.exists()
+
+
+def _deaf() -> None:
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
 
 
 class LossyRoad:
