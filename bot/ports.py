@@ -218,6 +218,9 @@ class Outbox(Protocol):
     ) -> None: ...
     def delay_message(self, message_id: int, *, next_at: float, reason: str) -> None: ...
     def posted_count(self, incident: str) -> int: ...
+    def withdraw_unseen(self, incident: str) -> bool:
+        """Want none of its messages any more, unless one was posted or may have been; whether it was done."""
+
     def leave_place(self, incident: str, *, now: float) -> bool:
         """Turn what was posted (or may have been) into what is left of it where it stands; whether the card was."""
 

@@ -97,12 +97,16 @@ def lines(incident: Incident) -> list[str]:
 
 
 def _only_counted(incident: Incident) -> list[str]:
-    """Nobody looks into what maintenance covers, nor into what fires on most days."""
-    why = (
-        f"📅 *Planned maintenance* “{safe(incident.planned_event, 90)}”: these alerts are only counted while it lasts."
-        if incident.planned_event
-        else "💤 *Alerts of every day:* they fire on most days at this rate and are only counted."
-    )
+    """Nobody looks into what maintenance covers, what fires on most days, nor into the loose ends of a storm."""
+    if incident.planned_event:
+        why = f"📅 *Planned maintenance* “{safe(incident.planned_event, 90)}”: these alerts are only counted while it lasts."
+    elif incident.loose_ends:
+        why = (
+            "🧩 *Loose ends:* many incidents began within a minute; these small ones share a card. "
+            "What something connects moves to its incident by itself; the rest is only counted."
+        )
+    else:
+        why = "💤 *Alerts of every day:* they fire on most days at this rate and are only counted."
     return [why, "_Investigate again_ in the menu looks into them all the same."]
 
 

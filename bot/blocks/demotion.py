@@ -15,6 +15,7 @@ _JOINED = {
     "same_words": "that say the same of the same thing",
     "taught": "that people put together",
     "merged": "of merged incidents",
+    "loose_end": "that nothing connects",
 }
 
 

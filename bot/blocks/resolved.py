@@ -36,7 +36,7 @@ def _cause(incident: Incident) -> str:
     if cause.expected(incident):
         return "expected load of a planned event, nothing was broken"
     if not incident.looked_into:
-        return "not looked into: planned maintenance, or alerts of every day"
+        return "not looked into: planned maintenance, alerts of every day, or loose ends"
     return "not established"
 
 

@@ -32,19 +32,21 @@ class JoinReason(StrEnum):
     TAUGHT = "taught"
     MERGED = "merged"
     EVERYDAY = "everyday"
+    LOOSE = "loose_end"
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Alerts that belong to one incident: an open one (`incident` is its id) or a new one (empty).
 
-    `absorbs` are open incidents that these alerts show to be the same one.
+    `absorbs` are open incidents that these alerts show to be the same one, `draws` services that were loose ends.
     """
 
     incident: str
     alerts: tuple[Alert, ...]
     reasons: Mapping[str, JoinReason]
     absorbs: tuple[str, ...] = ()
+    draws: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,13 @@ def group_alerts(
     now: float,
     taught: Taught = UNTAUGHT,
     ground: Ground = NO_GROUND,
+    loose: IncidentRow | None = None,
 ) -> list[Group]:
     """Group new firing alerts; `reasons` maps each service to why it is where it is.
 
     What is connected belongs together whichever came first: where new alerts connect open incidents, the one with the
     lowest number absorbs the others, so that the order of arrival does not matter. What people parted stays apart.
+    The services of `loose`, which is none of `open_incidents`, alert too, each for itself.
     """
     by_service: dict[str, list[Alert]] = {}
     for alert in sorted(alerts, key=attrgetter("starts_at", "fingerprint")):
@@ -88,7 +92,7 @@ def group_alerts(
         (row for row in open_incidents if now - row.last_alert_at <= JOIN_WINDOW_S),
         key=lambda row: row.number,
     )
-    scene = _Scene(by_service, recent, landscape_of(topology), taught, ground)
+    scene = _Scene(by_service, recent, landscape_of(topology), taught, ground, loose)
     for service in sorted(by_service):
         scene.connect(service)
     return scene.groups()
@@ -104,6 +108,7 @@ class _Scene:
         land: Landscape,
         taught: Taught,
         ground: Ground,
+        loose: IncidentRow | None,
     ) -> None:
         self._by_service = by_service
         self._recent = {row.id: row for row in recent}
@@ -115,7 +120,11 @@ class _Scene:
             for service in row.services:
                 self._home.setdefault(service, row.id)
                 self._opened.setdefault(service, row.opened_at)
-        self._union = _Union([*self._recent, *(_NEW + name for name in by_service if name not in self._home)])
+        self._loose = frozenset(loose.services).difference(self._home) if loose is not None else frozenset()
+        if loose is not None:
+            self._opened.update(dict.fromkeys(self._loose, loose.opened_at))
+        unhoused = [name for name in {**by_service, **dict.fromkeys(self._loose)} if name not in self._home]
+        self._union = _Union([*self._recent, *(_NEW + name for name in unhoused)])
         self._why: dict[str, JoinReason] = {}
         self._places: dict[tuple[str, ...], str] = {}
         self._orphaned = next((row.id for row in recent if not land.level.keys() >= set(row.services)), "")
@@ -159,7 +168,7 @@ class _Scene:
         return at <= began <= at + CHANGE_WINDOW_S
 
     def _alerting(self, service: str) -> bool:
-        return service in self._home or service in self._by_service
+        return service in self._home or service in self._by_service or service in self._loose
 
     def _near(self, service: str) -> set[str]:
         """Alerting services above or below, over at most one silent one, and those that share a silent cause."""
@@ -228,11 +237,15 @@ class _Scene:
         rows: dict[str, list[IncidentRow]] = {}
         for row in self._recent.values():
             rows.setdefault(self._union.root(row.id), []).append(row)
+        drawn: dict[str, list[str]] = {}
+        for service in sorted(self._loose):
+            drawn.setdefault(self._union.root(_NEW + service), []).append(service)
         found = []
         for root, services in parts.items():
             homes = [row.id for row in rows.get(root, ())]
             reasons = {name: self._why.get(name, JoinReason.FIRST) for name in services}
-            group = Group("", _alerts_of(services, self._by_service), reasons, tuple(homes[1:]))
+            alerts = _alerts_of(services, self._by_service)
+            group = Group("", alerts, reasons, tuple(homes[1:]), tuple(drawn.get(root, ())))
             found.append(replace(group, incident=homes[0]) if homes else group)
         number = {row.id: row.number for row in self._recent.values()}
         return sorted(found, key=lambda one: (not one.incident, number.get(one.incident, 0)))

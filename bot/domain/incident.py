@@ -31,6 +31,10 @@ class Severity(IntEnum):
         return self <= Severity.SEV2
 
 
+# How the open key of an incident begins that collects what nothing connects.
+LOOSE_KEY = "loose:"
+
+
 class IncidentState(StrEnum):
     """Where an incident is in its life."""
 
@@ -145,6 +149,7 @@ class Incident:
     explanation: Explanation | None = None
     investigating: bool = False
     looked_into: bool = True
+    loose_ends: bool = False
     planned_event: str = ""
     planned_until: float = 0.0
     planned_effect: str = ""

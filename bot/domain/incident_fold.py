@@ -30,6 +30,7 @@ from bot.domain.evidence_json import (
     explanation_from_json,
 )
 from bot.domain.incident import (
+    LOOSE_KEY,
     Agreement,
     CheckView,
     Incident,
@@ -89,6 +90,7 @@ def _declared(event: Event) -> Incident:
         channel_wanted=body["own_channel"],
         observe_only=body["observe_only"],
         looked_into=bool(body.get("looked_into", True)),
+        loose_ends=str(body.get("key", "")).startswith(LOOSE_KEY),
         services={},
         joins={},
         requesters=_added((), body.get("by", "")),

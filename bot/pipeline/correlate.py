@@ -16,9 +16,10 @@ from bot.domain.redaction import redact
 from bot.domain.redaction_screen import Screen
 from bot.domain.topology import Topology
 from bot.pipeline.bind import bind
-from bot.pipeline.fold import Item, Part, Placement, parts_of, place, write
+from bot.pipeline.fold import Part, parts_of, write
 from bot.pipeline.heartbeat import Owed, keep_signs
 from bot.pipeline.normalize import Normalized, normalize
+from bot.pipeline.place import Item, Placement, place
 from bot.pipeline.usual import Usual
 from bot.ports import AlertParser, Clock, Store, TopologySource, Transaction
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.domain.alert import Alert, AlertSeverity
 from bot.domain.event import EventType, NewEvent
-from bot.domain.incident import IncidentState, Severity
+from bot.domain.incident import LOOSE_KEY, IncidentState, Severity
 from bot.domain.records import IncidentRow, MessageKind, TaskKind
 from bot.domain.redaction import redact
 from bot.domain.severity import Judged, judge
@@ -18,6 +18,9 @@ from bot.ports import Transaction
 # Why the first investigation of an incident is due.
 DECLARED = "declared"
 _TITLE_CHARS = 120
+# A card that nobody has seen, and the first investigation, wait so long for the rest of their storm.
+HOLD_S = 2.5
+LOOSE_TITLE = "Loose ends: alerts that nothing connects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,13 @@ def declare_everyday(
     row = _row(tx, incident, EVERYDAY_TITLE, Severity.SEV4, EVERYDAY_KEY, (), now)
     reason = "these fire on most days, at this rate"
     _open(tx, row, reason, by="", now=now, show_at=show_at, observe_only=observe_only, investigate=False)
+
+
+def declare_loose(tx: Transaction, *, incident: str, now: float, observe_only: bool) -> None:
+    """Open the incident of what nothing connects while many incidents begin; nobody looks into it."""
+    row = _row(tx, incident, LOOSE_TITLE, Severity.SEV3, f"{LOOSE_KEY}{now:.3f}", (), now)
+    reason = "many incidents began within a minute; these are the small ones"
+    _open(tx, row, reason, by="", now=now, show_at=now + HOLD_S, observe_only=observe_only, investigate=False)
 
 
 def declare_by_hand(

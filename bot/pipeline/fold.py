@@ -5,59 +5,38 @@ takes; each transaction checks that what was decided on still holds. Runs in the
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from bot.domain.alert import Alert, AlertSeverity, AlertStatus
+from bot.domain.alert import AlertStatus
 from bot.domain.candidate import Candidate, ServiceSummary, first_candidate
 from bot.domain.canonical import digest
-from bot.domain.common_ground import sayings
-from bot.domain.correlation import Group, JoinReason, group_alerts
+from bot.domain.correlation import JoinReason
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import Conclusion
 from bot.domain.incident import Incident
-from bot.domain.records import IncidentRow, MessageKind, RawBody, StoredAlert, TaskKind
+from bot.domain.records import IncidentRow, MessageKind, StoredAlert, TaskKind
 from bot.domain.severity import Judged, judge
-from bot.domain.telemetry import Change
-from bot.domain.topology import Topology
-from bot.pipeline.declare import DECLARED, declare, declare_everyday, judge_alerts
-from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
+from bot.pipeline.declare import (
+    DECLARED,
+    HOLD_S,
+    declare,
+    declare_everyday,
+    declare_loose,
+    judge_alerts,
+)
+from bot.pipeline.dedupe import DedupeOutcome, Seen
 from bot.pipeline.grade import grade
-from bot.pipeline.ground import ground_between, kept_of
+from bot.pipeline.ground import kept_of
+from bot.pipeline.loose import draw_out
+from bot.pipeline.place import Item, Placement
 from bot.pipeline.planned import covering, outside
 from bot.pipeline.regroup import merge
-from bot.pipeline.usual import EVERYDAY_KEY, Usual, quiet_row
+from bot.pipeline.usual import EVERYDAY_KEY
 from bot.ports import Transaction
 
-# A card that nobody has seen, and the first investigation, wait so long for the rest of their storm.
-HOLD_S = 2.5
 # Reading a member's value costs several times as much as looking it up.
 _WORDS = {reason: reason.value for reason in JoinReason}
-
-
-class Item(NamedTuple):
-    """One readable payload: its row (without the body), its alerts and its changes."""
-
-    raw: RawBody
-    alerts: tuple[Alert, ...]
-    changes: tuple[Change, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where each alert of a pass goes; `rests_on` are the incidents that must still be open when it is written."""
-
-    outcomes: Mapping[str, DedupeOutcome]
-    homes: Mapping[str, tuple[str, JoinReason]]
-    opened: Mapping[str, Group]
-    raw_of: Mapping[str, int]
-    rests_on: frozenset[str]
-    topology: Topology
-    candidates: Mapping[str, Candidate]
-    absorbed: Mapping[str, str]
-    everyday: str = ""
-    said: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,78 +46,6 @@ class Part:
     items: tuple[Item, ...]
     rows: tuple[StoredAlert, ...]
     last_of: frozenset[str]
-
-
-def place(
-    tx: Transaction,
-    items: Sequence[Item],
-    topology: Topology,
-    *,
-    now: float,
-    new_id: Callable[[], str],
-    usual: Usual | None = None,
-) -> Placement:
-    """Decide for the whole pass; reads only."""
-    raw_of: dict[str, int] = {}
-    for item in items:
-        raw_of.update(dict.fromkeys([alert.fingerprint for alert in item.alerts], item.raw.id))
-    stored = tx.alerts(list(raw_of))
-    rows = {row.id: row for row in tx.open_incidents()}
-    outcomes = dedupe((alert for item in items for alert in item.alerts), stored, frozenset(rows))
-    quiet = quiet_row(rows.values(), now)
-    kept = {row.id for row in rows.values() if row.open_key == EVERYDAY_KEY}
-    outcomes = [_judged_anew(one, kept) for one in outcomes] if kept else outcomes
-    new = [outcome.alert for outcome in outcomes if outcome.reason is Seen.NEW]
-    homes: dict[str, tuple[str, JoinReason]] = {}
-    opened: dict[str, Group] = {}
-    candidates: dict[str, Candidate] = {}
-    absorbed: dict[str, str] = {}
-    surprises = usual.surprises(new, now) if usual is not None else {}
-    around = [row for row in rows.values() if row.open_key != EVERYDAY_KEY]
-    everyday = ""
-    said = sayings(new, topology.nodes())
-    ground = ground_between(tx, new, around, said, topology, now=now)
-    for group in group_alerts(new, around, topology, now=now, taught=tx.taught(), ground=ground):
-        incident = group.incident
-        if usual is not None and not incident and usual.is_everyday(group.alerts, surprises, now):
-            everyday = everyday or quiet or new_id()
-            homes.update((one.fingerprint, (everyday, JoinReason.EVERYDAY)) for one in group.alerts)
-            continue
-        if not incident:
-            incident = new_id()
-            opened[incident] = group
-        absorbed.update(dict.fromkeys(group.absorbs, incident))
-        candidates[incident] = _with_age(first_candidate(_summaries(group.alerts), topology), topology, now)
-        home_of = {service: (incident, reason) for service, reason in group.reasons.items()}
-        homes.update([(alert.fingerprint, home_of[alert.service]) for alert in group.alerts])
-    known = {one.stored.incident for one in outcomes if one.stored is not None}
-    rests_on = ((known | set(candidates) | {everyday}) & set(rows)) - absorbed.keys()
-    by_fingerprint = {outcome.alert.fingerprint: outcome for outcome in outcomes}
-    return Placement(
-        by_fingerprint,
-        homes,
-        opened,
-        raw_of,
-        frozenset(rests_on),
-        topology,
-        candidates,
-        absorbed,
-        everyday,
-        said,
-    )
-
-
-def _judged_anew(outcome: DedupeOutcome, kept: set[str]) -> DedupeOutcome:
-    """An everyday alert that fires again may be no everyday matter this time."""
-    if outcome.reason is Seen.FIRED_AGAIN and outcome.stored is not None and outcome.stored.incident in kept:
-        return outcome._replace(reason=Seen.NEW, stored=None)
-    return outcome
-
-
-def _with_age(candidate: Candidate, topology: Topology, now: float) -> Candidate:
-    """The candidate with what must be known of the map that it rests on."""
-    said = topology.said_of_age(now) if candidate.service else ""
-    return replace(candidate, why=f"{candidate.why} ({said})") if said else candidate
 
 
 def parts_of(placement: Placement, batches: Sequence[Sequence[Item]]) -> list[Part]:
@@ -168,6 +75,8 @@ def write(
     for other, into in placement.absorbed.items():
         _absorb(tx, into, other, now)
     tasks = _open_new(tx, part, placement, now, final=final, observe_only=observe_only)
+    if placement.drawn:
+        draw_out(tx, placement.loose, placement.drawn, collecting=placement.collecting, now=now)
     tx.save_alerts(part.rows)
     _log_folds(tx, part, placement, now, final=final)
     for item in part.items:
@@ -183,9 +92,11 @@ def _open_new(
     """Declare the incidents that this part is the first to write; the tasks that look into them."""
     tasks: list[int] = []
     planned = tx.planned_events(start=now, end=now) if placement.opened else ()
-    for incident in dict.fromkeys(row.incident for row in part.rows):
+    for incident in dict.fromkeys([*(row.incident for row in part.rows), *placement.drawn.values()]):
         if incident == placement.everyday and tx.incident_row(incident) is None:
             declare_everyday(tx, incident=incident, now=now, show_at=now, observe_only=observe_only)
+        if incident == placement.loose and tx.incident_row(incident) is None:
+            declare_loose(tx, incident=incident, now=now, observe_only=observe_only)
         group = placement.opened.get(incident)
         if group is not None and tx.incident_row(incident) is None:
             show_at = now if final and incident in part.last_of else now + HOLD_S
@@ -215,6 +126,7 @@ def _placed(placement: Placement) -> list[StoredAlert]:
         home = placement.homes.get(fingerprint)
         if outcome.stored is not None:
             at = placement.absorbed.get(outcome.stored.incident, outcome.stored.incident)
+            at = placement.drawn.get(outcome.alert.service, at) if at == placement.loose else at
             rows.append(
                 outcome.stored._replace(incident=at, alert=outcome.alert, times_seen=outcome.times_seen)
             )
@@ -240,10 +152,12 @@ def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *,
         tx.append(incident, [NewEvent(EventType.ALERTS_FOLDED, body)], at_ms=round(now * 1000))
         if routing.state.open:
             _widen(tx, routing, members, now)
-            if ends and routing.open_key != EVERYDAY_KEY:
+            loose = incident == placement.loose
+            if ends and routing.open_key != EVERYDAY_KEY and not loose:
                 _raise(tx, routing, members, known, now, by_all=count_all)
             if ends:
-                _show(tx, routing, now if final else now + HOLD_S, new=incident in placement.opened)
+                at = now if final and not loose else now + HOLD_S
+                _show(tx, routing, at, new=incident in placement.opened)
 
 
 def _show(tx: Transaction, routing: IncidentRow, at: float, *, new: bool) -> None:
@@ -305,7 +219,7 @@ def _candidate(
     exact: bool,
 ) -> Candidate:
     """By all alerts of this pass; with the last part of a storm that took several passes, by everything that fires."""
-    if not fresh:
+    if not fresh or incident == placement.loose:
         return Candidate("", "")
     here = placement.candidates.get(incident) or Candidate("", "")
     if not exact or known is None or known.alerts_total == 0:
@@ -314,14 +228,6 @@ def _candidate(
     firing = tx.firing_by_service(incident)
     summaries = [ServiceSummary(name, count, at, bad > 0) for name, (count, bad) in sorted(firing.items())]
     return first_candidate(summaries, placement.topology)
-
-
-def _summaries(alerts: Sequence[Alert]) -> list[ServiceSummary]:
-    """One for each service of a group, whose alerts are in the order of their starts."""
-    counts = Counter([alert.service for alert in alerts])
-    earliest = {alert.service: alert.starts_at for alert in reversed(alerts)}
-    critical = {alert.service for alert in alerts if alert.severity is AlertSeverity.CRITICAL}
-    return [ServiceSummary(name, counts[name], earliest[name], name in critical) for name in sorted(counts)]
 
 
 def _widen(tx: Transaction, routing: IncidentRow, members: Sequence[StoredAlert], now: float) -> None:

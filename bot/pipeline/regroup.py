@@ -11,7 +11,7 @@ from bot.domain.incident import IncidentState
 from bot.domain.plan import PlanState
 from bot.domain.records import IncidentRow, MessageKind
 from bot.domain.severity import judge
-from bot.pipeline.declare import Declared, declare
+from bot.pipeline.declare import HOLD_S, Declared, declare
 from bot.pipeline.grade import grade
 from bot.ports import Transaction
 
@@ -41,9 +41,36 @@ def merge(
     services = sorted({*into.services, *other.services})
     tx.touch_incident(into.id, last_alert_at=max(into.last_alert_at, other.last_alert_at), services=services)
     _raise(tx, replace(into, severity=min(into.severity, other.severity)), into, now)
-    for row in (into, other):
-        _show(tx, row, now)
+    _show(tx, into, now)
+    _show_end(tx, other, now)
     return True
+
+
+def move(
+    tx: Transaction,
+    source: IncidentRow,
+    into: IncidentRow,
+    services: Sequence[str],
+    *,
+    reason: str,
+    now: float,
+) -> None:
+    """Move the alerts of some services to another incident; the severity of neither is judged anew."""
+    moved = tx.move_alerts(source.id, into.id, services=services)
+    _moved(tx, source, into, moved, reason=reason, by="", now=now)
+    left = sorted(set(source.services).difference(services))
+    tx.touch_incident(source.id, last_alert_at=source.last_alert_at, services=left)
+    tx.touch_incident(into.id, last_alert_at=into.last_alert_at, services=sorted({*into.services, *services}))
+    for row in (source, into):
+        tx.want_message(row.id, MessageKind.CARD, now=now + HOLD_S)
+
+
+def close_empty(tx: Transaction, row: IncidentRow, now: float) -> None:
+    """Close an incident whose alerts have all moved elsewhere."""
+    closed = {"to": IncidentState.CANCELLED.value, "reason": "all of its alerts belong elsewhere", "by": ""}
+    tx.append(row.id, [NewEvent(EventType.STATUS_CHANGED, closed)], at_ms=round(now * 1000))
+    tx.set_state(row.id, IncidentState.CANCELLED)
+    _show_end(tx, row, now)
 
 
 def split(
@@ -142,6 +169,12 @@ def _keep_apart(tx: Transaction, one: str, other: str, now: float) -> None:
     known, still = tx.taught(), {row.id for row in tx.open_incidents()}
     pairs = {pair for pair in known.split if still >= set(pair)} | {(min(one, other), max(one, other))}
     tx.save_taught(replace(known, split=frozenset(pairs)), at=now)
+
+
+def _show_end(tx: Transaction, row: IncidentRow, now: float) -> None:
+    """Of an incident that is gone before anybody saw it nothing is posted."""
+    if not tx.withdraw_unseen(row.id):
+        _show(tx, row, now)
 
 
 def _show(tx: Transaction, row: IncidentRow, now: float) -> None:

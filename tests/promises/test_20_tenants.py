@@ -296,6 +296,7 @@ class Filled:
             "doubt_message": lambda tx: tx.doubt_message(self.message),
             "sent_message": lambda tx: tx.sent_message(self.message, ts="9.9", revision=9, next_at=0.0, now=0.0),
             "delay_message": lambda tx: tx.delay_message(self.message, next_at=0.0, reason="x"),
+            "withdraw_unseen": lambda tx: tx.withdraw_unseen(self.incident) and None,
             "leave_place": lambda tx: tx.leave_place(self.incident, now=1.0) and HIT,
             "add_plan": lambda tx: tx.add_plan(replace(samples.plan(), nonce=str(random.random()))) in self.hashes.values() and HIT,
             "move_plan": lambda tx: tx.move_plan(plan, to=PlanState.REJECTED, frm=gone) and HIT,

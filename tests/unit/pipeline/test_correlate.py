@@ -25,7 +25,7 @@ from bot.pipeline.correlate import (
     Correlation,
     correlate,
 )
-from bot.pipeline.fold import HOLD_S
+from bot.pipeline.declare import HOLD_S
 from bot.pipeline.resolve import resolve_quiet
 
 NOW = 1_800_000_000.0

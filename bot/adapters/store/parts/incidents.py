@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, insert, select, update
@@ -133,6 +134,12 @@ def _placing() -> Any:
     )
 
 
+# A storm's row is read many times between two changes, and may name thousands.
+@lru_cache(maxsize=64)
+def _services(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
 def _row(row: Row[Any]) -> IncidentRow:
     return IncidentRow(
         id=row.id,
@@ -143,7 +150,7 @@ def _row(row: Row[Any]) -> IncidentRow:
         title=row.title,
         opened_at=row.opened_at,
         last_alert_at=row.last_alert_at,
-        services=tuple(json.loads(row.services)),
+        services=_services(row.services),
         channel=row.channel,
         thread_ts=row.thread_ts,
     )

@@ -91,6 +91,15 @@ class OutboxPart(Part):
     def posted_count(self, incident: str) -> int:
         return int(self._run("posted count", _posted, incident=incident).scalar_one())
 
+    def withdraw_unseen(self, incident: str) -> bool:
+        """Want none of its messages any more, unless one of them was posted or may have been; whether it was done."""
+        mine = (_messages.c.tenant == self._tenant) & (_messages.c.incident == incident)
+        seen = select(_messages.c.id).where(mine, (_messages.c.ts != "") | _messages.c.in_doubt).limit(1)
+        if self._connection.execute(seen).first() is not None:
+            return False
+        self._connection.execute(update(_messages).where(mine).values(wanted=_messages.c.sent))
+        return True
+
     def leave_place(self, incident: str, *, now: float) -> bool:
         """The card becomes the announcement, evidence and proposal become a pointer; they keep their ids.
 
