@@ -9,10 +9,8 @@ from functools import partial
 import structlog
 
 from bot.blocks.answers import said
-from bot.blocks.shape import Rendered
-from bot.blocks.validate import view_faults
 from bot.boundary import guarded
-from bot.domain.errors import Conflict, Permanent, Retryable, WatchkeeperError
+from bot.domain.errors import Conflict, Permanent, Retryable
 from bot.domain.gate import WARN_SKEW_S, Click
 from bot.domain.records import InboxRow
 from bot.pipeline.approve import approve
@@ -121,36 +119,10 @@ def _warn_of_skew(click: Click) -> None:
 
 
 def _carry_out(parts: DecidingParts, person: Person, decision: Decision) -> None:
-    """What may be lost without harm: pokes, the modal, the private answer."""
+    """What may be lost without harm to what was decided: pokes, the modal, the private answer."""
     for task in decision.tasks:
         try:
             parts.queue.poke("bot.jobs.work", task)
         except Retryable as error:
             _log.warning("poke_lost", task=task, reason=str(error))
-    answer = decision.answering(parts.chat) if decision.answering else decision.answer
-    if decision.view is not None:
-        over = view_faults(decision.view)
-        if over:  # Slack's answer would not say which part it refuses.
-            _log.error("modal_over_limits", faults=over[:5])
-        try:
-            parts.chat.open_view(trigger_id=person.trigger_id, view=decision.view)
-        except WatchkeeperError as error:
-            _log.warning("modal_not_opened", reason=str(error))
-            answer = said("Slack did not open the form in time; please click again.")
-    if answer is not None:
-        _whisper(parts, person, answer)
-
-
-def _whisper(parts: DecidingParts, person: Person, answer: Rendered) -> None:
-    if not person.channel:
-        return
-    try:
-        parts.chat.ephemeral(
-            channel=person.channel,
-            thread_ts=person.thread_ts,
-            user=person.user,
-            text=answer.text,
-            blocks=answer.blocks,
-        )
-    except WatchkeeperError as error:
-        _log.warning("answer_not_shown", user=person.user, reason=str(error))
+    parts.say(person, decision)

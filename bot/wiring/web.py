@@ -41,6 +41,7 @@ from bot.http.switch_guard import Guard
 from bot.http.switch_page import SwitchPorts
 from bot.ports import JobQueue, Store, Transaction
 from bot.settings import Settings
+from bot.slack.answers import Answers, Aside
 from bot.slack.app import build_app, socket_handler
 from bot.slack.deciding.parts import DecidingParts
 from bot.slack.due import Bell, Look
@@ -257,6 +258,7 @@ def _deciding(web: Web) -> DecidingParts:
         home_team=web.slack.team,
         observe_only=web.settings.mode == "observe",
         new_id=new_id,
+        say=Answers(web.chat, web.clock, Aside().do, web.stopping.wait).say,
         playbooks=web.playbooks,
         undo_max_age_s=web.settings.undo_max_age_s,
         make_way=web.slack.make_way,

@@ -37,7 +37,7 @@ _PORT = frozenset(
 globals().update(
     once_more(
         test_chat,
-        # What is said in private is said at most once, and a trigger is good for seconds: neither is ever repeated.
+        # What is said in private cannot be read back, and a trigger is good for seconds: the adapter repeats neither.
         without=("test_a_whisper_reaches_one_person", "test_a_bad_trigger_is_permanent_on_slack"),
     )
 )

@@ -34,6 +34,7 @@ from bot.pipeline.execute.stage import execute
 from bot.pipeline.execute.terms import Means
 from bot.pipeline.propose import Proposed, record_proposal
 from bot.ports import Transaction
+from bot.slack.answers import Answers, at_once
 from bot.slack.app import build_app
 from bot.slack.deciding.parts import DecidingParts
 from bot.slack.http_mode import door
@@ -109,9 +110,10 @@ def web(store: SqlStore) -> Iterator[Web]:
 
 
 def _parts(store: SqlStore, clock: Now) -> DecidingParts:
+    chat = workspace(clock)
     return DecidingParts(
         store=store,
-        chat=workspace(clock),
+        chat=chat,
         clock=clock,
         queue=InlineQueue({"bot.jobs.work": lambda _task: None}),
         grant_key=KEY,
@@ -119,6 +121,7 @@ def _parts(store: SqlStore, clock: Now) -> DecidingParts:
         home_team=HOME,
         observe_only=False,
         new_id=lambda: "unused",
+        say=Answers(chat, clock, at_once, lambda _seconds: True).say,
     )
 
 

@@ -17,6 +17,7 @@ from bot.domain.plan import ActionClass, Plan
 from bot.domain.records import MessageKind
 from bot.pipeline.declare import declare_by_hand
 from bot.ports import Transaction
+from bot.slack.answers import Answers, at_once
 from bot.slack.app import build_app
 from bot.slack.deciding.parts import DecidingParts
 from bot.slack.inbox import decide_inbox
@@ -79,6 +80,7 @@ class Desk:
             home_team=TEAM,
             observe_only=self.observe_only,
             new_id=self._new_id,
+            say=Answers(self.chat, self.clock, at_once, self.clock.forward).say,
         )
         self.outbox = Outbox(self.store, self.chat, self.clock, "C0ALERTS", "oncall", "S0ONCALL", "desk")
 

@@ -19,6 +19,7 @@ from bot.domain.plan import PlanState
 from bot.domain.records import MessageKind, StoredAlert
 from bot.pipeline.declare import declare, declare_by_hand
 from bot.ports import Transaction
+from bot.slack.answers import Answers, at_once
 from bot.slack.app import build_app, socket_handler
 from bot.slack.deciding.parts import DecidingParts
 from bot.slack.inbox import decide_inbox
@@ -120,6 +121,7 @@ async def site(shared: Running, store: SqlStore) -> AsyncIterator[Site]:
     parts = DecidingParts(
         store=store, chat=chat, clock=clock, queue=InlineQueue({"bot.jobs.work": lambda _task: None}),
         grant_key=b"g" * 32, approver_group="oncall", home_team=team, observe_only=False, new_id=lambda: "inc-9",
+        say=Answers(chat, clock, at_once, clock.forward).say,
     )  # fmt: skip
     yield Site(shared, store, clock, chat, outbox, parts, poked)
     await handler.close_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
@@ -289,3 +291,14 @@ def ongoing(service: str, number: int) -> Alert:
         fingerprint_of("prod", labels), "prod", "ErrorsHigh", AlertStatus.FIRING, AlertSeverity.WARNING, service, "",
         1.0, 1.0, labels=labels,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "posted_but_lost"])
+async def test_a_private_answer_comes_though_slack_fails_once(site: Site, kind: str) -> None:
+    site.double.post("fault", method="chat.postEphemeral", kind=kind, seconds=1)
+    await site.act("oncall-1", "slash", channel="alerts", command="incident", text="status")
+    shown = site.whispers("oncall-1")
+    assert len(shown) == (2 if kind == "posted_but_lost" else 1), (
+        "what cannot be read back is said twice at most"
+    )
+    assert site.double.state()["counts"]["late_acks"] == 0

@@ -78,11 +78,11 @@ class SlackChat:
         return None
 
     def ephemeral(self, *, channel: str, thread_ts: str, user: str, text: str, blocks: _Blocks) -> None:
-        """Tell one person something; not guaranteed by Slack."""
+        """Tell one person something; not guaranteed by Slack. Undecided when it may have been shown."""
         fields = {"channel": channel, "user": user, "text": text, "link_names": False}
         if thread_ts:
             fields["thread_ts"] = thread_ts
-        self._with_blocks("chat.postEphemeral", fields, blocks, effect=False)
+        self._with_blocks("chat.postEphemeral", fields, blocks, effect=True)
 
     def open_view(self, *, trigger_id: str, view: Mapping[str, Any]) -> None:
         """Open a modal; the trigger lives three seconds."""

@@ -26,7 +26,10 @@ _NOT_OURS = {
 
 @dataclass(frozen=True, slots=True)
 class DecidingParts:
-    """Everything that the deciding loop uses; the executor is not among it: it polls for grants by itself."""
+    """Everything that the deciding loop uses; the executor is not among it: it polls for grants by itself.
+
+    `say` tells a person what was decided and returns at once.
+    """
 
     store: Store
     chat: Chat
@@ -37,6 +40,7 @@ class DecidingParts:
     home_team: str
     observe_only: bool
     new_id: Callable[[], str]
+    say: Callable[["Person", "Decision"], None]
     playbooks: Sequence[Playbook] = ()
     undo_max_age_s: float = UNDO_MAX_AGE_S
     make_way: Callable[[], None] = nobody_waits
