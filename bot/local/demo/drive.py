@@ -209,7 +209,7 @@ class Drive:
                 "the approval to show",
             )
         self.played.approved_by = decider
-        self._until(self._ended, "the run to end")
+        self._watch_run()
         self.played.verified = self._option_says("done and verified")
 
     def _watch_order(self) -> None:
@@ -218,7 +218,7 @@ class Drive:
         self._until(lambda: self._proposal_says(said), "the order's run to show")
         found = self._proposal()
         self.played.proposal = found[1]["text"] if found else None
-        self._until(self._ended, "the run to end")
+        self._watch_run()
         self.played.verified = self._proposal_says("done and verified")
         self._until(self._lets_undo_and_stop, "Undo and Stop on the message")
 
@@ -316,12 +316,23 @@ class Drive:
         return found is not None and reading.says(found[1], words)
 
     def _option_says(self, words: str) -> bool:
+        return words in self._shown()
+
+    def _shows_more(self, than: str) -> bool:
+        return self._shown() != than
+
+    def _shown(self) -> str:
         found = self._proposal()
-        return found is not None and words in reading.option_words(found[1], self._letter)
+        return reading.option_words(found[1], self._letter) if found is not None else ""
 
     def _ended(self) -> bool:
         ends = ("✅ done", "not verified", "❌ failed", "⏹️ stopped", "parked", "refused by the executor")
         return any(self._option_says(words) for words in ends)
+
+    def _watch_run(self) -> None:
+        """See the run to its end, however many steps it has; one that shows nothing new until the deadline hangs."""
+        while not self._ended():
+            self._until(partial(self._shows_more, self._shown()), "the run to go on")
 
     def _insist(self, act: Callable[[], object], look: Callable[[], object], what: str) -> None:
         """Act, and act again where nothing comes of it, until the deadline."""
