@@ -5,7 +5,7 @@ Nothing is sent from here.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.domain.incident import Incident
@@ -13,6 +13,8 @@ from bot.domain.records import IncidentRow, Message, MessageKind
 from bot.ports import Clock, Store, Transaction
 
 _BATCH = 500
+# What could not go is looked at again after so long.
+REST_S = 0.25
 # A card that waits for the rest of its storm is expected so long before it is due.
 SOON_S = 3.0
 # Between two glances: with nothing going on, while messages go out, just after alerts came in, while a card is expected.
@@ -32,14 +34,42 @@ class Job:
     postmortem: str
 
 
-def jobs_due(tx: Transaction, now: float) -> tuple[list[Job], bool]:
+@dataclass(slots=True)
+class Resting:
+    """Messages that could not go a moment ago, for Slack's limits or for want of news: their incidents are not read.
+
+    One that has changed meanwhile rests no more.
+    """
+
+    _until: dict[int, tuple[Message, float]] = field(default_factory=dict)
+
+    def rest(self, message: Message, now: float) -> None:
+        """Leave it alone for a moment."""
+        if len(self._until) > _BATCH:
+            self._until.clear()
+        self._until[message.id] = message, now + REST_S
+
+    def rests(self, message: Message, now: float) -> bool:
+        """Whether it is as it was when it could not go, a moment ago."""
+        known, until = self._until.get(message.id, (None, 0.0))
+        return until - REST_S <= now < until and known == message
+
+    def wake(self, incident: str) -> None:
+        """What belongs to an incident may go now, since something of it went."""
+        for number in [key for key, (message, _) in self._until.items() if message.incident == incident]:
+            del self._until[number]
+
+
+def jobs_due(tx: Transaction, now: float, resting: Resting | None = None) -> tuple[list[Job], bool]:
     """Every message that is due by `now` and whose incident can be read, and whether others are due.
 
-    Each incident is read once.
+    Each incident is read once; what is `resting` is left out.
     """
     read: dict[str, tuple[Incident | None, IncidentRow | None, Message | None]] = {}
     found: list[Job] = []
     due = tx.due_messages(now=now, limit=_BATCH)
+    if resting is not None:
+        due = [message for message in due if not resting.rests(message, now)]
     for message in due:
         about = message.incident
         if about not in read:

@@ -7,7 +7,6 @@ anything is posted again. Content is rendered at the moment of sending, so super
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
 
 import structlog
 
@@ -18,15 +17,13 @@ from bot.domain.errors import Permanent, Retryable, Undecided
 from bot.domain.event import EventType, NewEvent
 from bot.domain.records import REFUSED, IncidentRow, Message, MessageKind
 from bot.ports import Chat, Clock, Store, Transaction
-from bot.slack.due import SOON_S, Job, company_of, jobs_due
+from bot.slack.due import SOON_S, Job, Resting, company_of, jobs_due
 from bot.slack.homes import Spot, channel_name, furnish, place_of, spot_of, topic_of
 from bot.slack.leading import RECENT_S, RENEW_S, Leading
 from bot.slack.names import names_of
 from bot.slack.pace import Pace
 from bot.slack.rendering import Content, render
 from bot.slack.shown import Shown, gist_of, said_by
-
-T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -67,6 +64,7 @@ class Outbox:
     _shown: dict[int, Shown] = field(default_factory=dict)
     _topics: dict[str, str] = field(default_factory=dict)
     _reposted: set[int] = field(default_factory=set)
+    _resting: Resting = field(default_factory=Resting)
     _no_news: dict[int, tuple[int, IncidentRow, str]] = field(default_factory=dict)
     _made: dict[str, str] = field(default_factory=dict)
     _ready: dict[int, tuple[int, Spot]] = field(default_factory=dict)
@@ -90,7 +88,7 @@ class Outbox:
                 return 0, False
         # Read under the lease: the sender before us may have posted since; so may one between two of ours.
         epoch = self._lease.epoch
-        jobs, self.others_due = self.store.read(lambda tx: jobs_due(tx, now))
+        jobs, self.others_due = self.store.read(lambda tx: jobs_due(tx, now, self._resting))
         jobs.sort(key=self._turn)
         sent = 0
         carded: set[str] = set()
@@ -103,9 +101,12 @@ class Outbox:
             if done is None:
                 again = self.clock.now() + _FAULTY_S
                 guarded("outbox", partial(self._delay, job, again, _NOT_MADE))
-            if done and job.message.kind is MessageKind.CARD:
-                carded.add(job.incident.id)
-            sent += 1 if done else 0
+            if not done:
+                self._resting.rest(job.message, now)
+                continue
+            self._resting.wake(job.incident.id)
+            carded |= {job.incident.id} if job.message.kind is MessageKind.CARD else set()
+            sent += 1
         return sent, bool(carded)
 
     def prepare(self) -> bool:
@@ -212,7 +213,7 @@ class Outbox:
             blocks=content.blocks,
             dedupe=self._dedupe(job.message),
         )
-        ts = self._calling("chat.postMessage", post)
+        ts = self.pace.calling("chat.postMessage", self.clock, post)
         self._confirm(job, ts, spot, revision=job.message.wanted)
         self._remember(job, content, edited=False)
         return True
@@ -251,7 +252,9 @@ class Outbox:
             channel = self._made.get(job.incident.id, "")
             if not channel and self.pace.take("conversations.create", self.clock.now()):
                 make = partial(self.chat.create_channel, name=channel_name(job.incident))
-                channel = self._made[job.incident.id] = self._calling("conversations.create", make)
+                channel = self._made[job.incident.id] = self.pace.calling(
+                    "conversations.create", self.clock, make
+                )
             return Spot(channel) if channel else None
         return spot_of(job.message.kind, job.incident, job.row, job.card, self.alerts_channel)
 
@@ -269,15 +272,7 @@ class Outbox:
             thread_ts=message.thread_ts,
             dedupe=self._dedupe(message),
         )
-        return self._calling("conversations.history", find)
-
-    def _calling(self, method: str, call: Callable[[], T]) -> T:
-        """Make a call; when Slack asks to wait, nothing of this method goes out before that time."""
-        try:
-            return call()
-        except Retryable as error:
-            self.pace.hold(method, self.clock.now() + error.delay_s)
-            raise
+        return self.pace.calling("conversations.history", self.clock, find)
 
     def _confirm(self, job: Job, ts: str, spot: Spot, *, revision: int) -> None:
         """Slack has it: place, log and row in one transaction."""
@@ -321,7 +316,7 @@ class Outbox:
 
     def _edited(self, job: Job, content: Rendered, edit: Callable[[], None], *, news: bool) -> bool:
         now, message, decision = self.clock.now(), job.message, job.message.kind is MessageKind.PROPOSAL
-        self._calling("chat.update", edit)
+        self.pace.calling("chat.update", self.clock, edit)
         next_at = self.clock.now() + (0.0 if decision else _FIRST_EDIT_S)
 
         def work(tx: Transaction) -> None:

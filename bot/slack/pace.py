@@ -4,7 +4,14 @@ Refused tokens cost nothing, so that the caller may simply come again.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+from bot.domain.errors import Retryable
+from bot.ports import Clock
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,14 @@ class Pace:
         """Nothing of this method before `until`, as Slack's Retry-After asked."""
         with self._lock:
             self._held[method] = max(self._held.get(method, 0.0), until)
+
+    def calling(self, method: str, clock: Clock, call: Callable[[], T]) -> T:
+        """Make a call; when Slack asks to wait, nothing of this method goes out before that time."""
+        try:
+            return call()
+        except Retryable as error:
+            self.hold(method, clock.now() + error.delay_s)
+            raise
 
     def _level(self, method: str, channel: str, now: float) -> _Bucket:
         rate = RATES[method]

@@ -5,8 +5,10 @@ import threading
 import pytest
 
 from bot.adapters.store.sql import SqlStore
+from bot.domain.incident import Severity
 from bot.domain.records import MessageKind
-from bot.slack.due import BUSY_S, EXPECTING_S, IDLE_S, LIVELY_S, Bell, Look
+from bot.pipeline.declare import declare_by_hand
+from bot.slack.due import BUSY_S, EXPECTING_S, IDLE_S, LIVELY_S, REST_S, Bell, Look, Resting, jobs_due
 from tests.slack.clock import HandClock
 
 
@@ -61,3 +63,40 @@ def test_it_waits_until_something_is_due_or_it_is_stopped(store: SqlStore, clock
     timer.join()
     stop.set()
     assert bell.wait(stop) is Look.NOTHING
+
+
+def test_what_could_not_go_is_read_again_only_once_it_changed_or_after_a_moment(
+    store: SqlStore, clock: HandClock
+) -> None:
+    declared = store.transact(
+        lambda tx: declare_by_hand(
+            tx,
+            incident="i1",
+            title="Down",
+            severity=Severity.SEV3,
+            by="U1",
+            now=clock.now(),
+            observe_only=True,
+        )
+    )
+    assert declared.incident == "i1"
+    resting = Resting()
+
+    def found() -> list[MessageKind]:
+        jobs, others = store.read(lambda tx: jobs_due(tx, clock.now(), resting))
+        assert not others, "what rests is not somebody else's"
+        return [job.message.kind for job in jobs]
+
+    assert found() == [MessageKind.CARD]
+    (card,) = store.read(lambda tx: tx.due_messages(now=clock.now(), limit=9))
+    resting.rest(card, clock.now())
+    assert found() == []
+    store.transact(lambda tx: tx.want_message("i1", MessageKind.CARD, now=clock.now()))
+    assert found() == [MessageKind.CARD]
+    (card,) = store.read(lambda tx: tx.due_messages(now=clock.now(), limit=9))
+    resting.rest(card, clock.now())
+    resting.wake("i1")
+    assert found() == [MessageKind.CARD]
+    resting.rest(card, clock.now())
+    clock.forward(REST_S)
+    assert found() == [MessageKind.CARD]
