@@ -1,14 +1,17 @@
-"""The server's protocol with a way in of the intake's own: an ordinary call is taken with no task and no ASGI.
+"""The server's protocol with a way in of the intake's own: an ordinary call is taken with no parser, task or ASGI.
 
-For a storm of one call an alert, where bringing a call to the intake costs more than taking it. What is not ordinary (a
-signature over the body, a query, chunks, more than the limit, a wrong token, every other path) goes the way of all calls.
+For a storm of one call an alert, where bringing a call to the intake costs more than taking it. A head is parsed once; a
+later call of the connection is known by the very same bytes, whatever length they name. What is not ordinary (a signature
+over the body, a query, chunks, more than the limit, a wrong token, every other path) goes the way of all calls.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from bot.boundary import guarded
@@ -20,14 +23,17 @@ from bot.http.one_write import OneWrite
 _PREFIX = PREFIX.encode()
 _FAILED = Answer(500, {"error": "the call could not be taken; send it again"})
 _NOBODY_WAITS = asyncio.Event()
-_LENGTH = b"content-length"
+_END = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)(?=\r\n)", re.IGNORECASE)
+_MOST_DIGITS = 11
+_NOT_ORDINARY = frozenset({"transfer-encoding", "expect", "upgrade"})
 
 
-class _Proved(NamedTuple):
-    """What the latest call of this connection was let in by: one with the very same headers is let in, too."""
+class _Known(NamedTuple):
+    """An ordinary head, before and after the digits of its length, and what it was let in by."""
 
-    url: bytes
-    rest: list[tuple[bytes, bytes]]
+    before: bytes
+    after: bytes
     door: Door
     shown: Shown
 
@@ -38,60 +44,67 @@ class Front(OneWrite):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._intake: Intake | None = getattr(self.config.app, "take_in", None)
+        self._known: _Known | None = None
         self._taking: _Taking | None = None
-        self._proved: _Proved | None = None
+        self._parsing = False
+        self._answered_at = 0.0
 
-    def on_headers_complete(self) -> None:
-        """Take the call by ourselves where it is ordinary."""
-        self._taking = None if self._intake is None else self._ordinary(self._intake)
-        if self._taking is None:
-            super().on_headers_complete()
-        else:
-            self.cycle = self._taking
+    def data_received(self, data: bytes) -> None:
+        """The next piece of a call that we take, or a call that we can take, or something for the parser."""
+        if self._taking is not None:
+            self._add(self._taking, data)
+        elif self._intake is None or self._parsing or not self._free() or not self._begun(self._intake, data):
+            super().data_received(data)
 
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
-        if self._taking is None:
-            super().on_body(body)
-        else:
-            self._taking.parts.append(body)
+    def on_message_begin(self) -> None:
+        """The parser stands within a call."""
+        self._parsing = True
+        super().on_message_begin()
 
     def on_message_complete(self) -> None:
-        """The whole body is here."""
-        taking, self._taking = self._taking, None
-        if taking is None:
-            super().on_message_complete()
-        elif guarded("intake", taking.take(self._answer)) is None:
-            self._answer(taking, _FAILED)
+        """The parser stands between two calls."""
+        self._parsing = False
+        super().on_message_complete()
 
-    def _ordinary(self, intake: Intake) -> "_Taking | None":
-        """The call, where it is an ordinary one and nothing else is under way on this connection."""
+    def timeout_keep_alive_handler(self) -> None:
+        """A timer for each of our answers would cost more than the answer; whoever sent since is not silent."""
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if not self._free():
+            left = self.timeout_keep_alive
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _free(self) -> bool:
+        """Whether every call of this connection was answered."""
         latest: Any = vars(self)["cycle"]  # None before the first call, which the base's types do not say.
-        free = latest is None or latest.response_complete
-        if not (free and self.url.startswith(_PREFIX) and self.parser.get_method() == b"POST"):
-            return None
-        plain = self.parser.get_http_version() == "1.1" and not self.parser.should_upgrade()
-        if not plain or self.expect_100_continue:
-            return None
-        rest = [header for header in self.headers if header[0] != _LENGTH]
-        if self._proved is None or self._proved.url != self.url or self._proved.rest != rest:
-            self._proved = self._proof(intake, rest)
-        if self._proved is None or not self._fits(self._proved.door):
-            return None
-        door, shown = self._proved.door, self._proved.shown
-        return _Taking(intake, door, shown, keep_alive=self.parser.should_keep_alive())
+        return latest is None or bool(latest.response_complete)
 
-    def _proof(self, intake: Intake, rest: list[tuple[bytes, bytes]]) -> "_Proved | None":
-        shown = shown_in(rest)
-        door = intake.ordinary(self.url[len(_PREFIX) :].decode("latin-1"), shown)
-        if door is None or "transfer-encoding" in shown.headers:
-            return None
-        return _Proved(self.url, rest, door, shown)
+    def _begun(self, intake: Intake, data: bytes) -> bool:
+        """Take an ordinary call that begins here, or say that it is none."""
+        known = self._known
+        length = _length(known, data) if known is not None else -1
+        if known is None or length < 0:
+            self._known = known = _learned(intake, data)
+            length = _length(known, data) if known is not None else -1
+        if known is None or not 0 <= length <= known.door.most_bytes:
+            return False
+        body = data[data.index(_END) + len(_END) :]
+        taking = self.cycle = _Taking(intake, known, length)
+        self._add(taking, body)
+        return True
 
-    def _fits(self, door: Door) -> bool:
-        """Whether the length is said, once, and no larger than the door takes."""
-        said = [text for name, text in self.headers if name == _LENGTH]
-        return len(said) == 1 and said[0].isdigit() and len(said[0]) < 12 and int(said[0]) <= door.most_bytes
+    def _add(self, taking: "_Taking", piece: bytes) -> None:
+        """A piece of the body; with the last one the call is taken, and what follows is a call of its own."""
+        mine, rest = (piece, b"") if len(piece) <= taking.missing else _cut(piece, taking.missing)
+        taking.parts.append(mine)
+        taking.missing -= len(mine)
+        self._taking = taking if taking.missing else None
+        if self._taking is None and guarded("intake", partial(taking.take, self._answer)) is None:
+            self._answer(taking, _FAILED)
+        if rest:
+            self.data_received(rest)
 
     def _answer(self, taking: "_Taking", answer: Answer) -> None:
         """Say it, unless something was said, or nobody listens any more."""
@@ -106,32 +119,83 @@ class Front(OneWrite):
             lines.append(b"connection: close\r\n")
         lines += (b"\r\n", body)
         self.transport.write(b"".join(lines))
+        self._answered_at = self.loop.time()
         if not taking.keep_alive:
             self.transport.close()
-        self.on_response_complete()
+        if self.pipeline or self.timeout_keep_alive_task is None:
+            self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
 
 
 class _Taking(RequestResponseCycle):
     """One call under way, in the place of uvicorn's own; whatever Front's base asks of one is here."""
 
-    def __init__(self, intake: Intake, door: Door, shown: Shown, *, keep_alive: bool) -> None:
-        self.keep_alive = keep_alive
+    def __init__(self, intake: Intake, known: _Known, length: int) -> None:
+        self.keep_alive = True
         self.response_complete = False
         self.disconnected = False
         self.message_event = _NOBODY_WAITS
         self.parts: list[bytes] = []
-        self._intake, self._door, self._shown = intake, door, shown
+        self.missing = length
+        self._intake, self._known = intake, known
 
-    def take(self, say: Callable[["_Taking", Answer], None]) -> Callable[[], bool]:
-        """Work that gives the call to the intake, whose answer goes to `say` now or later."""
-
-        def work() -> bool:
-            body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
-            self.parts = []
-            self._intake.take(self._door, self._shown, body, said)
-            return True
+    def take(self, say: Callable[["_Taking", Answer], None]) -> bool:
+        """Give the call to the intake, whose answer goes to `say` now or later; True when it is given."""
 
         def said(answer: Answer) -> None:
             guarded("answer", partial(say, self, answer))
 
-        return work
+        body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        self.parts = []
+        self._intake.take(self._known.door, self._known.shown, body, said)
+        return True
+
+
+class _Head:
+    """What a parser finds in one head."""
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+
+def _cut(piece: bytes, at: int) -> tuple[bytes, bytes]:
+    return piece[:at], piece[at:]
+
+
+def _length(known: _Known, data: bytes) -> int:
+    """The length that a head names which is the known one in every other byte; -1 where it is another head."""
+    begin = len(known.before)
+    if not data.startswith(known.before):
+        return -1
+    end = data.find(known.after, begin, begin + _MOST_DIGITS + len(known.after))
+    digits = data[begin:end] if end > begin else b""
+    return int(digits) if digits.isdigit() else -1
+
+
+def _learned(intake: Intake, data: bytes) -> _Known | None:
+    """The head that `data` begins with, where it is one of an ordinary call and its token is right."""
+    end = data.find(_END) + len(_END)
+    named = list(_LENGTH.finditer(data, 0, end)) if data.startswith(b"POST " + _PREFIX) else []
+    if len(named) != 1:
+        return None
+    head = _Head()
+    parser = httptools.HttpRequestParser(head)
+    try:
+        parser.feed_data(data[:end])
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        return None
+    shown = shown_in(head.headers)
+    plain = parser.get_http_version() == "1.1" and parser.should_keep_alive()
+    if not plain or _NOT_ORDINARY & shown.headers.keys() or len(shown.headers["content-length"]) != 1:
+        return None
+    door = intake.ordinary(head.url[len(_PREFIX) :].decode("latin-1"), shown)
+    begin, behind = named[0].span(1)
+    return None if door is None else _Known(data[:begin], data[behind:end], door, shown)

@@ -47,8 +47,8 @@ def alert_body(mark: str, count: int = 1) -> bytes:
 
 
 @contextlib.contextmanager
-def served(store: SqlStore) -> Iterator[int]:
-    """Serve intake and health from a thread of its own; gives the port."""
+def served(store: SqlStore, silent_s: int = 5) -> Iterator[int]:
+    """Serve intake and health from a thread of its own, which ends connections silent for so long; gives the port."""
     clock = SystemClock()
     commits = GroupCommit(store, lambda: None)
 
@@ -62,16 +62,19 @@ def served(store: SqlStore) -> Iterator[int]:
     app = build_http(
         IntakePorts(SOURCES, PARSERS, commits, clock), HealthPorts(store, clock, (), "observe"), beside
     )
-    with hosted(app) as port:
+    with hosted(app, silent_s) as port:
         yield port
 
 
 @contextlib.contextmanager
-def hosted(app: Starlette) -> Iterator[int]:
+def hosted(app: Starlette, silent_s: int = 5) -> Iterator[int]:
     """Serve any application from a thread of its own; gives the port."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind((HOST, 0))
-    server = uvicorn.Server(uvicorn.Config(app, http=Front, ws="none", log_config=None, access_log=False))
+    config = uvicorn.Config(
+        app, http=Front, ws="none", log_config=None, access_log=False, timeout_keep_alive=silent_s
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     until = time.monotonic() + 10

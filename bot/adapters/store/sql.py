@@ -3,8 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,7 +40,7 @@ T = TypeVar("T")
 MOST_FOLDS = 200
 _ATTEMPTS = 12
 _BUSY_TIMEOUT_S = 8.0
-_ASK_AGAIN_S, _OWN_WAIT_MS = 0.0015, 1000
+_ASK_AGAIN_S = 0.0015
 # Each thread that looks has a connection; what leaves this cache is still in the operating system's.
 _CACHE_KIB = 1000
 # A server that is gone without a word must be an error, not a wait for ever.
@@ -121,8 +120,7 @@ class SqlStore:
         """Run `work` and commit; raises Retryable when the database is locked, full or away."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with self._writing() as connection:
-                    return work(self._transaction(connection))
+                return self._written(work)
             except Conflict:
                 if attempt == _ATTEMPTS:
                     raise
@@ -133,18 +131,22 @@ class SqlStore:
                 raise _crowded() from error
         raise AssertionError  # The loop above returns or raises.
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A transaction on the connection that writes; SQLite's is kept, since fetching one costs a third of a commit."""
-        with self._writer, ExitStack() as ends:
+    def _written(self, work: Callable[[Transaction], T]) -> T:
+        """Work on the connection that writes; SQLite's is kept, since fetching one costs a third of a commit."""
+        keep = False
+        with self._writer:
             connection = self._kept or self.engine.connect().execution_options(writing=True)
             self._kept = None
-            ends.callback(connection.close)
-            with connection.begin():
-                yield connection
-            if self.engine.dialect.name == "sqlite":
-                ends.pop_all()
-                self._kept = connection
+            try:
+                with connection.begin():
+                    found = work(self._transaction(connection))
+                keep = connection.dialect.name == "sqlite"
+            finally:
+                if keep:
+                    self._kept = connection
+                else:
+                    connection.close()
+        return found
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a reading transaction; raises Retryable when the database is away."""
@@ -275,10 +277,13 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    if not connection.get_execution_options().get("writing", False):
-        connection.connection.cursor().execute("BEGIN")
-        return
-    if not _turn_taken(connection.connection.dbapi_connection):
+    own, writing = connection.connection, connection.get_execution_options().get("writing", False)
+    if own.info.get("writing", False) is not writing:
+        own.info["writing"] = writing
+        own.execute(f"PRAGMA busy_timeout={0 if writing else _BUSY_TIMEOUT_S * 1000:.0f}")
+    if not writing:
+        own.execute("BEGIN")
+    elif not _turn_taken(own):
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # Waits no more, and says what is wrong.
 
 
@@ -288,20 +293,16 @@ def _turn_taken(raw: Any) -> bool:
     SQLite's own waiting sleeps for up to 100 ms at a time, so that a click would starve beside a storm's transactions.
     """
     end = time.monotonic() + _BUSY_TIMEOUT_S
-    raw.execute("PRAGMA busy_timeout=0")
-    try:
-        while time.monotonic() < end:
-            try:
-                raw.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
-                    return False
-                time.sleep(_ASK_AGAIN_S)
-            else:
-                return True
-        return False
-    finally:
-        raw.execute(f"PRAGMA busy_timeout={_OWN_WAIT_MS}")
+    while time.monotonic() < end:
+        try:
+            raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+                return False
+            time.sleep(_ASK_AGAIN_S)
+        else:
+            return True
+    return False
 
 
 def _lost_race(error: DBAPIError) -> bool:

@@ -93,6 +93,30 @@ def test_refusals(wire: socket.socket, store: SqlStore) -> None:
     assert kept(store) == []
 
 
+def test_a_head_known_but_for_a_byte_is_proved_anew(wire: socket.socket, store: SqlStore) -> None:
+    honest, forged = call(alert_body("known")), call(alert_body("known"), token="x" * 40)
+    assert len(honest) == len(forged)
+    for sent, status in ((honest, 200), (forged, 401), (honest, 200)):
+        wire.sendall(sent)
+        assert answer(wire)[0] == status
+    assert len(kept(store)) == 2
+
+
+@pytest.mark.parametrize(
+    "length", ["+%d", "0x%x", "%d, 5", "%d\r\nContent-Length: 5", "%d\r\nTransfer-Encoding: chunked"]
+)
+def test_a_known_head_whose_length_is_unclear_is_refused(
+    wire: socket.socket, store: SqlStore, length: str
+) -> None:
+    body = alert_body("known")
+    wire.sendall(call(body))
+    assert answer(wire)[0] == 200
+    unclear = call(body).replace(f"Length: {len(body)}".encode(), f"Length: {length % len(body)}".encode())
+    wire.sendall(unclear)
+    assert answer(wire)[0] == 400
+    assert kept(store) == [body]
+
+
 def test_a_body_over_the_limit_is_refused_before_it_is_read(wire: socket.socket) -> None:
     said = call(b"").replace(b"Content-Length: 0", b"Content-Length: %d" % (1 << 40))
     wire.sendall(said)
@@ -106,6 +130,14 @@ def test_the_connection_ends_where_the_sender_asks_for_it(wire: socket.socket) -
     wire.sendall(call(alert_body("last"), "Connection: close"))
     assert answer(wire)[1]["connection"] == "close"
     assert wire.recv(1) == b""
+
+
+def test_a_silent_connection_ends_and_one_that_speaks_does_not(store: SqlStore) -> None:
+    with served(store, 1) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as wire:
+        for mark in ("one", "two", "three"):
+            wire.sendall(call(alert_body(mark)))
+            assert answer(wire)[0] == 200
+        assert wire.recv(1) == b""
 
 
 def test_a_sender_who_goes_away_leaves_its_alert(wire: socket.socket, store: SqlStore) -> None:
