@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bot.domain.errors import Retryable
+from bot.domain.errors import Retryable, WatchkeeperError
 from bot.domain.event import EventType
 from bot.pipeline.execute.journal import Run
 
@@ -43,10 +43,16 @@ class Patience:
             except Retryable as error:
                 tries += 1
                 wait_s = max(error.delay_s, min(_FIRST_S * 2.0 ** (tries - 1), _LONGEST_S))
-                self._note(tries, error)
+                self.note(tries, error)
                 if self.run.now() + wait_s > begun + BUDGET_S:
                     raise
             self._wait(wait_s)
+
+    def note(self, tries: int, error: WatchkeeperError) -> None:
+        """Write into the log that a try failed, how many there were and why."""
+        self.run.note(
+            EventType.ATTEMPT_FAILED, step=self.step, phase=self.phase, attempt=tries, reason=str(error)[:300]
+        )
 
     def _wait(self, seconds: float) -> None:
         left = seconds
@@ -55,8 +61,3 @@ class Patience:
             self.run.means.sleep(min(left, _LONGEST_S))
             left -= _LONGEST_S
             self.still()
-
-    def _note(self, tries: int, error: Retryable) -> None:
-        self.run.note(
-            EventType.ATTEMPT_FAILED, step=self.step, phase=self.phase, attempt=tries, reason=str(error)[:300]
-        )

@@ -110,17 +110,41 @@ class _Attempt:
             self._patience.ask(self._dry_run)
             said = self._patience.ask(self._call)
         except Undecided as error:
-            if self._wait_until_settled():
-                return self._end(StepState.DONE, "the answer was lost; read back as done")
-            return self._end(StepState.PARKED, f"the outcome is unknown: {error}")
+            return self._lost(error, before)
         except _Held as error:
             return self._stopped(f"stopped before the call ({error})", str(error))
         except (Refused, Permanent, Conflict, Retryable) as error:
             return self._end(StepState.FAILED, f"{NOT_APPLIED}{error}")
+        return self._called(said)
+
+    def _called(self, said: str) -> StepOutcome:
         if self._wait_until_settled():
             return self._end(StepState.DONE, said)
         waited = round(self._run.means.step_deadline_s)
         return self._end(StepState.FAILED, f"{said}, but it was not complete within {waited} s")
+
+    def _lost(self, error: Undecided, before: Mapping[str, str]) -> StepOutcome:
+        """No answer came. What is untouched after a lease was not reached, as after a crash, and is called once more."""
+        if self._wait_until_settled(self._run.means.lease_s):
+            return self._end(StepState.DONE, "the answer was lost; read back as done")
+        if self._untouched(before):
+            self._patience.note(1, error)
+            try:
+                return self._called(self._call())
+            except _Held as held:
+                return self._stopped(f"stopped before the call ({held})", str(held))
+            except WatchkeeperError as second:
+                error = Undecided(f"{error}; and called once more: {second}")
+        if self._wait_until_settled():
+            return self._end(StepState.DONE, "the answer was lost; read back as done")
+        return self._end(StepState.PARKED, f"the outcome is unknown: {error}")
+
+    def _untouched(self, before: Mapping[str, str]) -> bool:
+        try:
+            live = self._reading_back.ask(self._read)
+        except WatchkeeperError:
+            return False
+        return all(live.get(field) == value for field, value in before.items())
 
     def _end(self, state: StepState, detail: str) -> StepOutcome:
         self._run.settle(self._step, self._phase, state, detail)
@@ -193,8 +217,8 @@ class _Attempt:
             message = f"{self._step.target.name}: {why}"
             raise Refused(message, rule="action_refuses")
 
-    def _wait_until_settled(self) -> bool:
-        deadline = self._run.now() + self._run.means.step_deadline_s
+    def _wait_until_settled(self, within_s: float = 0.0) -> bool:
+        deadline = self._run.now() + (within_s or self._run.means.step_deadline_s)
         while True:
             self._run.renew()
             try:

@@ -101,7 +101,7 @@ def test_a_single_good_reading_is_not_enough(scene: Scene) -> None:
         (Fault.CONFLICT, Outcome.FAILED, "failed"),
         (Fault.UNREACHABLE, Outcome.DONE, "done"),
         (Fault.LOST_REPLY, Outcome.DONE, "done"),
-        (Fault.HANG, Outcome.PARKED, "parked"),
+        (Fault.HANG, Outcome.DONE, "done"),
         (Fault.STALE, Outcome.FAILED, "failed"),
     ],
 )

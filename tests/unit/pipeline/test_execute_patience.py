@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.executors.scripted import Fault, Trouble, key_of, save_world
 from bot.adapters.store.sql import SqlStore
-from bot.domain.errors import Retryable
+from bot.domain.errors import Retryable, Undecided
 from bot.domain.plan import PlannedStep, Target
 from bot.domain.playbook import PlaybookStep, Precondition
 from bot.pipeline.execute.patience import BUDGET_S
 from bot.pipeline.execute.terms import Outcome
-from tests.unit.pipeline.execution_scene import START, Scene, declare, plan_of, playbook_for, scale
+from tests.unit.pipeline.execution_scene import START, Scene, declare, live_of, plan_of, playbook_for, scale
 
 SHORT_OF_IT_S = 24.0
 ACTIVE = Precondition("it is active", "status", "==", "ACTIVE")
@@ -128,3 +129,83 @@ def test_what_forbids_it_meanwhile_counts(
     assert result.outcome in (Outcome.STOPPED, Outcome.REFUSED), result
     assert (words in result.reason, scene.calls()) == (True, [])
     assert scene.clock.at < START + SHORT_OF_IT_S or meanwhile is expire
+
+
+class Late:
+    """The scripted provider; its first call gets no answer, and has its effect `after` so many seconds."""
+
+    name = "late"
+
+    def __init__(self, scene: Scene, after: float) -> None:
+        self._scene = scene
+        self._after = after
+        self._landing: tuple[float, PlannedStep, str] | None = None
+        self._called = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scene.provider, name)
+
+    def read(self, target: Target) -> Mapping[str, str]:
+        self._land()
+        return self._scene.provider.read(target)
+
+    def settled(self, step: PlannedStep, *, token: str) -> bool:
+        self._land()
+        return self._scene.provider.settled(step, token=token)
+
+    def call(self, step: PlannedStep, *, token: str) -> str:
+        if self._called:
+            return self._scene.provider.call(step, token=token)
+        self._called, self._landing = True, (self._scene.clock.now() + self._after, step, token)
+        reason = "no answer"
+        raise Undecided(reason)
+
+    def _land(self) -> None:
+        if self._landing is not None and self._scene.clock.now() >= self._landing[0]:
+            _, step, token = self._landing
+            self._landing = None
+            self._scene.provider.call(step, token=token)
+
+
+def test_an_effect_that_comes_late_is_waited_for_and_not_called_for_again(scene: Scene) -> None:
+    result = scene.run(staged(scene), executors={"aws": Late(scene, 10.0)})
+    assert result.outcome is Outcome.DONE
+    assert scene.calls() == ["scale-cart:do", "scale-shop:do"]
+    assert attempts(scene) == []
+
+
+def test_what_is_untouched_after_a_lease_is_called_once_more(scene: Scene) -> None:
+    result = scene.run(staged(scene), executors={"aws": Late(scene, 9e9)})
+    assert result.outcome is Outcome.DONE
+    assert scene.calls() == ["scale-cart:do", "scale-shop:do"]
+    assert [(one["step"], one["reason"]) for one in attempts(scene)] == [("scale-cart", "no answer")]
+    assert START + 15 <= scene.clock.at <= START + 20, "a lease, and not the two minutes of a step"
+
+
+def test_one_without_answer_twice_is_parked(scene: Scene) -> None:
+    plan_hash = scene.stage(plan_of([scale("cart")]), (Trouble(Fault.HANG, times=2),))
+    result = scene.run(plan_hash)
+    assert (result.outcome, scene.calls()) == (Outcome.PARKED, [])
+    assert "called once more" in result.reason
+
+
+def test_a_stop_keeps_the_second_call_back(scene: Scene) -> None:
+    def sleep(seconds: float) -> None:
+        scene.clock.sleep(seconds)
+        stop(scene)
+
+    result = scene.run(staged(scene), executors={"aws": Late(scene, 9e9)}, sleep=sleep)
+    assert (result.outcome, scene.calls()) == (Outcome.STOPPED, [])
+
+
+def test_what_somebody_else_changed_meanwhile_is_parked(scene: Scene) -> None:
+    plan_hash = scene.stage(plan := plan_of([scale("cart")]), (Trouble(Fault.HANG),))
+    target = plan.steps[0].target
+
+    def sleep(seconds: float) -> None:
+        scene.clock.sleep(seconds)
+        save_world(scene.folder, {key_of(target): {**live_of(target), "desired_count": "7"}}, ())
+
+    result = scene.run(plan_hash, sleep=sleep)
+    assert (result.outcome, scene.calls()) == (Outcome.PARKED, [])
+    assert "the outcome is unknown" in result.reason
