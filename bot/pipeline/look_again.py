@@ -10,6 +10,8 @@ from bot.ports import Store
 UNCERTAIN_S = 12.0
 UNREAD_S = 3.0
 MOST_LOOKS = 4
+# Over a minute and a half: whoever is to decide has nothing to decide on until the inventory answers.
+MOST_UNREAD_LOOKS = 8
 _SURE = (Conclusion.CAUSE_FOUND, Conclusion.EXPECTED_LOAD)
 
 
@@ -31,7 +33,7 @@ def look_again(store: Store, task: Task, outcome: InvestigationOutcome, *, now: 
     if outcome.conclusion is None or (outcome.conclusion in _SURE and not outcome.unread):
         return Looks.SETTLED
     number = look_of(task)
-    if number >= MOST_LOOKS:
+    if number >= (MOST_UNREAD_LOOKS if outcome.unread else MOST_LOOKS):
         return Looks.ENOUGH
     due_at = now + number * (UNREAD_S if outcome.unread else UNCERTAIN_S)
     store.transact(

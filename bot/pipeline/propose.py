@@ -190,8 +190,9 @@ def _target_is_free(playbook: Playbook, scene: _Scene, target: Target) -> None:
         if option.state in _BUSY and (same or not looks):
             message = f"Option {option.letter} is {option.state} on {target.name}."
             raise Refused(message, rule="busy")
-        if same and looks and option.state is PlanState.DONE and _age_s(option, scene) < FRESH_S:
-            message = f"Option {option.letter} did it {round(_age_s(option, scene) / 60)} minutes ago."
+        fresh = option.state is PlanState.DONE and scene.now - option.ended_ms / 1000 < FRESH_S
+        if same and looks and fresh:
+            message = f"Option {option.letter} did it less than half an hour ago."
             raise Refused(message, rule="done_lately")
 
 
@@ -199,10 +200,6 @@ def _looks_only(option: OptionView) -> bool:
     return all(
         step["action"] in ACTIONS and ACTIONS[step["action"]].read_only for step in option.plan["steps"]
     )
-
-
-def _age_s(option: OptionView, scene: _Scene) -> float:
-    return scene.now - option.ended_ms / 1000
 
 
 def _plan(playbook: Playbook, scene: _Scene, letter: str, bound: Bound, cautions: Sequence[str]) -> Plan:

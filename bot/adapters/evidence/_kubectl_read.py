@@ -1,6 +1,7 @@
 """Reading from Kubernetes through the real kubectl: list argv, the reader's kubeconfig, bounded time, `get` only."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from bot.settings import Settings
 
 REQUEST_TIMEOUT_S = 4
 PROCESS_TIMEOUT_S = 8
+# A server that fails at once is busy for a moment, and is asked once more; one that hangs cost its time already.
+_AT_ONCE_S, _AGAIN_S = 1.5, 0.3
 _NO_USE_REPEATING = (
     "(Forbidden)",
     "(Unauthorized)",
@@ -54,6 +57,16 @@ class KubectlRead(KubectlProcess):
             raise Permanent(message) from error
 
     def _run(self, *arguments: str) -> str:
+        begun = time.monotonic()
+        try:
+            return self._ran(*arguments)
+        except Retryable:
+            if time.monotonic() - begun > _AT_ONCE_S:
+                raise
+        time.sleep(_AGAIN_S)
+        return self._ran(*arguments)
+
+    def _ran(self, *arguments: str) -> str:
         argv = [*self.fixed(REQUEST_TIMEOUT_S), f"--namespace={self.namespace}", *arguments]
         done = self.ended(argv, timeout_s=PROCESS_TIMEOUT_S, lost=Retryable)
         if done.returncode != 0:

@@ -34,3 +34,23 @@ def test_only_what_may_go_better_is_worth_another_try(
     reader = build_read(Settings(kubectl=str(kubectl), kube_reader_config=config, data_dir=tmp_path))
     with pytest.raises(error):
         reader.items("pods")
+
+
+@pytest.mark.parametrize(("slow_s", "asked"), [(0, 2), (2, 1)])
+def test_a_server_that_fails_at_once_is_asked_once_more_and_one_that_hangs_is_not(
+    slow_s: int, asked: int, tmp_path: Path
+) -> None:
+    kubectl, config, calls = tmp_path / "kubectl", tmp_path / "config", tmp_path / "calls"
+    kubectl.write_text(
+        f"#!/bin/sh\necho >> {calls}\nsleep {slow_s}\n[ $(wc -l < {calls}) -gt 1 ] && echo '{{\"items\": []}}' && exit 0\n"
+        "echo 'Error from server (ServiceUnavailable): busy' >&2\nexit 1\n"
+    )
+    kubectl.chmod(0o755)
+    config.touch()
+    reader = build_read(Settings(kubectl=str(kubectl), kube_reader_config=config, data_dir=tmp_path))
+    if asked == 1:
+        with pytest.raises(Retryable):
+            reader.items("pods")
+    else:
+        assert reader.items("pods") == []
+    assert len(calls.read_text().splitlines()) == asked

@@ -6,7 +6,7 @@ from bot.adapters.store.sql import SqlStore
 from bot.domain.evidence import Conclusion
 from bot.domain.records import Task, TaskKind
 from bot.pipeline.investigate import Investigated, InvestigationOutcome
-from bot.pipeline.look_again import MOST_LOOKS, Looks, look_again
+from bot.pipeline.look_again import MOST_LOOKS, MOST_UNREAD_LOOKS, Looks, look_again
 from tests.gate_stage import START, stage
 
 
@@ -42,4 +42,7 @@ def test_who_is_looked_at_again_and_when(
 
 def test_it_ends_and_waits_longer_each_time(store: SqlStore) -> None:
     assert looked(store, "look 3", Conclusion.CAUSE_FOUND, unread=True) == (Looks.UNREAD, [9])
-    assert looked(store, f"look {MOST_LOOKS}", Conclusion.CAUSE_FOUND, unread=True)[0] is Looks.ENOUGH
+    assert looked(store, f"look {MOST_LOOKS}", Conclusion.NOT_CONFIDENT, unread=False)[0] is Looks.ENOUGH
+    assert looked(store, f"look {MOST_LOOKS}", Conclusion.CAUSE_FOUND, unread=True) == (Looks.UNREAD, [12])
+    last = looked(store, f"look {MOST_UNREAD_LOOKS}", Conclusion.CAUSE_FOUND, unread=True)
+    assert last == (Looks.ENOUGH, [])

@@ -247,7 +247,7 @@ def test_a_busy_target_waits_and_letters_go_on(store: SqlStore) -> None:
     ("state", "minutes", "letters", "why"),
     [
         (PlanState.RUNNING, 0, ["B"], "Option A is running on basket."),
-        (PlanState.DONE, 5, ["B"], "Option A did it 5 minutes ago."),
+        (PlanState.DONE, 5, ["B"], "Option A did it less than half an hour ago."),
         (PlanState.DONE, 31, ["B", "C"], ""),
         (PlanState.FAILED, 5, ["B", "C"], ""),
     ],
