@@ -97,8 +97,9 @@ def correlate(
     now = parts.clock.now()
     for raw, why in gathered.unreadable:
         parts.store.transact(partial(_set_aside, raw=raw, why=why, now=now))
-    topology = _topology(parts, {alert.service for item in gathered.items for alert in item.alerts}, now)
-    items = _bound(parts, gathered.items, topology, now)
+    services = {alert.service for item in gathered.items for alert in item.alerts}
+    topology = _topology(parts, services, now)
+    items = _bound(parts, gathered.items, services, topology, now)
     tasks, stale = _fold_all(_Pass(parts, topology, epoch, final=not gathered.full), items)
     alerts = sum(len(item.alerts) for item in gathered.items)
     more = gathered.full or stale
@@ -208,10 +209,12 @@ def _write(tx: Transaction, here: _Pass, part: Part, placement: Placement) -> li
     return write(tx, part, placement, now=now, final=here.final, observe_only=parts.observe_only)
 
 
-def _bound(parts: Correlation, items: Sequence[Item], topology: Topology, now: float) -> list[Item]:
+def _bound(
+    parts: Correlation, items: Sequence[Item], services: set[str], topology: Topology, now: float
+) -> list[Item]:
     """The items with services as the graph names them; signs of life are kept, and are no alerts."""
     known = topology.nodes()
-    if not parts.owed and known.issuperset([alert.service for item in items for alert in item.alerts]):
+    if not parts.owed and known.issuperset(services):
         return list(items)
     names = Names(known)
     bound: list[Item] = []

@@ -42,7 +42,7 @@ _WORDS: Mapping[AlertStatus | AlertSeverity | Trust, str] = {
 }
 _RAW_COLUMNS = tuple(column.name for column in _raw.c if column.name != "id")
 _NAMES = msgspec.json.Encoder()
-_LABELS = msgspec.json.Encoder(order="sorted")
+_LABELS = msgspec.json.Encoder()
 _STORED_LABELS = msgspec.json.Decoder(dict[str, str])
 
 
@@ -324,24 +324,28 @@ _COLUMNS = tuple(column.name for column in _alerts.c)
 
 def _values(tenant: str, row: StoredAlert) -> tuple[object, ...]:
     """One row in the order of the table's columns."""
-    alert = row.alert
+    alert, incident, join_reason, times_seen, raw_id = row
+    (
+        fingerprint, source, name, status, severity, service, summary, starts_at, received_at, ends_at,
+        labels, link, trust,
+    ) = alert  # fmt: skip
     return (
         tenant,
-        alert.fingerprint,
-        row.incident,
-        row.join_reason,
-        _WORDS[alert.status],
-        _WORDS[alert.severity],
-        alert.source,
-        alert.name,
-        alert.service,
-        alert.summary,
-        _LABELS.encode(dict(alert.labels)).decode(),
-        alert.link,
-        _WORDS[alert.trust],
-        alert.starts_at,
-        alert.ends_at,
-        alert.received_at,
-        row.times_seen,
-        row.raw_id,
+        fingerprint,
+        incident,
+        join_reason,
+        _WORDS[status],
+        _WORDS[severity],
+        source,
+        name,
+        service,
+        summary,
+        _LABELS.encode(labels if type(labels) is dict else dict(labels)).decode(),
+        link,
+        _WORDS[trust],
+        starts_at,
+        ends_at,
+        received_at,
+        times_seen,
+        raw_id,
     )
