@@ -6,6 +6,7 @@ for all that. Nothing of it stays, nothing is sent, and trouble here only leaves
 
 from collections.abc import Callable
 from functools import partial
+from itertools import cycle
 
 import httpx
 
@@ -17,7 +18,7 @@ from bot.domain.evidence import Diagnosis
 from bot.domain.incident import Incident
 from bot.domain.records import StoredAlert, TaskKind
 from bot.pipeline.declare import declare
-from bot.pipeline.investigate import investigate
+from bot.pipeline.investigate import MOST_ALERTS, investigate
 from bot.pipeline.look_again import look_again
 from bot.pipeline.propose import Proposed
 from bot.pipeline.taken_back import taken_back
@@ -25,8 +26,9 @@ from bot.pipeline.watch import Watch, watch
 from bot.ports import Clock, Store, Transaction
 from bot.wiring.made_up import CALLS, MadeUpGraph
 
-# The interpreter adapts code to what it has seen after a few rounds.
-_ROUNDS = 3
+# The interpreter adapts code to what it has seen after a few rounds; the first is as large as a storm, so that the memory
+# for one is there.
+_ROUNDS = (MOST_ALERTS, len(CALLS), len(CALLS))
 _QUESTIONS = 8
 _LEASE_S = 1.0
 
@@ -48,15 +50,15 @@ def warm(store: Store, clock: Clock, new_id: Callable[[], str]) -> None:
 
 
 def _run_through(clock: Clock, new_id: Callable[[], str], store: Store) -> None:
-    for _ in range(_ROUNDS):
-        _investigated(store, clock, new_id())
+    for size in _ROUNDS:
+        _investigated(store, clock, new_id(), size)
     watch(Watch(store, (), (), MadeUpGraph(), clock, new_id()))
 
 
-def _investigated(store: Store, clock: Clock, incident: str) -> None:
+def _investigated(store: Store, clock: Clock, incident: str, size: int) -> None:
     """The way of one task, from the alerts that led to it to its end."""
     now = clock.now()
-    alerts = [_alert(incident, number, service, now) for number, service in enumerate(CALLS)]
+    alerts = [_alert(incident, number, service, now) for number, service in zip(range(size), cycle(CALLS))]
 
     def opened(tx: Transaction) -> int:
         tx.save_alerts([StoredAlert(alert, incident, "first", 1, 0) for alert in alerts])

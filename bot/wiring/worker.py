@@ -34,6 +34,7 @@ from bot.boundary import guarded
 from bot.domain.errors import Retryable
 from bot.domain.evidence import Diagnosis
 from bot.domain.incident import Incident
+from bot.domain.landscape import landscape_of
 from bot.domain.playbook import Playbook
 from bot.domain.records import Task, TaskKind
 from bot.pipeline.ask_once import AskedOnce
@@ -231,5 +232,12 @@ def run(settings: Settings) -> None:
 def _prepared() -> None:
     """What each child does before its first job."""
     warm(kept_store(), SystemClock(), new_id)
+    guarded("first look at the graph", _first_look)
     settled()
     gc.set_threshold(GARBAGE_AFTER)
+
+
+def _first_look() -> None:
+    topology = readers().topology
+    if topology is not None:
+        landscape_of(topology.topology(now=SystemClock().now()))

@@ -87,10 +87,10 @@ def test_the_timetable_enqueues_as_we_do(url: str) -> None:
     assert Timetable(rq.connect(f"redis://127.0.0.1:{free_port()}/0")).tick() == 0
 
 
-def test_jobs_that_hang_or_die_are_counted_and_the_worker_goes_on(
+def test_a_worker_outlives_jobs_that_hang_or_die(
     url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """RQ's time limit reaches what the child does, however stubborn that is, and each job leaves its queue."""
+    """The time limit reaches what the child does, however deaf that is, and nothing of a job stays in Redis."""
     done = tmp_path / "done"
     ways: dict[int, Callable[[], object]] = {
         1: lambda: time.sleep(600),
@@ -105,8 +105,7 @@ def test_jobs_that_hang_or_die_are_counted_and_the_worker_goes_on(
         for task in ways:
             serving.queues[0].enqueue("bot.jobs.work", task, job_timeout=1, result_ttl=0)
         serving.work(burst=True, logging_level="CRITICAL")
-        left = server.llen("rq:queue:investigate") + server.llen("rq:queue:investigate:intermediate")
-        assert (left, server.zcard("rq:failed:investigate")) == (0, 2)
+        assert server.keys("rq:job:*") + server.keys("rq:queue:*") == []
     child.end()
     for number, action in own.items():
         signal.signal(number, action)
