@@ -24,7 +24,7 @@ STORM_ALERTS, STREAM_ALERTS = 2000, 50
 MOST_GROWTH = 1.10
 SETTLE_S = 60.0
 _LEFT = {
-    "pending payloads": "SELECT count(*) FROM raw_bodies WHERE state = 'pending'",
+    "pending payloads": "SELECT count(*) FROM raw_pending",
     "quarantined payloads": "SELECT count(*) FROM raw_bodies WHERE state = 'quarantined'",
     "claimed or overdue tasks": "SELECT count(*) FROM tasks WHERE state NOT IN ('done') AND due_at < strftime('%s', 'now') - 60",
     "unsent messages": "SELECT count(*) FROM messages WHERE sent = 0 AND next_at < strftime('%s', 'now') - 60",

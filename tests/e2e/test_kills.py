@@ -90,7 +90,7 @@ def in_the_storm(tree: Tree) -> bool:
 
 
 def payloads_pending(tree: Tree) -> object:
-    return tree.rows("SELECT 1 FROM raw_bodies WHERE state = 'pending'")
+    return tree.rows("SELECT 1 FROM raw_pending")
 
 
 def investigating(tree: Tree) -> object:

@@ -164,7 +164,7 @@ class Storm:
 
 
 def pending(engine: Engine) -> int:
-    return int(rows(engine, "SELECT count(*) FROM raw_bodies WHERE state = 'pending'")[0][0])
+    return int(rows(engine, "SELECT count(*) FROM raw_pending")[0][0])
 
 
 def rows(engine: Engine, query: str) -> list[Any]:

@@ -65,7 +65,16 @@ raw_bodies = Table(
     Column("state", Text, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("note", Text, nullable=False),
-    Index(None, "tenant", "state", "id"),
+)
+
+# The payloads that nobody correlated yet: a table of its own, so that settling a storm rewrites none of them.
+raw_pending = Table(
+    "raw_pending",
+    metadata,
+    _tenant(),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("received_at", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 alerts = Table(

@@ -21,7 +21,7 @@ class Sighting:
 
 def newest(store: SqlStore) -> Mapping[str, Sighting]:
     """By source name; sources that never sent anything are absent."""
-    raw = schema.raw_bodies
+    raw, waiting = schema.raw_bodies, schema.raw_pending
     mine = raw.c.tenant == store.tenant
     counted = (
         select(raw.c.source, func.count(raw.c.id), func.max(raw.c.id)).where(mine).group_by(raw.c.source)
@@ -31,5 +31,9 @@ def newest(store: SqlStore) -> Mapping[str, Sighting]:
         for source, payloads, newest_id in connection.execute(counted).all():
             query = select(raw.c.received_at, raw.c.state, raw.c.note).where(raw.c.id == newest_id)
             row = connection.execute(query).one()
-            found[source] = Sighting(payloads, row.received_at, row.state, row.note)
+            waits = connection.execute(
+                select(waiting.c.id).where(waiting.c.tenant == store.tenant, waiting.c.id == newest_id)
+            ).first()
+            state = "pending" if waits else "done" if row.state == "stored" else row.state
+            found[source] = Sighting(payloads, row.received_at, state, row.note)
     return found

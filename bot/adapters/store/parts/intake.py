@@ -14,6 +14,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    delete,
     func,
     insert,
     literal_column,
@@ -28,7 +29,7 @@ from bot.domain.errors import Permanent
 from bot.domain.records import Arrived, RawBody, StoredAlert
 from bot.domain.trust import Trust
 
-_raw, _alerts = schema.raw_bodies, schema.alerts
+_raw, _waiting, _alerts = schema.raw_bodies, schema.raw_pending, schema.alerts
 # Rows as the database takes them are larger than alerts.
 _WRITTEN_AT_ONCE = 1000
 _FETCHED_AT_ONCE = 20
@@ -41,6 +42,11 @@ _WORDS: Mapping[AlertStatus | AlertSeverity | Trust, str] = {
     one: word for words in (_STATUSES, _SEVERITIES, _TRUSTS) for word, one in words.items()
 }
 _RAW_COLUMNS = tuple(column.name for column in _raw.c if column.name != "id")
+# SQLite has one writer and numbers rows one by one; a table without rowids leaves its last number as it is.
+_LATEST_WAIT = (
+    "INSERT INTO raw_pending (tenant, id, received_at)"
+    " SELECT tenant, id, received_at FROM raw_bodies WHERE id > last_insert_rowid() - ?"
+)
 _NAMES = msgspec.json.Encoder()
 _LABELS = msgspec.json.Encoder()
 _STORED_LABELS = msgspec.json.Decoder(dict[str, str])
@@ -57,15 +63,18 @@ class IntakePart(Part):
             received_at=received_at,
             sha256=hashlib.sha256(body).hexdigest(),
             sealed=self._keys.sealer.seal(body, label=source),
-            state="pending",
+            state="stored",
             tries=0,
             note="",
         )
         key = self._connection.execute(statement).inserted_primary_key
-        return int(key[0]) if key else 0
+        number = int(key[0]) if key else 0
+        waits = insert(_waiting).values(tenant=self._tenant, id=number, received_at=received_at)
+        self._connection.execute(waits)
+        return number
 
     def add_raws(self, arrived: Sequence[Arrived]) -> None:
-        """Store many payloads with one statement."""
+        """Store many payloads at once."""
         rows = [
             (
                 self._tenant,
@@ -74,13 +83,20 @@ class IntakePart(Part):
                 one.received_at,
                 hashlib.sha256(one.body).hexdigest(),
                 self._keys.sealer.seal(one.body, label=one.source),
-                "pending",
+                "stored",
                 0,
                 "",
             )
             for one in arrived
         ]
-        self._many("raw bodies", lambda: insert(_raw), _RAW_COLUMNS, rows)
+        if self._connection.dialect.name == "sqlite":
+            self._many("raw bodies", lambda: insert(_raw), _RAW_COLUMNS, rows)
+            self._at_once(_LATEST_WAIT, [(len(rows),)])
+            return
+        added = insert(_raw).returning(_raw.c.tenant, _raw.c.id, _raw.c.received_at)
+        found = self._connection.execute(added, [dict(zip(_RAW_COLUMNS, row, strict=True)) for row in rows])
+        waits = [tuple(row) for row in found]
+        self._many("raw pending", lambda: insert(_waiting), tuple(_waiting.c.keys()), waits)
 
     def pending_raw(self, *, limit: int, most_bytes: int = _MOST_BYTES, after: int = 0) -> Sequence[RawBody]:
         """The oldest pending payloads with ids beyond `after`, until they hold `most_bytes` together; at least one.
@@ -114,9 +130,9 @@ class IntakePart(Part):
 
     def settle_raw(self, ids: Sequence[int]) -> None:
         if self._connection.dialect.name == "postgresql":
-            self._run("settle raw", _settling_in_array, numbers=list(ids))
+            self._run("settle raw", _settled_in_array, numbers=list(ids))
         else:
-            self._run("settle raw", _settling_in_json, numbers=_NAMES.encode(list(ids)).decode())
+            self._run("settle raw", _settled_in_json, numbers=_NAMES.encode(list(ids)).decode())
 
     def fail_raw(self, raw_id: int, reason: str, *, quarantine_after: int) -> bool:
         """Count a failure; True when the row is now quarantined."""
@@ -125,6 +141,8 @@ class IntakePart(Part):
         state = case((tries >= quarantine_after, "quarantined"), else_=_raw.c.state)
         self._connection.execute(update(_raw).where(here).values(tries=tries, state=state, note=reason[:500]))
         found = self._connection.execute(select(_raw.c.state).where(here)).scalar_one()
+        if found == "quarantined":
+            self.settle_raw([raw_id])
         return bool(found == "quarantined")
 
     def alerts(self, fingerprints: Sequence[str]) -> Mapping[str, StoredAlert]:
@@ -226,18 +244,18 @@ def _named_in_json() -> Any:
     return select(_alerts).where(here, _alerts.c.fingerprint.in_(select(listed.c.value)))
 
 
-def _settling_in_array() -> Any:
-    return _settling(_raw.c.id == any_(bindparam("numbers", type_=ARRAY(BigInteger))))
+def _settled_in_array() -> Any:
+    return _settled(_waiting.c.id == any_(bindparam("numbers", type_=ARRAY(BigInteger))))
 
 
-def _settling_in_json() -> Any:
-    return _settling(
-        _raw.c.id.in_(select(func.json_each(bindparam("numbers")).table_valued("value").c.value))
+def _settled_in_json() -> Any:
+    return _settled(
+        _waiting.c.id.in_(select(func.json_each(bindparam("numbers")).table_valued("value").c.value))
     )
 
 
-def _settling(those: ColumnElement[bool]) -> Any:
-    return update(_raw).where(_raw.c.tenant == bindparam("of_tenant"), those).values(state="done")
+def _settled(those: ColumnElement[bool]) -> Any:
+    return delete(_waiting).where(_waiting.c.tenant == bindparam("tenant"), those)
 
 
 def _of_incident() -> Any:
@@ -290,14 +308,15 @@ def _of_incident_from() -> Any:
 
 
 def _oldest() -> Any:
-    here = (_raw.c.tenant == bindparam("tenant")) & (_raw.c.state == "pending")
-    return select(_raw.c.received_at).where(here).order_by(_raw.c.id).limit(1)
+    here = _waiting.c.tenant == bindparam("tenant")
+    return select(_waiting.c.received_at).where(here).order_by(_waiting.c.id).limit(1)
 
 
 def _pending() -> Any:
-    here = (_raw.c.tenant == bindparam("tenant")) & (_raw.c.state == "pending")
+    here = (_waiting.c.tenant == bindparam("tenant")) & (_waiting.c.id > bindparam("after"))
     columns = _raw.c.id, _raw.c.source, _raw.c.kind, _raw.c.sealed, _raw.c.received_at, _raw.c.tries
-    query = select(*columns).where(here, _raw.c.id > bindparam("after")).order_by(_raw.c.id)
+    both = _waiting.join(_raw, (_raw.c.id == _waiting.c.id) & (_raw.c.tenant == _waiting.c.tenant))
+    query = select(*columns).select_from(both).where(here).order_by(_waiting.c.id)
     return query.limit(bindparam("most")).execution_options(yield_per=_FETCHED_AT_ONCE)
 
 

@@ -24,6 +24,7 @@ class RetentionPart(Part):
         open.
         """
         raw, inbox, tasks = schema.raw_bodies, schema.inbox, schema.tasks
+        waiting = select(schema.raw_pending.c.id).where(schema.raw_pending.c.tenant == self._tenant)
         counters = (
             (schema.executions, schema.executions.c.at),
             (schema.refusals, schema.refusals.c.since),
@@ -34,8 +35,12 @@ class RetentionPart(Part):
             self._forget_small(table, at, before, limit * _SMALL_ROWS)
         self._forget_alerts(before, limit * _SMALL_ROWS)
         return sum(
-            self._forget(table, at < before, limit)
-            for table, at in ((raw, raw.c.received_at), (inbox, inbox.c.received_at), (tasks, tasks.c.due_at))
+            self._forget(table, old, limit)
+            for table, old in (
+                (raw, (raw.c.received_at < before) & raw.c.id.not_in(waiting)),
+                (inbox, (inbox.c.received_at < before) & inbox.c.state.not_in(_PENDING)),
+                (tasks, (tasks.c.due_at < before) & tasks.c.state.not_in(_PENDING)),
+            )
         )
 
     def _forget_small(self, table: Table, at: Column[float], before: float, limit: int) -> None:
@@ -69,7 +74,7 @@ class RetentionPart(Part):
         mine = table.c.tenant == self._tenant
         # The newest row stays, since SQLite would give its number to another one, and the log names rows by it.
         newest = select(func.max(table.c.id)).scalar_subquery()
-        settled = table.c.state.not_in(_PENDING) & old & (table.c.id < newest)
+        settled = old & (table.c.id < newest)
         ids = list(
             self._connection.execute(
                 select(table.c.id).where(mine & settled).order_by(table.c.id).limit(limit)

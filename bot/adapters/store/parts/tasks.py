@@ -98,11 +98,10 @@ def _hastened() -> Any:
 
 def next_work(tenant: str) -> Select[Any]:
     """Since when work of `tenant` waits, or when its next task is due; NULL without any."""
-    raw = schema.raw_bodies
-    pending = (raw.c.tenant == tenant) & (raw.c.state == "pending")
+    waiting = schema.raw_pending
     open_ones = (_tasks.c.tenant == tenant) & _tasks.c.state.in_(["due", "claimed"])
     both = union_all(
-        select(func.min(raw.c.received_at).label("at")).where(pending),
+        select(func.min(waiting.c.received_at).label("at")).where(waiting.c.tenant == tenant),
         select(func.min(_tasks.c.due_at).label("at")).where(open_ones),
     ).subquery()
     return select(func.min(both.c.at))
