@@ -13,11 +13,11 @@ def render(incident: Incident, place: Place) -> Rendered:
     first = f"{severity_word(incident.severity)} *{incident.key}* {safe(incident.title, 120)}{where}"
     if incident.state.open:
         known = cause.headline(incident)
-        second = f"{state_words(incident.state)} since {moment(incident.opened_ms)}"
+        second = f"{state_words(incident)} since {moment(incident.opened_ms)}"
         second += f" · {known}" if known != cause.WORKING else ""
     else:
         took = duration((incident.resolved_ms - incident.opened_ms) / 1000)
-        second = f"{state_words(incident.state)} after {took} · {_cause(incident)}"
+        second = f"{state_words(incident)} after {took} · {_cause(incident)}"
     blocks = [section(f"{first}\n{second}")]
     return rendered(
         lock_screen(incident), blocks, prefix=f"{incident.id}:announcement", revision=incident.seq

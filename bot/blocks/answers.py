@@ -46,7 +46,7 @@ def status(incident: Incident) -> Rendered:
     alerts = f"{incident.alerts_firing} of {incident.alerts_total} alerts firing"
     lines = [
         f"{severity_word(incident.severity)} *{incident.key}* {safe(incident.title, 120)}",
-        f"{state_words(incident.state)} since {moment(incident.opened_ms)} · {alerts}",
+        f"{state_words(incident)} since {moment(incident.opened_ms)} · {alerts}",
         f"Cause: {cause.headline(incident)}",
     ]
     lines += [f"{option.letter}: {options.state_words(option)}" for option in options.current(incident)]

@@ -66,9 +66,11 @@ def lock_screen(incident: Incident) -> str:
     return f"{severity_word(incident.severity)} {incident.key} {safe(incident.title, 120)} — {known}{need}"
 
 
-def state_words(state: IncidentState) -> str:
+def state_words(incident: Incident) -> str:
     """Mark and word of an incident's state."""
-    return _STATE_WORDS[state]
+    if incident.state is IncidentState.INVESTIGATING and not incident.looked_into:
+        return "🗒️ Only counted"
+    return _STATE_WORDS[incident.state]
 
 
 def _going_on(incident: Incident) -> list[str]:
@@ -134,13 +136,19 @@ def _can_do(incident: Incident) -> list[str]:
     if not incident.state.open:
         return ["Nothing is left to do."]
     if not incident.looked_into or cause.expected(incident):
-        return ["Nothing needs doing; no restart and no rollback is offered."]
+        return [_nothing_offered(incident)]
     if cause.answered(incident) and not incident.investigating and cause.top_cause(incident) is None:
         return ["Nothing is offered while no cause is sure; the evidence is in the thread."]
     if cause.answered(incident) and not incident.investigating:
         unread = [f"Could not be read: {safe(gap, 120)}" for gap in cause.unread(incident)[:2]]
         return ["No playbook fits this cause; the evidence is in the thread.", *unread]
     return ["_Options follow when the cause is known._"]
+
+
+def _nothing_offered(incident: Incident) -> str:
+    if incident.loose_ends and not incident.looked_into:
+        return "Nobody has looked into these: see the loudest, or have them investigated."
+    return "Nothing needs doing; no restart and no rollback is offered."
 
 
 def _option_line(incident: Incident, option: OptionView) -> str:
@@ -187,7 +195,7 @@ def _context(incident: Incident, place: Place) -> str:
     mode = "👁️ observe only" if incident.observe_only else "🔐 supervised"
     on_call = f"On call {group_mention(place.group)}" if place.group else "IC not assigned"
     parts = [
-        state_words(incident.state),
+        state_words(incident),
         on_call,
         mode,
         f"log {incident.seq}·{incident.head[:8]}",

@@ -25,7 +25,7 @@ from bot.blocks.ids import ModalPlace, reference_of
 from bot.blocks.ladder import droppable, render_for
 from bot.blocks.shape import Place, Rendered
 from bot.blocks.validate import faults, rendered_faults, view_faults
-from bot.domain.incident import Agreement, Incident, OptionView
+from bot.domain.incident import Agreement, Incident, IncidentState, OptionView
 from bot.domain.plan import PlanState
 from tests.unit.blocks import samples
 from tests.unit.pipeline.execution_scene import playbook_for
@@ -120,6 +120,11 @@ def test_a_destructive_plan_asks_for_the_name_and_has_no_direct_approval() -> No
     assert ids == ["review", "reject"]
 
 
+LOOSE = replace(
+    samples.CANDIDATE, looked_into=False, loose_ends=True, state=IncidentState.INVESTIGATING, candidate=""
+)
+
+
 def test_the_card_says_what_is_going_on_and_what_caused_it() -> None:
     shown = texts(card.render(samples.FOUND, PLACE).blocks)
     for words in (
@@ -143,6 +148,8 @@ def test_the_card_says_what_is_going_on_and_what_caused_it() -> None:
         (samples.UNSURE, "Not confident enough"),
         (samples.EXPECTED, "Expected load"),
         (samples.OBSERVED, "would propose"),
+        (LOOSE, "Nobody has looked into these"),
+        (LOOSE, "Only counted"),
     ],
 )
 def test_variants_of_the_card(incident: Incident, words: str) -> None:
