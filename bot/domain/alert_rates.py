@@ -5,7 +5,7 @@ The loud rate has its own spread, so that one service with hundreds of alerts do
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 MOST_SPLITS = 24
@@ -47,40 +47,57 @@ def fit_rates(counts: Mapping[int, int]) -> Rates:
     hard = [_rates(counts, {value: float(value > split) for value in values}) for split in splits]
     rates, share = max(hard, key=lambda one: _likelihood(counts, *one))
     for _ in range(_SOFT_STEPS):
-        rates, share = _rates(counts, {value: _membership(value, rates, share) for value in values})
+        rates, share = _rates(counts, _memberships(values, rates, share))
     return rates
 
 
 def _rates(counts: Mapping[int, int], loud: Mapping[int, float]) -> tuple[Rates, float]:
     """Rates, and the share of loud services, where each count is loud to the given degree."""
-    weight = sum(number * loud[value] for value, number in counts.items())
-    quiet_weight = sum(counts.values()) - weight
-    quiet = sum(value * number * (1 - loud[value]) for value, number in counts.items())
-    mean = sum(value * number * loud[value] for value, number in counts.items()) / max(weight, 1e-9)
+    services, weight, quiet, heard = 0, 0.0, 0.0, 0.0
+    for value, number in counts.items():
+        degree = loud[value]
+        services += number
+        weight += number * degree
+        quiet += value * number * (1 - degree)
+        heard += value * number * degree
+    mean = heard / max(weight, 1e-9)
     square = sum((value - mean) ** 2 * number * loud[value] for value, number in counts.items())
     variance = (square + mean) / (weight + 1)
     spread = mean * mean / (variance - mean) if variance > mean else _EVEN
-    share = min(0.95, max(1e-4, weight / max(1, sum(counts.values()))))
-    found = Rates((quiet + 0.05) / (quiet_weight + 1), max(mean, 0.5), min(_EVEN, max(_WILD, spread)))
-    return found, share
+    share = min(0.95, max(1e-4, weight / max(1, services)))
+    quiet_rate = (quiet + 0.05) / (services - weight + 1)
+    return Rates(quiet_rate, max(mean, 0.5), min(_EVEN, max(_WILD, spread))), share
 
 
 def _likelihood(counts: Mapping[int, int], rates: Rates, share: float) -> float:
     total = -rates.quiet / USUALLY_QUIET
-    for value, number in counts.items():
-        hit = math.log(share) + _gathered(value, rates.loud, rates.spread)
-        other = math.log1p(-share) + _chance(value, rates.quiet)
-        high, low = max(hit, other), min(hit, other)
+    for number, (hit, other) in zip(counts.values(), _either(counts, rates, share), strict=True):
+        high, low = (hit, other) if hit > other else (other, hit)
         total += number * (high + math.log1p(math.exp(low - high)))
     return total
 
 
-def _membership(value: int, rates: Rates, share: float) -> float:
-    hit = math.log(share) + _gathered(value, rates.loud, rates.spread)
-    other = math.log1p(-share) + _chance(value, rates.quiet)
-    if value < rates.quiet:
-        return 0.0
-    return 1 / (1 + math.exp(max(-50.0, min(50.0, other - hit))))
+def _memberships(values: Sequence[int], rates: Rates, share: float) -> dict[int, float]:
+    """How likely a service with so many alerts is one that is hit."""
+    return {
+        value: 0.0 if value < rates.quiet else 1 / (1 + math.exp(max(-50.0, min(50.0, other - hit))))
+        for value, (hit, other) in zip(values, _either(values, rates, share), strict=True)
+    }
+
+
+def _either(values: Iterable[int], rates: Rates, share: float) -> Iterator[tuple[float, float]]:
+    """For each count: its log probability with a service that is hit, and with one that is not.
+
+    As `_gathered` and `_chance` have it; what is the same for all counts is reckoned once.
+    """
+    quiet, loud, spread = rates.quiet, rates.loud, rates.spread
+    some, others, lgamma = math.log(share), math.log1p(-share), math.lgamma
+    none, steady = lgamma(spread), spread * math.log(spread / (spread + loud))
+    each_loud, each_quiet = math.log(loud / (spread + loud)), math.log(quiet)
+    for value in values:
+        ways = lgamma(value + 1)
+        hit = lgamma(value + spread) - none - ways + steady + value * each_loud
+        yield some + hit, others + (value * each_quiet - quiet - ways)
 
 
 def _chance(count: float, rate: float) -> float:

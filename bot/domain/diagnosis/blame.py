@@ -84,14 +84,16 @@ def rank(scene: Scene, demand: Demand | None) -> tuple[Suspect, ...]:
     if not scene.witnesses and demand is None and not scene.intrusions and not telling:
         return ()
     total = sum(unwell.values())
-    worst = sorted(unwell, key=lambda name: (-_own(name, scene, unwell)[0], name))[: tuning.MOST_EXAMINED]
-    suspects = {name: _suspect(name, scene, unwell, total) for name in sorted(worst)}
+    own = {name: _own(name, scene, unwell) for name in unwell}
+    worst = sorted(unwell, key=lambda name: (-own[name][0], name))[: tuning.MOST_EXAMINED]
+    suspects = {name: _suspect(name, own[name], scene, unwell, total) for name in sorted(worst)}
     _hand_over(suspects, scene)
     if demand is not None:
         _excuse(suspects, demand, scene)
     _testify(suspects, scene, unwell, demand)
     _accuse(suspects, scene)
-    lifted = [_lifted(suspect, scene) for suspect in suspects.values()]
+    loudest = max(scene.alerts.values(), default=1.0)
+    lifted = [_lifted(suspect, scene, loudest) for suspect in suspects.values()]
     lifted.sort(key=lambda suspect: (-suspect.score, suspect.service))
     best = lifted[0].score if lifted else 0.0
     worth = [s for s in lifted if s.score > 0 and s.score >= tuning.SUSPECT_LEAST * best]
@@ -120,8 +122,10 @@ def _trouble(scene: Scene) -> dict[str, float]:
     return dict(sorted(unwell.items()))
 
 
-def _suspect(name: str, scene: Scene, unwell: Mapping[str, float], total: float) -> Suspect:
-    own, explained_by = _own(name, scene, unwell)
+def _suspect(
+    name: str, left: tuple[float, str], scene: Scene, unwell: Mapping[str, float], total: float
+) -> Suspect:
+    own, explained_by = left
     dependants = scene.graph.dependants(name, unwell)
     reach = (unwell[name] + sum(unwell[other] for other in dependants)) / total
     score = own * (tuning.REACH_FLOOR + (1 - tuning.REACH_FLOOR) * reach)
@@ -321,14 +325,13 @@ def _accuse(suspects: dict[str, Suspect], scene: Scene) -> None:
         suspects[name] = replace(known, score=max(known.score, intrusion.strength), intrusion=intrusion)
 
 
-def _lifted(suspect: Suspect, scene: Scene) -> Suspect:
+def _lifted(suspect: Suspect, scene: Scene, loudest: float) -> Suspect:
     state = scene.states.get(suspect.service)
     onset = (state.onset_at if state is not None else None) or scene.onset_at
     if suspect.driven is not None:
         onset = min(onset, suspect.driven.jump.onset_at)
     change = None if suspect.demand else nearest(scene.changes, suspect.service, onset)
     novelty = scene.novelty.get(suspect.service)
-    loudest = max(scene.alerts.values(), default=1.0)
     lift = 1.0 + tuning.ALERT_LIFT * scene.alerts.get(suspect.service, 0.0) / loudest
     lift *= 1.0 + (tuning.CHANGE_LIFT * change.proximity if change else 0.0)
     counted = any(clue.kind is ClueKind.LOG for clue in suspect.clues)

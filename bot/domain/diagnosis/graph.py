@@ -52,16 +52,20 @@ class Graph:
         most = tuning.SILENT_HOPS
         silent = {service: 0}
         todo = [service]
-        found: dict[str, None] = {}
+        found: list[str] = []
+        callers_of, passed = self.callers.get, silent.get
         for node in todo:
             beyond = silent[node] + 1
-            for caller in self.callers.get(node, ()):
-                hops = 0 if caller in unwell else beyond
-                if hops > most or silent.get(caller, most + 1) <= hops:
+            for caller in callers_of(node, ()):
+                if passed(caller) == 0:
                     continue
-                if not hops and caller != service:
-                    found[caller] = None
-                silent[caller] = hops
+                if caller in unwell:
+                    found.append(caller)
+                    silent[caller] = 0
+                elif beyond <= most and passed(caller, beyond + 1) > beyond:
+                    silent[caller] = beyond
+                else:
+                    continue
                 todo.append(caller)
         return tuple(found)
 
