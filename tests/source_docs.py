@@ -80,7 +80,10 @@ def page(facts: SourceFacts) -> str:
 
 def _settings(facts: SourceFacts) -> str:
     if facts.kind == "mapped":
-        return "In the settings, with a token out of `openssl rand -hex 32`:\n"
+        return (
+            '`WATCHKEEPER_SOURCES=\'{"NAME": {"kind": "mapped", "token": "TOKEN", '
+            '"mapping": "/etc/watchkeeper/backups.toml"}}\'` (TOKEN: `openssl rand -hex 32`), then that file:\n'
+        )
     first = SCHEMES[facts.proofs[0]]
     more = (
         '"topics": ["arn:aws:sns:REGION:ACCOUNT:TOPIC"]' if first.means is Means.SNS else '"token": "TOKEN"'
@@ -90,7 +93,7 @@ def _settings(facts: SourceFacts) -> str:
         if first.means is Means.SNS
         else " (TOKEN: `openssl rand -hex 32`, where the system draws none itself)"
     )
-    return f"""`WATCHKEEPER_SOURCES={{"NAME": {{"kind": "{facts.kind}", {more}}}}}`{drawn}, then on the other side:
+    return f"""`WATCHKEEPER_SOURCES='{{"NAME": {{"kind": "{facts.kind}", {more}}}}}'`{drawn}, then on the other side:
 """
 
 

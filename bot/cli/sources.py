@@ -41,7 +41,7 @@ def sources(
         return
     settings = load()
     if not settings.sources:
-        message = 'no source is configured: set WATCHKEEPER_SOURCES={"prod": {"kind": "alertmanager", "token": "..."}}'
+        message = 'no source is configured: set WATCHKEEPER_SOURCES to {"prod": {"kind": "alertmanager", "token": "..."}}'
         raise Permanent(message)
     known = parsers(settings)
     if test:

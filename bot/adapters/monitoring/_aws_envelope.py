@@ -21,7 +21,7 @@ By SNS (in the settings "proof": "sns" and "topics": ["arn:aws:sns:REGION:ACCOUN
 Watchkeeper confirms the subscription of a topic that the settings name, and of no other.
 """
 SETUP_EVENTS = """\
-By EventBridge (in the settings "proof": "header"): an API destination
+By EventBridge (in the settings "proof": "header" and "token", no topics): an API destination
   Endpoint       {url}, method POST
   Connection     API key, name X-Watchkeeper-Token, value {token}
 """

@@ -24,15 +24,23 @@ kubectl -n argocd edit configmap argocd-notifications-cm
       watchkeeper:
         method: POST
         body: |
-          {{"app": "{{{{.app.metadata.name}}}}", "namespace": "{{{{.app.spec.destination.namespace}}}}",
-           "health": "{{{{.app.status.health.status}}}}", "phase": "{{{{.app.status.operationState.phase}}}}",
-           "revision": "{{{{.app.status.operationState.syncResult.revision}}}}",
-           "finished_at": "{{{{.app.status.operationState.finishedAt}}}}", "by": "{{{{.app.status.operationState.operation.initiatedBy.username}}}}",
-           "message": "{{{{.app.status.operationState.message}}}}", "url": "{{{{.context.argocdUrl}}}}/applications/{{{{.app.metadata.name}}}}",
-           "told": "sync"}}
-  template.watchkeeper-health: the same with "told": "health"
+          {{"told": "sync", "app": {{{{.app.metadata.name | default "" | toJson}}}}, "namespace": {{{{.app.spec.destination.namespace | default "" | toJson}}}},
+           "phase": {{{{.app.status.operationState.phase | default "" | toJson}}}},
+           "revision": {{{{.app.status.sync.revision | default "" | toJson}}}},
+           "finished_at": {{{{.app.status.operationState.finishedAt | default "" | toJson}}}},
+           "by": {{{{.app.status.operationState.operation.initiatedBy.username | default "" | toJson}}}},
+           "message": {{{{.app.status.operationState.message | default "" | toJson}}}},
+           "url": "{{{{.context.argocdUrl}}}}/applications/{{{{.app.metadata.name}}}}"}}
+  template.watchkeeper-health: |
+    webhook:
+      watchkeeper:
+        method: POST
+        body: |
+          {{"told": "health", "app": {{{{.app.metadata.name | default "" | toJson}}}}, "namespace": {{{{.app.spec.destination.namespace | default "" | toJson}}}},
+           "health": {{{{.app.status.health.status | default "" | toJson}}}}, "message": {{{{.app.status.health.message | default "" | toJson}}}},
+           "url": "{{{{.context.argocdUrl}}}}/applications/{{{{.app.metadata.name}}}}"}}
   trigger.watchkeeper: |
-    - {{when: app.status.operationState.phase in ['Succeeded', 'Error', 'Failed'], send: [watchkeeper], oncePer: app.status.operationState.finishedAt}}
+    - {{when: app.status.operationState != nil and app.status.operationState.phase in ['Succeeded', 'Error', 'Failed'], send: [watchkeeper], oncePer: app.status.operationState.finishedAt}}
     - {{when: app.status.health.status in ['Degraded', 'Healthy'], send: [watchkeeper-health]}}
 The key watchkeeper-token of the Secret argocd-notifications-secret is {token}. Subscribe the applications:
   notifications.argoproj.io/subscribe.watchkeeper.watchkeeper: ""

@@ -18,9 +18,10 @@ As the site's user, ~/local/share/check_mk/notifications/watchkeeper (chmod +x):
   #!/usr/bin/env python3
   # Watchkeeper
   import json, os, urllib.request
-  said = {{key[7:]: value for key, value in os.environ.items() if key.startswith("NOTIFY_")}}
+  said = {{key[7:]: value for key, value in os.environ.items()
+          if key.startswith("NOTIFY_") and not key.startswith("NOTIFY_PARAMETER")}}
   call = urllib.request.Request("{url}", json.dumps(said).encode(), {{
-      "Authorization": "Bearer " + said.pop("PARAMETER_1"), "Content-Type": "application/json"}})
+      "Authorization": "Bearer " + os.environ["NOTIFY_PARAMETER_1"], "Content-Type": "application/json"}})
   print(urllib.request.urlopen(call, timeout=10).read().decode())
 Setup > Events > Notifications > Add rule: method Watchkeeper, parameter {token}
 "Test notifications" is of type CUSTOM and answered with a note.
@@ -57,6 +58,12 @@ def build() -> AlertParser:
     return Reader(FACTS, _Payload, _read)
 
 
+def _kept(arrival: Arrival) -> dict[str, str]:
+    """Every other variable, but for the script's parameters: one of them is the token."""
+    known = unknown(arrival.raw, _Payload)
+    return {name: value for name, value in known.items() if not name.startswith("PARAMETER")}
+
+
 def _read(payload: _Payload, arrival: Arrival) -> Delivery:
     kind = payload.NOTIFICATIONTYPE.split(" ")[0]
     if kind not in ("PROBLEM", "RECOVERY", "ACKNOWLEDGEMENT"):
@@ -73,7 +80,7 @@ def _read(payload: _Payload, arrival: Arrival) -> Delivery:
             summary=payload.SERVICEOUTPUT or payload.HOSTOUTPUT,
             starts=payload.MICROTIME,
             labels={"host": payload.HOSTNAME, "check": payload.SERVICEDESC, "state": state},
-            kept=unknown(arrival.raw, _Payload),
+            kept=_kept(arrival),
         ),
     )
     return Delivery([found])

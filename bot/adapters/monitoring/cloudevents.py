@@ -37,7 +37,7 @@ FACTS = SourceFacts(
     proofs=("bearer", "cloudevents-url", "basic", "header"),
     batches=True,
     setup="""\
-Knative, for instance:
+Knative, for instance (in the settings "proof": "cloudevents-url"):
   kind: Trigger ... spec: {{subscriber: {{uri: "{url}?access_token={token}"}}}}
 or any sender: POST {url}
   Authorization: Bearer {token}

@@ -27,8 +27,9 @@ FACTS = SourceFacts(
 Falcosidekick (in the settings "proof": "header"):
   webhook:
     address: {url}
-    customHeaders: "X-Watchkeeper-Token:{token}"
+    customHeaders: {{X-Watchkeeper-Token: {token}}}
     minimumpriority: warning
+  (as environment: WEBHOOK_ADDRESS, WEBHOOK_CUSTOMHEADERS=X-Watchkeeper-Token:{token}, WEBHOOK_MINIMUMPRIORITY)
 Falco itself can send no header, so there the token stands in the address (falco.yaml):
   json_output: true
   http_output: {{enabled: true, url: "{url}?token={token}"}}

@@ -20,7 +20,7 @@ FACTS = SourceFacts(
     proofs=("bearer", "basic", "header", "url"),
     batches=True,
     setup="""\
-In the settings "mapping": "/etc/watchkeeper/backups.toml", with for instance
+The file that "mapping" names in the settings, for instance
   each = "events"                  # the list of alerts; leave it out where a body is one alert
   identity = ["job.id"]            # what stays the same until it is resolved
   name = "job.title"

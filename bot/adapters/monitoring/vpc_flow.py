@@ -19,7 +19,7 @@ FACTS = SourceFacts(
     trust=Trust.PUBLIC,
     batches=True,
     setup="""\
-Let a scheduled Lambda run, for instance, in Logs Insights
+By HTTP (in the settings "proof": "header" and "token", no topics): let a scheduled Lambda run, for instance, in Logs Insights
   filter action = "REJECT" | stats count(*) as flows, sum(bytes) as bytes by interfaceId, dstAddr, dstPort
   | filter flows > 500
 and post its rows, with a `finding` for each, to {url} with X-Watchkeeper-Token: {token}

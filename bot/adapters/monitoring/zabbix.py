@@ -29,7 +29,10 @@ Script:
   var answer = r.post(url, JSON.stringify(p));
   if (r.getStatus() !== 200) throw answer;
   return 'OK';
-Then an action for triggers with this media type, recovery operations too. The media type's Test is answered with a note.
+Its tab Message templates: add Problem and Problem recovery as they are offered; without them Zabbix sends nothing.
+Users > Users, one who may read the hosts > Media > Add: this type, send to "watchkeeper".
+Alerts > Actions > Trigger actions > Create: operation "Send to users": that one, only by this type; the same as recovery
+operation. The media type's Test is answered with a note.
 """,
     mapping=(
         ("`trigger_id` and `host`", "fingerprint"),
