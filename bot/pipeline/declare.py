@@ -42,11 +42,12 @@ def declare(
     planned: PlannedEvent | None = None,
 ) -> Declared:
     """Open an incident for alerts that belong to no open one; before `show_at` nobody is told, unless it is asked for."""
-    judged = judge_alerts(alerts)
-    services = tuple(sorted({alert.service for alert in alerts}))
-    lead = _lead(alerts)
+    loud, critical = _voices(alerts)
+    judged = judge(critical, len(loud), len(alerts))
+    services = tuple(sorted(loud))
+    service, name = _lead(alerts, loud, critical)
     others = len(services) - 1
-    title = f"{lead.name} on {lead.service or 'an unnamed service'}" + (
+    title = f"{name} on {service or 'an unnamed service'}" + (
         f" and {others} more {'services' if others > 1 else 'service'}" if others else ""
     )
     open_key = f"{now:.3f}:{services[0]}"
@@ -101,16 +102,21 @@ def declare_by_hand(
 
 def judge_alerts(alerts: Sequence[Alert]) -> Judged:
     """Severity of a set of alerts, with its reason."""
-    critical = Counter([alert.service for alert in alerts if alert.severity is AlertSeverity.CRITICAL])
-    return judge(critical, len({alert.service for alert in alerts}), len(alerts))
+    loud, critical = _voices(alerts)
+    return judge(critical, len(loud), len(alerts))
 
 
-def _lead(alerts: Sequence[Alert]) -> Alert:
-    """The alert that names the incident: critical before others, of the loudest service, by name where equal."""
-    loud = Counter([alert.service for alert in alerts])
-    worst = [alert for alert in alerts if alert.severity is AlertSeverity.CRITICAL] or alerts
-    loudest = min({alert.service for alert in worst}, key=lambda service: (-loud[service], service))
-    return min((alert for alert in worst if alert.service == loudest), key=lambda one: one.name)
+def _voices(alerts: Sequence[Alert]) -> tuple[Counter[str], Counter[str]]:
+    """How many alerts each service has, and how many critical ones."""
+    worst = [alert.service for alert in alerts if alert.severity is AlertSeverity.CRITICAL]
+    return Counter([alert.service for alert in alerts]), Counter(worst)
+
+
+def _lead(alerts: Sequence[Alert], loud: Counter[str], critical: Counter[str]) -> tuple[str, str]:
+    """Service and name of what names the incident: critical before others, of the loudest service, by name where equal."""
+    loudest = min(critical or loud, key=lambda service: (-loud[service], service))
+    its = [alert for alert in alerts if alert.service == loudest]
+    return loudest, min(one.name for one in its if not critical or one.severity is AlertSeverity.CRITICAL)
 
 
 def _row(

@@ -4,13 +4,13 @@ Where everything goes is decided once for the whole pass, so that a storm is one
 takes; each transaction checks that what was decided on still holds. Runs in the correlator alone.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain.alert import AlertStatus
 from bot.domain.candidate import Candidate, ServiceSummary, first_candidate
-from bot.domain.canonical import digest
 from bot.domain.correlation import JoinReason
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import Conclusion
@@ -196,8 +196,14 @@ def _folded_body(
         "candidate": candidate.service,
         "candidate_why": candidate.why,
         "raw_ids": sorted({row.raw_id for row in members}),
-        "digest": digest(sorted([row.alert.fingerprint, row.join_reason] for row in members)),
+        "digest": _digest_of(members),
     }
+
+
+def _digest_of(members: Sequence[StoredAlert]) -> str:
+    """SHA-256 of which alerts joined and why, one to a line, sorted."""
+    lines = sorted([f"{row.alert.fingerprint} {row.join_reason}" for row in members])
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _firing(known: Incident | None, outcomes: Sequence[DedupeOutcome]) -> int:
