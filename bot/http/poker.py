@@ -4,6 +4,7 @@ The correlator itself waits for the rest of a storm and reads it meanwhile.
 """
 
 import asyncio
+import time
 
 import structlog
 
@@ -25,8 +26,12 @@ class Poker:
 
     def committed(self) -> None:
         """A payload became durable just now."""
-        self.newest_s = asyncio.get_running_loop().time()
+        self.newest_s = time.monotonic()
         self._event.set()
+
+    def quiet_s(self) -> float:
+        """How long ago a payload became durable, infinite where none did; for any thread."""
+        return time.monotonic() - self.newest_s
 
     async def run(self) -> None:
         """Poke for ever; one task per process."""

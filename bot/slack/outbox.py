@@ -4,6 +4,7 @@ A post is written down as doubtful before it is sent, so that a crash or a lost 
 anything is posted again. Content is rendered at the moment of sending, so superseded states collapse.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,7 +24,7 @@ from bot.slack.leading import RECENT_S, RENEW_S, Leading
 from bot.slack.names import names_of
 from bot.slack.pace import Pace
 from bot.slack.rendering import Content, render
-from bot.slack.shown import Shown, gist_of, said_by
+from bot.slack.shown import FIRST_EDIT_S, Shown, gist_of, said_by
 
 _log = structlog.get_logger()
 
@@ -32,9 +33,8 @@ _ROOM_FOR_DECISIONS = 3
 _OPTIONAL = (MessageKind.HYPOTHESIS, MessageKind.NOTICE)
 _POINTERS = (MessageKind.ANNOUNCEMENT, MessageKind.MOVED)
 _WAIT_FOR_CARD_S, _LONGEST_CARD_WAIT_S = 0.2, 30.0
-_FIRST_EDIT_S = 1.0
-_YOUNG_S, _YOUNG_EDIT_S, _EDIT_S = 10.0, 3.0, 10.0
 _READ_BACK_S = 2.0
+_STORM_S = 30.0  # What is pending for longer is no storm, but a correlator that is away.
 _LONGEST_WAIT_S = 600.0
 _NEVER_S = 365 * 86_400.0
 # A message that cannot even be made is no reason to fill the log ten times a second.
@@ -48,7 +48,7 @@ _SEVERITY_HEAD_START_S = 5.0
 class Outbox:
     """One sender; a lease keeps a second one quiet. `group` is the approver group, `group_id` its id for mentions.
 
-    `others_due` says whether the last pass found messages that are not for it.
+    `others_due` says whether the last pass found messages that are not for it, `quiet_s` how long no alert came in.
     """
 
     store: Store
@@ -60,6 +60,7 @@ class Outbox:
     holder: str
     pace: Pace = field(default_factory=Pace)
     others_due: bool = True
+    quiet_s: Callable[[], float] = lambda: math.inf
     _lease: Leading = field(init=False)
     _shown: dict[int, Shown] = field(default_factory=dict)
     _topics: dict[str, str] = field(default_factory=dict)
@@ -284,7 +285,7 @@ class Outbox:
             if card and not (tx.incident(job.incident.id) or job.incident).channel_wanted:
                 tx.set_place(job.incident.id, channel=spot.channel, thread_ts=ts)
             tx.append(job.incident.id, [NewEvent(EventType.MESSAGE_POSTED, body)], at_ms=round(now * 1000))
-            tx.sent_message(job.message.id, ts=ts, revision=revision, next_at=now + _FIRST_EDIT_S, now=now)
+            tx.sent_message(job.message.id, ts=ts, revision=revision, next_at=now + FIRST_EDIT_S, now=now)
 
         self.store.transact(work)
         if card:
@@ -317,7 +318,7 @@ class Outbox:
     def _edited(self, job: Job, content: Rendered, edit: Callable[[], None], *, news: bool) -> bool:
         now, message, decision = self.clock.now(), job.message, job.message.kind is MessageKind.PROPOSAL
         self.pace.calling("chat.update", self.clock, edit)
-        next_at = self.clock.now() + (0.0 if decision else _FIRST_EDIT_S)
+        next_at = self.clock.now() + (0.0 if decision else FIRST_EDIT_S)
 
         def work(tx: Transaction) -> None:
             tx.sent_message(message.id, ts=message.ts, revision=message.wanted, next_at=next_at, now=now)
@@ -325,7 +326,9 @@ class Outbox:
                 tx.want_message(job.incident.id, MessageKind.ANNOUNCEMENT, now=now)
 
         self.store.transact(work)
-        self._remember(job, content, edited=True)
+        shown = self._shown.get(message.id)
+        early = shown is not None and not news and shown.early(now, message.first_posted_at)
+        self._remember(job, content, edited=True, hastened=(shown.hastened if shown else 0) + early)
         if message.kind is MessageKind.CARD:
             self._furnish(job, message.channel, message.ts, now)
         return True
@@ -357,17 +360,19 @@ class Outbox:
         return shown is None or shown.gist != gist_of(job.incident, content)
 
     def _due_again(self, job: Job, now: float) -> bool:
-        """Whether a mere counter may be shown again: 3 s after the last edit, later 10 s."""
+        """Whether a mere counter may be shown again: 3 s after the last edit, later 10 s, or when a storm has ended."""
         shown = self._shown[job.message.id]
-        if not shown.edited:
-            return now - shown.at >= _FIRST_EDIT_S
-        young = now - job.message.first_posted_at < _YOUNG_S
-        return now - shown.at >= (_YOUNG_EDIT_S if young else _EDIT_S)
+        return shown.ripe(now, job.message.first_posted_at, self._quiet_s)
 
-    def _remember(self, job: Job, content: Rendered, *, edited: bool) -> None:
-        self._shown[job.message.id] = Shown(
-            gist_of(job.incident, content), self.clock.now(), edited, said_by(content)
-        )
+    def _quiet_s(self) -> float:
+        """How long no alert came in; 0 while some that came wait to be folded in."""
+        ago = self.quiet_s()
+        waits = ago < _STORM_S and self.store.read(lambda tx: tx.oldest_pending_raw()) is not None
+        return 0.0 if waits else ago
+
+    def _remember(self, job: Job, content: Rendered, *, edited: bool, hastened: int = 0) -> None:
+        gist, said = gist_of(job.incident, content), said_by(content)
+        self._shown[job.message.id] = Shown(gist, self.clock.now(), edited, said, hastened)
         self._no_news.pop(job.message.id, None)
 
     def _furnish(self, job: Job, channel: str, card_ts: str, now: float) -> None:

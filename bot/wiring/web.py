@@ -6,7 +6,6 @@ import secrets
 import signal
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -137,9 +136,10 @@ def build(settings: Settings) -> Web:
             group_id=chat.group_id(settings.approver_group),
             holder=holder_name("web"),
             pace=pace,
+            quiet_s=poker.quiet_s,
         ),
         order_posts=OrderPosts(store, chat, clock, alerts, holder_name("web"), pace),
-        bell=Bell(store, clock, lambda: time.monotonic() - poker.newest_s),
+        bell=Bell(store, clock, poker.quiet_s),
         playbooks=playbooks,
         poker=poker,
         commits=GroupCommit(store, poker.committed),
