@@ -6,8 +6,9 @@ takes; each transaction checks that what was decided on still holds. Runs in the
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from bot.domain.alert import AlertStatus
 from bot.domain.candidate import Candidate, ServiceSummary, first_candidate
@@ -35,6 +36,8 @@ from bot.pipeline.regroup import merge
 from bot.pipeline.usual import EVERYDAY_KEY
 from bot.ports import Transaction
 
+# All and critical firing alerts of each service of an incident; counted only where no more of a storm is pending.
+_Firing: TypeAlias = Mapping[str, tuple[int, int]]
 # Reading a member's value costs several times as much as looking it up.
 _WORDS = {reason: reason.value for reason in JoinReason}
 
@@ -148,13 +151,14 @@ def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *,
         ends = incident in part.last_of
         # All alerts of an incident that this pass opened are at hand; of an older one the rest must be counted.
         count_all = final and incident not in placement.opened
-        body = _folded_body(tx, incident, members, placement, known, exact=ends and count_all)
+        everything = tx.firing_by_service(incident) if ends and count_all else None
+        body = _folded_body(incident, members, placement, known, everything)
         tx.append(incident, [NewEvent(EventType.ALERTS_FOLDED, body)], at_ms=round(now * 1000))
         if routing.state.open:
             _widen(tx, routing, members, now)
             loose = incident == placement.loose
             if ends and routing.open_key != EVERYDAY_KEY and not loose:
-                _raise(tx, routing, members, known, now, by_all=count_all)
+                _raise(tx, routing, members, known, now, everything)
             if ends:
                 at = now if final and not loose else now + HOLD_S
                 _show(tx, routing, at, new=incident in placement.opened)
@@ -168,20 +172,18 @@ def _show(tx: Transaction, routing: IncidentRow, at: float, *, new: bool) -> Non
 
 
 def _folded_body(
-    tx: Transaction,
     incident: str,
     members: Sequence[StoredAlert],
     placement: Placement,
     known: Incident | None,
-    *,
-    exact: bool,
+    everything: _Firing | None,
 ) -> dict[str, object]:
     outcomes = [placement.outcomes[row.alert.fingerprint] for row in members]
     meaning = Counter([outcome.reason for outcome in outcomes])
     fresh = members
     if meaning[Seen.NEW] < len(members):
         fresh = [row for row, one in zip(members, outcomes, strict=True) if one.reason is Seen.NEW]
-    candidate = _candidate(tx, incident, placement, known, fresh, exact=exact)
+    candidate = _candidate(incident, placement, known, fresh, everything)
     resolved = meaning[Seen.RESOLVED]
     return {
         "count": len(fresh),
@@ -189,7 +191,7 @@ def _folded_body(
         "resolved": resolved,
         "repeats": len(members) - len(fresh) - resolved,
         "total": len(fresh) + (known.alerts_total if known else 0),
-        "still_firing": tx.firing_count(incident) if exact else _firing(known, outcomes),
+        "still_firing": _firing(known, outcomes) if everything is None else _all_of(everything),
         "services": dict(Counter([row.alert.service for row in fresh])),
         "joins": dict(Counter([row.join_reason for row in fresh])),
         "said": kept_of(placement.said, [row.alert.service for row in fresh]),
@@ -215,24 +217,27 @@ def _firing(known: Incident | None, outcomes: Sequence[DedupeOutcome]) -> int:
     return (known.alerts_firing if known else 0) + change
 
 
+def _all_of(everything: _Firing) -> int:
+    return sum(count for count, _ in everything.values())
+
+
 def _candidate(
-    tx: Transaction,
     incident: str,
     placement: Placement,
     known: Incident | None,
     fresh: Sequence[StoredAlert],
-    *,
-    exact: bool,
+    everything: _Firing | None,
 ) -> Candidate:
     """By all alerts of this pass; with the last part of a storm that took several passes, by everything that fires."""
     if not fresh or incident == placement.loose:
         return Candidate("", "")
     here = placement.candidates.get(incident) or Candidate("", "")
-    if not exact or known is None or known.alerts_total == 0:
+    if everything is None or known is None or known.alerts_total == 0:
         return here
     at = known.opened_ms / 1000
-    firing = tx.firing_by_service(incident)
-    summaries = [ServiceSummary(name, count, at, bad > 0) for name, (count, bad) in sorted(firing.items())]
+    summaries = [
+        ServiceSummary(name, count, at, bad > 0) for name, (count, bad) in sorted(everything.items())
+    ]
     return first_candidate(summaries, placement.topology)
 
 
@@ -247,31 +252,27 @@ def _raise(
     members: Sequence[StoredAlert],
     known: Incident | None,
     now: float,
-    *,
-    by_all: bool,
+    everything: _Firing | None,
 ) -> None:
     """Raise the severity when the alerts say so; it is never lowered here."""
     beyond = outside(known, [row.alert for row in members if row.alert.status is AlertStatus.FIRING])
     if beyond is not None and not beyond:
         return
-    judged = judge_alerts(beyond) if beyond else _judged(tx, routing.id, members, known, by_all=by_all)
+    judged = judge_alerts(beyond) if beyond else _judged(members, known, everything)
     if judged.severity < routing.severity:
         grade(tx, routing.id, judged.severity, reason=judged.reason, now=now)
         if beyond:
             tx.add_task(TaskKind.INVESTIGATE, routing.id, "alerts beyond the planned event", due_at=now)
 
 
-def _judged(
-    tx: Transaction, incident: str, members: Sequence[StoredAlert], known: Incident | None, *, by_all: bool
-) -> Judged:
+def _judged(members: Sequence[StoredAlert], known: Incident | None, everything: _Firing | None) -> Judged:
     """By everything that fires, since a storm may come in many drops; by these alone where it is expected load.
 
     While more of the storm is pending these alone are looked at too: counting all of it again and again would make
     its cost grow with its square.
     """
     expected = known and known.diagnosis and known.diagnosis.conclusion is Conclusion.EXPECTED_LOAD
-    if expected or not by_all:
+    if expected or everything is None:
         return judge_alerts([row.alert for row in members if row.alert.status is AlertStatus.FIRING])
-    firing = tx.firing_by_service(incident)
-    critical = {name: bad for name, (_, bad) in firing.items()}
-    return judge(critical, len(firing), sum(count for count, _ in firing.values()))
+    critical = {name: bad for name, (_, bad) in everything.items()}
+    return judge(critical, len(everything), _all_of(everything))
