@@ -61,6 +61,8 @@ def _said(alert: Alert, nodes: AbstractSet[str]) -> list[str]:
     words = [word.strip(_EDGES) for word in alert.summary.lower().split()[:_MOST_WORDS]]
     own = alert.service.lower()
     things = {word for word in words if word != own and own not in word and _names_something(word, nodes)}
+    if not things and alert.service in nodes:
+        return []
     template = " ".join(_masked(word, own, things) for word in words)
     keys = [_key(thing, template) for thing in sorted(things)]
     if alert.service not in nodes and sum(word.isalpha() for word in words) >= _FEW_WORDS:
@@ -69,7 +71,7 @@ def _said(alert: Alert, nodes: AbstractSet[str]) -> list[str]:
 
 
 def _names_something(word: str, nodes: AbstractSet[str]) -> bool:
-    return word in nodes or _HOST.fullmatch(word) is not None
+    return word in nodes or ("." in word and _HOST.fullmatch(word) is not None)
 
 
 def _masked(word: str, own: str, things: AbstractSet[str]) -> str:

@@ -155,13 +155,22 @@ def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *,
         body = _folded_body(incident, members, placement, known, everything)
         tx.append(incident, [NewEvent(EventType.ALERTS_FOLDED, body)], at_ms=round(now * 1000))
         if routing.state.open:
-            _widen(tx, routing, members, now)
             loose = incident == placement.loose
-            if ends and routing.open_key != EVERYDAY_KEY and not loose:
+            # One that this pass opened was declared and judged by all of its alerts.
+            if incident not in placement.opened:
+                _widen(tx, routing, members, now)
+            if ends and _is_judged(routing, known, loose=loose, opened=incident in placement.opened):
                 _raise(tx, routing, members, known, now, everything)
             if ends:
                 at = now if final and not loose else now + HOLD_S
                 _show(tx, routing, at, new=incident in placement.opened)
+
+
+def _is_judged(routing: IncidentRow, known: Incident | None, *, loose: bool, opened: bool) -> bool:
+    """Whether alerts may raise its severity; what a planned event quietens is always looked at for what it is not."""
+    if routing.open_key == EVERYDAY_KEY or loose:
+        return False
+    return not opened or (known is not None and known.planned_effect != "")
 
 
 def _show(tx: Transaction, routing: IncidentRow, at: float, *, new: bool) -> None:
