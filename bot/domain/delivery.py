@@ -1,14 +1,13 @@
 """What one call of a monitoring system says: alerts, changes, or neither, and then why. Parsers build it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.domain.alert import Alert
 from bot.domain.telemetry import Change
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """`note` is the sentence for a sender whose call opens nothing (a test, a ping, an event of no interest).
 
     `sent_at` is the sender's own time of this call and `once` its id, where the body that is proved holds them.

@@ -7,7 +7,6 @@ over the body, a query, chunks, more than the limit, a wrong token, every other 
 
 import asyncio
 import re
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -84,15 +83,15 @@ class Front(OneWrite):
     def _begun(self, intake: Intake, data: bytes) -> bool:
         """Take an ordinary call that begins here, or say that it is none."""
         known = self._known
-        length = _length(known, data) if known is not None else -1
-        if known is None or length < 0:
+        end = _end_of_length(known, data) if known is not None else -1
+        if known is None or end < 0:
             self._known = known = _learned(intake, data)
-            length = _length(known, data) if known is not None else -1
+            end = _end_of_length(known, data) if known is not None else -1
+        length = int(data[len(known.before) : end]) if known is not None and end >= 0 else -1
         if known is None or not 0 <= length <= known.door.most_bytes:
             return False
-        body = data[data.index(_END) + len(_END) :]
         taking = self.cycle = _Taking(intake, known, length)
-        self._add(taking, body)
+        self._add(taking, data[end + len(known.after) :])
         return True
 
     def _add(self, taking: "_Taking", piece: bytes) -> None:
@@ -101,24 +100,20 @@ class Front(OneWrite):
         taking.parts.append(mine)
         taking.missing -= len(mine)
         self._taking = taking if taking.missing else None
-        if self._taking is None and guarded("intake", partial(taking.take, self._answer)) is None:
-            self._answer(taking, _FAILED)
+        if self._taking is None and guarded("intake", partial(taking.take, self)) is None:
+            self.answer(taking, _FAILED)
         if rest:
             self.data_received(rest)
 
-    def _answer(self, taking: "_Taking", answer: Answer) -> None:
+    def answer(self, taking: "_Taking", answer: Answer) -> None:
         """Say it, unless something was said, or nobody listens any more."""
         if taking.response_complete or self.transport.is_closing():
             return
         taking.response_complete = True
         body, headers = encoded(answer)
-        lines = [STATUS_LINE[answer.status]]
-        for name, text in (*self.server_state.default_headers, *headers):
-            lines += (name, b": ", text, b"\r\n")
-        if not taking.keep_alive:
-            lines.append(b"connection: close\r\n")
-        lines += (b"\r\n", body)
-        self.transport.write(b"".join(lines))
+        lines = [b"%b: %b\r\n" % header for header in (*self.server_state.default_headers, *headers)]
+        close = b"" if taking.keep_alive else b"connection: close\r\n"
+        self.transport.write(b"".join((STATUS_LINE[answer.status], *lines, close, b"\r\n", body)))
         self._answered_at = self.loop.time()
         if not taking.keep_alive:
             self.transport.close()
@@ -140,11 +135,11 @@ class _Taking(RequestResponseCycle):
         self.missing = length
         self._intake, self._known = intake, known
 
-    def take(self, say: Callable[["_Taking", Answer], None]) -> bool:
-        """Give the call to the intake, whose answer goes to `say` now or later; True when it is given."""
+    def take(self, front: Front) -> bool:
+        """Give the call to the intake, whose answer goes to `front` now or later; True when it is given."""
 
         def said(answer: Answer) -> None:
-            guarded("answer", partial(say, self, answer))
+            guarded("answer", partial(front.answer, self, answer))
 
         body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
         self.parts = []
@@ -170,14 +165,13 @@ def _cut(piece: bytes, at: int) -> tuple[bytes, bytes]:
     return piece[:at], piece[at:]
 
 
-def _length(known: _Known, data: bytes) -> int:
-    """The length that a head names which is the known one in every other byte; -1 where it is another head."""
+def _end_of_length(known: _Known, data: bytes) -> int:
+    """Where the digits of the length end, in a head that is the known one in every other byte; -1 in another head."""
     begin = len(known.before)
     if not data.startswith(known.before):
         return -1
     end = data.find(known.after, begin, begin + _MOST_DIGITS + len(known.after))
-    digits = data[begin:end] if end > begin else b""
-    return int(digits) if digits.isdigit() else -1
+    return end if end > begin and data[begin:end].isdigit() else -1
 
 
 def _learned(intake: Intake, data: bytes) -> _Known | None:

@@ -57,6 +57,7 @@ class GroupCommit:
         # How many sent at the same time lately, which is how many a group waits for; those who left are forgotten
         # one by one, else a sender who came too early would make the next group small again.
         self._crowd = 1
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._gathering: asyncio.TimerHandle | None = None
         self._looking: asyncio.TimerHandle | None = None
 
@@ -72,7 +73,7 @@ class GroupCommit:
         if len(self._open) >= _MOST_WAITING or self._bytes + size > _MOST_WAITING_BYTES:
             tell(Retryable("too many payloads are waiting to be stored"))
             return
-        loop = asyncio.get_running_loop()
+        loop = self._loop = self._loop or asyncio.get_running_loop()  # Asking costs a system call each time.
         self._open.append(_Waiting(arrived, once, tell, loop.time() + _LONGEST_S))
         self._bytes += size
         if self._looking is None:

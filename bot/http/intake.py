@@ -96,18 +96,18 @@ class Intake:
 
     def take(self, door: Door, shown: Shown, body: bytes, tell: Callable[[Answer], None]) -> None:
         """An ordinary call; `tell` hears the answer once it is durable, or at once where it is refused."""
-        call = _Call(door, shown, body, self._ports.clock.now())
-        found = self._read(call)
+        received_at = self._ports.clock.now()
+        found = self._read(door, body, received_at)
         if isinstance(found, Answer):
             tell(found)
             return
-        said = found.said
+        said, once = found
 
         def stored(outcome: bool | Retryable) -> None:
             tell(_told(door, said, outcome))
 
-        once = replay_key(door.scheme, shown, body, found.once)
-        self._ports.commits.put(Arrived(door.name, door.kind, body, call.received_at), once, stored)
+        key = replay_key(door.scheme, shown, body, once)
+        self._ports.commits.put(Arrived(door.name, door.kind, body, received_at), key, stored)
 
     async def _proved(self, scope: Scope, receive: Receive) -> _Call | Answer:
         kind, shown = scope["path"].removeprefix(PREFIX), shown_by(scope)
@@ -143,18 +143,18 @@ class Intake:
                 call = call._replace(body=structured(call.shown, call.body))
             except Permanent as error:
                 return _refusal(400, str(error))
-        found = self._read(call)
+        found = self._read(call.door, call.body, call.received_at)
         return found if isinstance(found, Answer) else await self._stored(call, found)
 
-    def _read(self, call: _Call) -> _Read | Answer:
-        """What the call says, or why it is refused."""
-        parser = self._ports.parsers[call.door.kind]
+    def _read(self, door: Door, body: bytes, received_at: float) -> _Read | Answer:
+        """What a call says, or why it is refused."""
+        parser = self._ports.parsers[door.kind]
         try:
-            delivery = parser.parse(call.body, source=call.door.name, received_at=call.received_at)
+            delivery = parser.parse(body, source=door.name, received_at=received_at)
         except Permanent as error:
             return _refusal(400, str(error))
         window_s = parser.facts.window_s
-        if window_s and _outside(delivery, call.received_at, window_s):
+        if window_s and _outside(delivery, received_at, window_s):
             return _refusal(
                 400, f"sent more than {window_s / 3600:g} h ago or ahead by the sender's own time"
             )

@@ -73,4 +73,4 @@ def _from_sns(arrival: Arrival, read: Callable[[Arrival], Delivery]) -> Delivery
         note = "an SNS message that is plain text, so no alarm"
         return Delivery(note=note, sent_at=sent_at, once=envelope.MessageId)
     inner = plain(text, "Amazon SNS")
-    return replace(read(replace(arrival, raw=inner)), sent_at=sent_at, once=envelope.MessageId)
+    return read(replace(arrival, raw=inner))._replace(sent_at=sent_at, once=envelope.MessageId)

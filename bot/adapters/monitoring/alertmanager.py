@@ -111,14 +111,15 @@ class Alertmanager:
 
     def parse(self, body: bytes, *, source: str, received_at: float) -> Delivery:
         """Every alert in the group; raises Permanent naming the field that is wrong."""
-        payload, ordinary = _decoded(body)
+        ordinary = _ordinary(body)
+        payload = ordinary or _decoded(body)
         if payload.version != "4":
             message = f"Alertmanager webhook version {payload.version[:10]!r} is not supported, expected '4'"
             raise Permanent(message)
         alerts: Sequence[Alert] = _Alerts(payload.alerts, source, received_at)
-        if not ordinary:
+        if ordinary is None:
             alerts = within_limits(list(alerts), body)
-        return Delivery(alerts, note="" if alerts else "a call with no alert in it")
+        return Delivery(alerts, (), "" if payload.alerts else "a call with no alert in it")
 
 
 def build() -> AlertParser:
@@ -148,19 +149,18 @@ class _Alerts(Sequence[Alert]):
         return _alert(self._items[at], self._source, self._received_at)
 
 
-def _decoded(body: bytes) -> tuple[_Payload | _OrdinaryPayload, bool]:
-    """The body, and whether no alert in it can be over a limit; what is not ordinary is looked at closely."""
-    found = _ordinary(body) if len(body) <= MOST_TEXT_CHARS and not may_hold_nul(body) else None
-    if found is not None:
-        return found, True
+def _decoded(body: bytes) -> _Payload:
     try:
-        return _DECODER.decode(body), False
+        return _DECODER.decode(body)
     except _UNREADABLE as error:
         message = f"not an Alertmanager webhook (version 4): {error}"
         raise Permanent(message) from error
 
 
 def _ordinary(body: bytes) -> _OrdinaryPayload | None:
+    """The body, where no alert in it can be over a limit; every other one is looked at closely."""
+    if len(body) > MOST_TEXT_CHARS or may_hold_nul(body):
+        return None
     try:
         return _ORDINARY.decode(body)
     except _UNREADABLE:
