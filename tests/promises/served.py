@@ -81,9 +81,11 @@ def hosted(app: Starlette, silent_s: int = 5) -> Iterator[int]:
     while not server.started and time.monotonic() < until:
         time.sleep(0.01)
     assert server.started, "the web application did not start"
-    yield int(listening.getsockname()[1])
-    server.should_exit = True
-    thread.join(10)
+    try:
+        yield int(listening.getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,8 @@ def running(folder: Path) -> Iterator[Intake]:
     app = build_http(ports, HealthPorts(store, clock, (), "observe"), beside)
     with hosted(app) as port:
         connection = http.client.HTTPConnection(HOST, port, timeout=20)
-        yield Intake(port, store, sns, connection)
-        connection.close()
+        try:
+            yield Intake(port, store, sns, connection)
+        finally:
+            connection.close()
     store.close()
