@@ -114,7 +114,7 @@ def build(settings: Settings) -> Web:
     """Wire the process; every call that can fail happens here, before anything is served."""
     clock = SystemClock()
     playbooks = _playbooks(settings)  # A file with a finding is said before anything is asked of Slack.
-    store = open_store(settings)
+    store = open_store(settings, for_storms=True)
     chat = slack_chat.build(settings, clock)
     team, bot_user = chat.identity()
     queue = rq_queue.build(settings.redis_url)

@@ -161,33 +161,6 @@ def test_counters_coalesce_and_news_does_not(
     assert "Identified" in str(chat.posts[0].blocks)
 
 
-def test_what_a_storm_came_to_is_shown_as_soon_as_it_has_ended(
-    store: SqlStore, chat: TroubledChat, clock: HandClock, outbox: Outbox
-) -> None:
-    newest_at = clock.now()
-    outbox.quiet_s = lambda: clock.now() - newest_at
-    incident = declare(store, clock)
-    outbox.send_due()
-
-    def play(seconds: float, every_s: float = 0.1) -> int:
-        nonlocal newest_at
-        before = chat.posts[0].edits
-        for at in range(round(seconds * 10)):
-            if every_s and at % round(every_s * 10) == 0:
-                note(store, clock, incident)
-                newest_at = clock.now()
-            outbox.send_due()
-            clock.forward(0.1)
-        return chat.posts[0].edits - before
-
-    assert play(2.0) == 0, "the storm is still coming in"
-    assert play(0.7, every_s=0) == 1, "and now it has ended"
-    assert play(0.5) == 0
-    assert play(1.0, every_s=0) == 1, "a second later another one has, ahead of its turn"
-    assert play(8.0, every_s=1.0) <= 4, "alerts in drops are no storms"
-    assert play(50.0, every_s=1.0) <= 6
-
-
 def test_the_last_state_is_always_shown(
     store: SqlStore, chat: TroubledChat, clock: HandClock, outbox: Outbox
 ) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from bot.adapters.store.glance import Glance
+from bot.adapters.store.log_room import lay_out
 from bot.adapters.store.migrate import bring_up_to_date
 from bot.adapters.store.parts.base import Keys
 from bot.adapters.store.parts.control import ControlPart
@@ -197,16 +198,19 @@ class SqlStore:
         self.engine.dispose()
 
 
-def open_store(settings: Settings, *, migrate: bool = True) -> Store:
+def open_store(settings: Settings, *, migrate: bool = True, for_storms: bool = False) -> Store:
     """Open the configured database; raises Permanent with what to do.
 
-    `migrate` brings the schema up to date; a short-lived child of a process that did so leaves it out.
+    `migrate` brings the schema up to date; a short-lived child of a process that did so leaves it out. `for_storms` makes
+    room for many commits, which whoever takes them in needs.
     """
     settings.require("store", ["audit_key", "storage_key"])
     engine = open_engine(settings.database_url)
     try:
         if migrate:
             bring_up_to_date(engine, settings.data_dir)
+        if for_storms:
+            lay_out(engine, _CHECKPOINT_PAGES)
     except DBAPIError as error:
         message = (
             f"database {engine.url.render_as_string(hide_password=True)} cannot be used: {_cause(error)}"
