@@ -195,6 +195,10 @@ class Drive:
         """Approve an option and see its run to the end."""
         self._letter = letter
         _, message = self._until(self._offer, f"an offer of option {self._letter} to approve")
+        if (
+            self._orders.patience_s
+        ):  # A look that could read too little is corrected before anything is offered.
+            self.played.card = self._answered_card() or self.played.card
         self.played.proposal = reading.option_title(message, self._letter) or message["text"]
         self._insist(
             partial(self._approve, decider),
@@ -274,15 +278,8 @@ class Drive:
         """See the incident resolved and its post-mortem posted; close it by hand where nothing was fixed."""
         if not self.played.verified:
             card = self._current()
-            self._outside.act(
-                **{
-                    "as": "oncall-1",
-                    "type": "message",
-                    "channel": card.channel,
-                    "thread_ts": card.ts,
-                    "text": "<@U0BOT> resolve",
-                }
-            )
+            words = {"channel": card.channel, "thread_ts": card.ts, "text": "<@U0BOT> resolve"}
+            self._outside.act(**{"as": "oncall-1", "type": "message", **words})
         self._until(lambda: self._current().resolved, "the incident to be resolved")
         self.played.postmortem = self._until(
             lambda: reading.postmortem(self._outside.slack(), self._incident()), "the post-mortem"

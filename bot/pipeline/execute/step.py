@@ -130,7 +130,7 @@ class _Attempt:
         if self._untouched(before):
             self._patience.note(1, error)
             try:
-                return self._called(self._call())
+                return self._called(self._patience.ask(self._call))
             except _Held as held:
                 return self._stopped(f"stopped before the call ({held})", str(held))
             except WatchkeeperError as second:

@@ -182,6 +182,13 @@ def test_what_is_untouched_after_a_lease_is_called_once_more(scene: Scene) -> No
     assert START + 15 <= scene.clock.at <= START + 20, "a lease, and not the two minutes of a step"
 
 
+def test_the_second_call_is_as_patient_as_the_first(scene: Scene) -> None:
+    troubles = (Trouble(Fault.HANG), Trouble(Fault.UNREACHABLE, times=3))
+    result = scene.run(scene.stage(plan_of([scale("cart")]), troubles))
+    assert (result.outcome, scene.calls()) == (Outcome.DONE, ["scale-cart:do"])
+    assert len(attempts(scene)) == 4
+
+
 def test_one_without_answer_twice_is_parked(scene: Scene) -> None:
     plan_hash = scene.stage(plan_of([scale("cart")]), (Trouble(Fault.HANG, times=2),))
     result = scene.run(plan_hash)
