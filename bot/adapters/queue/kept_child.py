@@ -37,14 +37,15 @@ class KeptChild:
     def start(self) -> socket.socket:
         """Fork a child, wait until it is prepared and give the way to it; raises Permanent when it dies of that."""
         here, there = socket.socketpair()
-        pid = os.fork()
-        if pid == 0:
-            here.close()
-            self._serve(there)
-        there.close()
-        self._pid, self._road = pid, here
         with ExitStack() as undo:
             undo.callback(self.end)
+            # From here on an interruption loses no child: one whose number is not known yet ends with its road.
+            self._pid, self._road = 0, here
+            self._pid = os.fork()
+            if self._pid == 0:
+                here.close()
+                self._serve(there)
+            there.close()
             self._answer(here)
             undo.pop_all()
         return here
@@ -65,6 +66,8 @@ class KeptChild:
             return 0
         self._road.close()
         self._road = None
+        if self._pid == 0:
+            return 0
         with suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGKILL)
         with suppress(ProcessLookupError):
