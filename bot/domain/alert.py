@@ -53,6 +53,11 @@ class Alert(NamedTuple):
     trust: Trust = Trust.WORKLOAD
 
 
+def is_critical(alert: Alert) -> bool:
+    """Whether its sender calls it critical."""
+    return alert.severity is AlertSeverity.CRITICAL
+
+
 def fingerprint_of(source: str, labels: Mapping[str, str]) -> str:
     """Stable identity of an alert: BLAKE2b-64 over the source name and its sorted label pairs, hexadecimal."""
     form, values = _form_of(tuple(labels))

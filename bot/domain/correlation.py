@@ -6,6 +6,7 @@ Works on services, not on single alerts, so that its cost is O(alerts + services
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 from operator import attrgetter
 
 from bot.domain.alert import Alert
@@ -37,16 +38,21 @@ class JoinReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Alerts that belong to one incident: an open one (`incident` is its id) or a new one (empty).
+    """Alerts that belong to one incident: an open one (`incident` is its id) or a new one (empty); by service.
 
     `absorbs` are open incidents that these alerts show to be the same one, `draws` services that were loose ends.
     """
 
     incident: str
-    alerts: tuple[Alert, ...]
+    by_service: Mapping[str, Sequence[Alert]]
     reasons: Mapping[str, JoinReason]
     absorbs: tuple[str, ...] = ()
     draws: tuple[str, ...] = ()
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """All of them, service by service."""
+        return tuple(chain.from_iterable(self.by_service.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +91,7 @@ def group_alerts(
     lowest number absorbs the others, so that the order of arrival does not matter. What people parted stays apart.
     The services of `loose`, which is none of `open_incidents`, alert too, each for itself.
     """
-    by_service: dict[str, list[Alert]] = {}
-    for alert in sorted(alerts, key=attrgetter("starts_at", "fingerprint")):
-        by_service.setdefault(alert.service, []).append(alert)
+    by_service = sorted_out(alerts)
     recent = sorted(
         (row for row in open_incidents if now - row.last_alert_at <= JOIN_WINDOW_S),
         key=lambda row: row.number,
@@ -96,6 +100,14 @@ def group_alerts(
     for service in sorted(by_service):
         scene.connect(service)
     return scene.groups()
+
+
+def sorted_out(alerts: Iterable[Alert]) -> dict[str, list[Alert]]:
+    """The alerts of each service, earliest first."""
+    found: dict[str, list[Alert]] = {}
+    for alert in sorted(alerts, key=attrgetter("starts_at", "fingerprint")):
+        found.setdefault(alert.service, []).append(alert)
+    return found
 
 
 class _Scene:
@@ -244,8 +256,8 @@ class _Scene:
         for root, services in parts.items():
             homes = [row.id for row in rows.get(root, ())]
             reasons = {name: self._why.get(name, JoinReason.FIRST) for name in services}
-            alerts = _alerts_of(services, self._by_service)
-            group = Group("", alerts, reasons, tuple(homes[1:]), tuple(drawn.get(root, ())))
+            its = {service: self._by_service[service] for service in services}
+            group = Group("", its, reasons, tuple(homes[1:]), tuple(drawn.get(root, ())))
             found.append(replace(group, incident=homes[0]) if homes else group)
         number = {row.id: row.number for row in self._recent.values()}
         return sorted(found, key=lambda one: (not one.incident, number.get(one.incident, 0)))
@@ -271,7 +283,3 @@ class _Union:
 def _place(alerts: Iterable[Alert]) -> tuple[str, ...]:
     labels = next(iter(alerts)).labels
     return tuple(labels.get(name, "") for name in _SHARED_LABELS)
-
-
-def _alerts_of(services: Iterable[str], by_service: Mapping[str, Sequence[Alert]]) -> tuple[Alert, ...]:
-    return tuple(alert for service in services for alert in by_service[service])

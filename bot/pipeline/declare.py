@@ -1,10 +1,10 @@
 """declare: open an incident for a group of alerts, or by a person's hand; card and announcement are wanted at once."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.domain.alert import Alert, AlertSeverity
+from bot.domain.alert import Alert, AlertSeverity, is_critical
 from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import LOOSE_KEY, IncidentState, Severity
 from bot.domain.records import IncidentRow, MessageKind, TaskKind
@@ -33,7 +33,7 @@ class Declared:
 
 def declare(
     tx: Transaction,
-    alerts: Sequence[Alert],
+    by_service: Mapping[str, Sequence[Alert]],
     *,
     incident: str,
     now: float,
@@ -42,10 +42,9 @@ def declare(
     planned: PlannedEvent | None = None,
 ) -> Declared:
     """Open an incident for alerts that belong to no open one; before `show_at` nobody is told, unless it is asked for."""
-    loud, critical = _voices(alerts)
-    judged = judge(critical, len(loud), len(alerts))
-    services = tuple(sorted(loud))
-    service, name = _lead(alerts, loud, critical)
+    judged = judge_services(by_service)
+    services = tuple(sorted(by_service))
+    service, name = _lead(by_service)
     others = len(services) - 1
     title = f"{name} on {service or 'an unnamed service'}" + (
         f" and {others} more {'services' if others > 1 else 'service'}" if others else ""
@@ -102,21 +101,27 @@ def declare_by_hand(
 
 def judge_alerts(alerts: Sequence[Alert]) -> Judged:
     """Severity of a set of alerts, with its reason."""
-    loud, critical = _voices(alerts)
-    return judge(critical, len(loud), len(alerts))
+    critical = Counter([alert.service for alert in alerts if alert.severity is AlertSeverity.CRITICAL])
+    return judge(critical, len({alert.service for alert in alerts}), len(alerts))
 
 
-def _voices(alerts: Sequence[Alert]) -> tuple[Counter[str], Counter[str]]:
-    """How many alerts each service has, and how many critical ones."""
-    worst = [alert.service for alert in alerts if alert.severity is AlertSeverity.CRITICAL]
-    return Counter([alert.service for alert in alerts]), Counter(worst)
+def judge_services(by_service: Mapping[str, Sequence[Alert]]) -> Judged:
+    """The same of alerts that are sorted out already."""
+    critical = dict.fromkeys(_critical(by_service), 1)
+    return judge(critical, len(by_service), sum(map(len, by_service.values())))
 
 
-def _lead(alerts: Sequence[Alert], loud: Counter[str], critical: Counter[str]) -> tuple[str, str]:
+def _critical(by_service: Mapping[str, Sequence[Alert]]) -> list[str]:
+    """The services that have a critical alert."""
+    return [service for service, alerts in by_service.items() if any(map(is_critical, alerts))]
+
+
+def _lead(by_service: Mapping[str, Sequence[Alert]]) -> tuple[str, str]:
     """Service and name of what names the incident: critical before others, of the loudest service, by name where equal."""
-    loudest = min(critical or loud, key=lambda service: (-loud[service], service))
-    its = [alert for alert in alerts if alert.service == loudest]
-    return loudest, min(one.name for one in its if not critical or one.severity is AlertSeverity.CRITICAL)
+    critical = _critical(by_service)
+    loudest = min(critical or by_service, key=lambda service: (-len(by_service[service]), service))
+    its = by_service[loudest]
+    return loudest, min(one.name for one in its if not critical or is_critical(one))
 
 
 def _row(

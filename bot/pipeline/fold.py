@@ -105,12 +105,12 @@ def _open_new(
             show_at = now if final and incident in part.last_of else now + HOLD_S
             declared = declare(
                 tx,
-                group.alerts,
+                group.by_service,
                 incident=incident,
                 now=now,
                 show_at=show_at,
                 observe_only=observe_only,
-                planned=covering(planned, {alert.service for alert in group.alerts}, now),
+                planned=covering(planned, set(group.by_service), now),
             )
             tasks.extend([declared.task] if declared.task else [])
     return tasks

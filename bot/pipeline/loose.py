@@ -7,11 +7,11 @@ same words connect it with anything.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bot.domain.alert import AlertSeverity
+from bot.domain.alert import is_critical
 from bot.domain.correlation import JOIN_WINDOW_S, Group
 from bot.domain.incident import LOOSE_KEY, Severity
 from bot.domain.records import IncidentRow
-from bot.pipeline.declare import judge_alerts
+from bot.pipeline.declare import judge_services
 from bot.pipeline.regroup import close_empty, move
 from bot.pipeline.usual import EVERYDAY_KEY
 from bot.ports import Transaction
@@ -49,7 +49,7 @@ def told_apart(
     room = MOST_AT_ONCE - _begun_lately(tx, now)
     if len(begun) <= room and loose is None:
         return list(begun), []
-    own = [group for group in begun if judge_alerts(group.alerts).severity <= Severity.SEV2]
+    own = [group for group in begun if judge_services(group.by_service).severity <= Severity.SEV2]
     severe = set(map(id, own))
     collected = frozenset(loose.services) if loose is not None else frozenset()
     rest = [group for group in begun if id(group) not in severe]
@@ -86,5 +86,5 @@ def _begun_lately(tx: Transaction, now: float) -> int:
 
 
 def _lightest_last(group: Group) -> tuple[bool, int, str]:
-    critical = any(alert.severity is AlertSeverity.CRITICAL for alert in group.alerts)
-    return not critical, -len(group.alerts), min(group.reasons)
+    alerts = group.alerts
+    return not any(map(is_critical, alerts)), -len(alerts), min(group.reasons)

@@ -1,11 +1,10 @@
 """place: decide for a whole pass where each alert belongs, and why. Reads only; `fold` writes it down."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from bot.domain.alert import Alert, AlertSeverity
+from bot.domain.alert import Alert, is_critical
 from bot.domain.candidate import Candidate, ServiceSummary, first_candidate
 from bot.domain.common_ground import sayings
 from bot.domain.correlation import Group, JoinReason, group_alerts
@@ -91,9 +90,11 @@ def place(
         homes.update((alert.fingerprint, (bag, JoinReason.LOOSE)) for alert in group.alerts)
     candidates: dict[str, Candidate] = {}
     for incident, group in placed.items():
-        candidates[incident] = _with_age(first_candidate(_summaries(group.alerts), topology), topology, now)
-        home_of = {service: (incident, reason) for service, reason in group.reasons.items()}
-        homes.update([(alert.fingerprint, home_of[alert.service]) for alert in group.alerts])
+        summaries = _summaries(group.by_service)
+        candidates[incident] = _with_age(first_candidate(summaries, topology), topology, now)
+        for service, alerts in group.by_service.items():
+            home = incident, group.reasons[service]
+            homes.update(dict.fromkeys([alert.fingerprint for alert in alerts], home))
     absorbed = {other: incident for incident, group in placed.items() for other in group.absorbs}
     drawn = {name: incident for incident, group in placed.items() for name in group.draws}
     known = {one.stored.incident for one in outcomes if one.stored is not None}
@@ -129,9 +130,9 @@ def _with_age(candidate: Candidate, topology: Topology, now: float) -> Candidate
     return replace(candidate, why=f"{candidate.why} ({said})") if said else candidate
 
 
-def _summaries(alerts: Sequence[Alert]) -> list[ServiceSummary]:
-    """One for each service of a group, whose alerts are in the order of their starts."""
-    counts = Counter([alert.service for alert in alerts])
-    earliest = {alert.service: alert.starts_at for alert in reversed(alerts)}
-    critical = {alert.service for alert in alerts if alert.severity is AlertSeverity.CRITICAL}
-    return [ServiceSummary(name, counts[name], earliest[name], name in critical) for name in sorted(counts)]
+def _summaries(by_service: Mapping[str, Sequence[Alert]]) -> list[ServiceSummary]:
+    """One for each service, whose alerts are in the order of their starts."""
+    return [
+        ServiceSummary(name, len(alerts), alerts[0].starts_at, any(map(is_critical, alerts)))
+        for name, alerts in sorted(by_service.items())
+    ]

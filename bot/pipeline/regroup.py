@@ -6,6 +6,7 @@ Moving is one event in both logs and one update of the alerts' home. What acts a
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.domain.correlation import sorted_out
 from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import IncidentState
 from bot.domain.plan import PlanState
@@ -90,7 +91,9 @@ def split(
     alerts = [one for one in tx.incident_alerts(row.id, limit=_MOST_ALERTS) if one.service in wanted]
     if not row.state.open or not alerts or not rest:
         return None
-    declared = declare(tx, alerts, incident=incident, now=now, show_at=now, observe_only=observe_only)
+    declared = declare(
+        tx, sorted_out(alerts), incident=incident, now=now, show_at=now, observe_only=observe_only
+    )
     new = tx.incident_row(incident)
     if new is None:
         return None

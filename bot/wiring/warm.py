@@ -14,6 +14,7 @@ from bot.adapters.evidence._prometheus_api import asked
 from bot.adapters.reasoner.none import NoReasoner
 from bot.boundary import guarded
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
+from bot.domain.correlation import sorted_out
 from bot.domain.evidence import Diagnosis
 from bot.domain.incident import Incident
 from bot.domain.records import StoredAlert, TaskKind
@@ -62,7 +63,7 @@ def _investigated(store: Store, clock: Clock, incident: str, size: int) -> None:
 
     def opened(tx: Transaction) -> int:
         tx.save_alerts([StoredAlert(alert, incident, "first", 1, 0) for alert in alerts])
-        return declare(tx, alerts, incident=incident, now=now, observe_only=True).task
+        return declare(tx, sorted_out(alerts), incident=incident, now=now, observe_only=True).task
 
     due = store.transact(opened)
     task = store.transact(lambda tx: tx.claim_task(due, now=clock.now(), lease_s=_LEASE_S))

@@ -28,6 +28,7 @@ from bot.domain import binding
 from bot.domain.actions.table import ACTIONS, LIVE_FIELDS, action_of
 from bot.domain.catalogue import Action, rederived
 from bot.domain.citations import checked, engine_explanation
+from bot.domain.correlation import sorted_out
 from bot.domain.evidence import (
     CauseClass,
     Conclusion,
@@ -306,7 +307,7 @@ def test_whole_incidents_change_nothing_without_a_grant(
 
 def _open(store: SqlStore, name: str, alerts: list[Any], number: int) -> None:
     def work(tx: Transaction) -> None:
-        declare(tx, alerts, incident=name, now=OPENED + number / 100, observe_only=False)
+        declare(tx, sorted_out(alerts), incident=name, now=OPENED + number / 100, observe_only=False)
         tx.save_alerts([StoredAlert(alert, name, "first", 1, 1) for alert in alerts])
 
     store.transact(work)

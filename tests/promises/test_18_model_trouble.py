@@ -11,6 +11,7 @@ from bot.adapters.reasoner.none import NoReasoner
 from bot.adapters.reasoner.openai import OpenAiReasoner
 from bot.adapters.store.sql import SqlStore
 from bot.domain.citations import engine_sentences
+from bot.domain.correlation import sorted_out
 from bot.domain.event import EventType
 from bot.domain.incident import Incident
 from bot.domain.records import MessageKind, StoredAlert, Task, TaskKind
@@ -90,7 +91,13 @@ def investigated(store: SqlStore, name: str, reasoner: Reasoner) -> Incident:
     renamed = [alert._replace(fingerprint=f"{name}-{alert.fingerprint}") for alert in told.alerts]
 
     def open_it(tx: Transaction) -> None:
-        declare(tx, told.alerts, incident=name, now=OPENED + len(tx.open_incidents()), observe_only=False)
+        declare(
+            tx,
+            sorted_out(told.alerts),
+            incident=name,
+            now=OPENED + len(tx.open_incidents()),
+            observe_only=False,
+        )
         tx.save_alerts([StoredAlert(alert, name, "first", 1, 1) for alert in renamed])
 
     store.transact(open_it)

@@ -13,6 +13,7 @@ from bot.adapters.chat.slack import SlackChat, web_client
 from bot.adapters.queue.inline import InlineQueue
 from bot.adapters.store.sql import SqlStore
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
+from bot.domain.correlation import sorted_out
 from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import Severity
 from bot.domain.plan import PlanState
@@ -245,7 +246,7 @@ async def test_incidents_are_split_and_merged_by_a_form(site: Site) -> None:
     alerts = [ongoing("cart", 3), ongoing("cart", 1), ongoing("checkout", 0), ongoing("disk", 0)]
 
     def work(tx: Transaction) -> None:
-        declare(tx, alerts, incident="inc-1", now=site.clock.now(), observe_only=False)
+        declare(tx, sorted_out(alerts), incident="inc-1", now=site.clock.now(), observe_only=False)
         tx.save_alerts([StoredAlert(one, "inc-1", "first", 1, 1) for one in alerts])
         count = {"cart": 2, "checkout": 1, "disk": 1}
         body = {

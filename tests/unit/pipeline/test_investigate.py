@@ -9,6 +9,7 @@ import pytest
 from bot.adapters.reasoner.none import NoReasoner
 from bot.adapters.reasoner.scripted import ScriptedReasoner
 from bot.adapters.store.sql import SqlStore
+from bot.domain.correlation import sorted_out
 from bot.domain.errors import Retryable
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import Conclusion, Diagnosis, EvidenceKind, Explanation, Sentence
@@ -97,7 +98,7 @@ def opened(store: SqlStore) -> SqlStore:
     found = bad_deploy().alerts
 
     def work(tx):
-        declare(tx, found, incident=ID, now=OPENED, observe_only=False)
+        declare(tx, sorted_out(found), incident=ID, now=OPENED, observe_only=False)
         tx.save_alerts([StoredAlert(alert, ID, "first", 1, 1) for alert in found])
 
     store.transact(work)
@@ -238,7 +239,7 @@ def test_foreign_code_raises_the_severity_and_nothing_lowers_it_again(store: Sql
     told = telemetry(series=system({}), alerts=few, behaviours=(*usual(), *struck(PODS[:3])))
 
     def work(tx):
-        declare(tx, few, incident=ID, now=OPENED, observe_only=False)
+        declare(tx, sorted_out(few), incident=ID, now=OPENED, observe_only=False)
         tx.save_alerts([StoredAlert(alert, ID, "first", 1, 1) for alert in few])
 
     store.transact(work)

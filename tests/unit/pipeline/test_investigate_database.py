@@ -3,6 +3,7 @@
 from bot.adapters.reasoner.none import NoReasoner
 from bot.adapters.store.sql import SqlStore
 from bot.blocks import cause
+from bot.domain.correlation import sorted_out
 from bot.domain.databases import DatabaseMetric
 from bot.domain.event import EventType
 from bot.domain.records import StoredAlert, Task, TaskKind
@@ -20,7 +21,7 @@ def test_the_log_holds_rule_class_and_calibration(store: SqlStore) -> None:
     end = START + STEP * COUNT
 
     def opened(tx: Transaction) -> None:
-        declare(tx, [alert()], incident=ID, now=end, observe_only=False)
+        declare(tx, sorted_out([alert()]), incident=ID, now=end, observe_only=False)
         tx.save_alerts([StoredAlert(alert(), ID, "first", 1, 1)])
 
     store.transact(opened)

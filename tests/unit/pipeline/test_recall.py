@@ -1,6 +1,7 @@
 """recall: closed incidents that read like the one at hand, by their post-mortems."""
 
 from bot.adapters.store.sql import SqlStore
+from bot.domain.correlation import sorted_out
 from bot.domain.evidence import Conclusion, Diagnosis
 from bot.domain.incident import IncidentState
 from bot.pipeline.declare import declare
@@ -20,10 +21,10 @@ def test_the_incident_that_reads_alike_is_found_and_others_are_not(store: SqlSto
 
     def past(tx: Transaction) -> None:
         for name, text in PAST.items():
-            declare(tx, found, incident=name, now=OPENED, observe_only=False)
+            declare(tx, sorted_out(found), incident=name, now=OPENED, observe_only=False)
             tx.save_postmortem(name, text, at=OPENED)
             tx.set_state(name, IncidentState.RESOLVED)
-        declare(tx, found, incident="now", now=OPENED, observe_only=False)
+        declare(tx, sorted_out(found), incident="now", now=OPENED, observe_only=False)
 
     store.transact(past)
     told = Diagnosis(Conclusion.NOT_CONFIDENT, (), ())
@@ -39,7 +40,7 @@ def test_the_incident_that_reads_alike_is_found_and_others_are_not(store: SqlSto
 
 def test_without_a_past_there_is_nothing_to_recall(store: SqlStore) -> None:
     found = bad_deploy().alerts
-    store.transact(lambda tx: declare(tx, found, incident="now", now=OPENED, observe_only=False))
+    store.transact(lambda tx: declare(tx, sorted_out(found), incident="now", now=OPENED, observe_only=False))
 
     def near(tx: Transaction) -> int:
         incident = tx.incident("now")
