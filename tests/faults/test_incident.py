@@ -35,6 +35,7 @@ from bot.pipeline.execute.terms import Means
 from bot.pipeline.investigate import HISTORY_S
 from bot.pipeline.prove import nothing_recorded
 from bot.settings import Settings
+from bot.slack.answers import Answers, at_once
 from bot.slack.inbox import decide_inbox
 from bot.slack.outbox import Outbox
 from bot.wiring import worker
@@ -116,7 +117,8 @@ class Product:
         self.desk = Desk(self.faulty, clock=self.clock)
         self.chat = FaultyChat(self.clock, self.dice, people=dict(PEOPLE), groups={"oncall": ("U0ONCALL1",)})
         self.desk.chat = self.chat
-        self.desk.parts = replace(self.desk.parts, chat=self.chat)
+        said = Answers(self.chat, self.clock, at_once, self.clock.forward).say
+        self.desk.parts = replace(self.desk.parts, chat=self.chat, say=said)
         self.queue = FaultyQueue(self.dice)
         self.outbox = Outbox(self.faulty, self.chat, self.clock, "C0ALERTS", "oncall", "S0ONCALL", "web-1")
         self.sweeper = Sweeper(self.faulty, self.queue, self.clock, "web", resolve_after_s=30.0)
