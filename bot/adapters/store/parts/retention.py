@@ -9,6 +9,7 @@ from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
 
 _PENDING = ("pending", "due", "claimed")
+_NO_ID = 2**62
 # Rows of a few words, of which a busy day leaves more than of payloads.
 _SMALL_ROWS = 20
 _INCIDENTS_AT_ONCE = 20
@@ -25,6 +26,9 @@ class RetentionPart(Part):
         """
         raw, inbox, tasks = schema.raw_bodies, schema.inbox, schema.tasks
         waiting = select(schema.raw_pending.c.id).where(schema.raw_pending.c.tenant == self._tenant)
+        # Payloads are numbered as they come: behind the first young one there is nothing to look for.
+        young = select(raw.c.id).where(raw.c.tenant == self._tenant, raw.c.received_at >= before)
+        end = func.coalesce(young.order_by(raw.c.id).limit(1).scalar_subquery(), _NO_ID)
         counters = (
             (schema.executions, schema.executions.c.at),
             (schema.refusals, schema.refusals.c.since),
@@ -37,7 +41,7 @@ class RetentionPart(Part):
         return sum(
             self._forget(table, old, limit)
             for table, old in (
-                (raw, (raw.c.received_at < before) & raw.c.id.not_in(waiting)),
+                (raw, (raw.c.received_at < before) & (raw.c.id < end) & raw.c.id.not_in(waiting)),
                 (inbox, (inbox.c.received_at < before) & inbox.c.state.not_in(_PENDING)),
                 (tasks, (tasks.c.due_at < before) & tasks.c.state.not_in(_PENDING)),
             )
