@@ -77,8 +77,10 @@ def place(
     ground = ground_between(tx, new, beside, said, topology, now=now)
     groups = group_alerts(new, around, topology, now=now, taught=tx.taught(), ground=ground, loose=loose)
     begun = [group for group in groups if not group.incident]
-    daily = [g for g in begun if usual is not None and usual.is_everyday(g.alerts, surprises, now)]
-    own, aside = told_apart(tx, [g for g in begun if not any(g is one for one in daily)], loose, now)
+    usually = [usual is not None and usual.is_everyday(group.alerts, surprises, now) for group in begun]
+    daily = [group for group, yes in zip(begun, usually, strict=True) if yes]
+    rest = [group for group, yes in zip(begun, usually, strict=True) if not yes]
+    own, aside = told_apart(tx, rest, loose, now)
     opened = {new_id(): group for group in own}
     everyday = (quiet or new_id()) if daily else ""
     bag = (loose.id if loose is not None else new_id()) if aside else ""
