@@ -70,7 +70,7 @@ class Front(OneWrite):
         left = self._answered_at + self.timeout_keep_alive - self.loop.time()
         if not self._free():
             left = self.timeout_keep_alive
-        if left > 0:
+        if left > 0 and not self.transport.is_closing():
             self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
         else:
             super().timeout_keep_alive_handler()

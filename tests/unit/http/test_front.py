@@ -1,8 +1,10 @@
 """Ordinary calls of the intake are answered as ASGI answers them, however they come and whatever becomes of the sender."""
 
 import contextlib
+import gc
 import json
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from bot.adapters.store.parts.base import Keys
 from bot.adapters.store.sealing import Sealer
 from bot.adapters.store.sql import SqlStore, open_engine
 from bot.domain.delivery import Delivery
+from bot.http.front import Front
 from tests.promises.served import ALERTMANAGER_TOKEN, alert_body, served
 
 CHUNK = 1000
@@ -138,6 +141,25 @@ def test_a_silent_connection_ends_and_one_that_speaks_does_not(store: SqlStore) 
             wire.sendall(call(alert_body(mark)))
             assert answer(wire)[0] == 200
         assert wire.recv(1) == b""
+
+
+def test_a_connection_reset_in_mid_call_leaves_nothing_behind(store: SqlStore) -> None:
+    def fronts() -> int:
+        gc.collect()
+        return sum(isinstance(one, Front) for one in gc.get_objects())
+
+    with served(store, 1) as port:
+        before = fronts()
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as wire:
+                wire.sendall(call(alert_body("heard")))
+                assert answer(wire)[0] == 200
+                wire.sendall(call(alert_body("reset")))
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        until = time.monotonic() + 10
+        while fronts() > before + 1 and time.monotonic() < until:
+            time.sleep(0.3)
+        assert fronts() <= before + 1
 
 
 def test_a_sender_who_goes_away_leaves_its_alert(wire: socket.socket, store: SqlStore) -> None:
