@@ -5,6 +5,7 @@ Format: Alertmanager documentation, "webhook_config"; bodies may be tens of MB s
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from sys import intern
 from typing import Annotated, overload
 
 import msgspec
@@ -170,14 +171,14 @@ def _ordinary(body: bytes) -> _OrdinaryPayload | None:
 def _alert(item: _Item, source: str, received_at: float) -> Alert:
     labels = item.labels
     ended = item.endsAt
-    # By place: a storm makes many.
+    # By place: a storm makes many. Names and services are few, and everything after counts and compares by them.
     return Alert(
         fingerprint_of(source, labels),
         source,
-        labels.get("alertname", "unnamed"),
+        intern(labels.get("alertname", "unnamed")),
         item.status,
         _SEVERITIES.get(labels.get("severity", "").lower(), AlertSeverity.WARNING),
-        labels.get("service") or _service(labels),
+        intern(labels.get("service") or _service(labels)),
         item.annotations.summary or item.annotations.description,
         seconds(item.startsAt),
         received_at,
