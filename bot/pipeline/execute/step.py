@@ -18,6 +18,10 @@ from bot.pipeline.execute.journal import NOT_APPLIED, Run, token_of
 from bot.pipeline.execute.patience import Patience
 from bot.pipeline.execute.recheck import recheck
 
+# Of one step whose answers are lost, each after a lease in which nothing happened.
+_MOST_CALLS = 3
+_READ_BACK = "the answer was lost; read back as done"
+
 
 class Verdict(StrEnum):
     """How one step ended."""
@@ -124,19 +128,24 @@ class _Attempt:
         return self._end(StepState.FAILED, f"{said}, but it was not complete within {waited} s")
 
     def _lost(self, error: Undecided, before: Mapping[str, str]) -> StepOutcome:
-        """No answer came. What is untouched after a lease was not reached, as after a crash, and is called once more."""
-        if self._wait_until_settled(self._run.means.lease_s):
-            return self._end(StepState.DONE, "the answer was lost; read back as done")
-        if self._untouched(before):
-            self._patience.note(1, error)
+        """No answer came. What is untouched after a lease was not reached, as after a crash, and is called again."""
+        for number in range(1, _MOST_CALLS):
+            if self._wait_until_settled(self._run.means.lease_s):
+                return self._end(StepState.DONE, _READ_BACK)
+            if not self._untouched(before):
+                break
+            self._patience.note(number, error)
             try:
                 return self._called(self._patience.ask(self._call))
             except _Held as held:
                 return self._stopped(f"stopped before the call ({held})", str(held))
-            except WatchkeeperError as second:
-                error = Undecided(f"{error}; and called once more: {second}")
+            except Undecided as again:
+                error = again
+            except WatchkeeperError as refusal:
+                error = Undecided(f"{error}; and called again: {refusal}")
+                break
         if self._wait_until_settled():
-            return self._end(StepState.DONE, "the answer was lost; read back as done")
+            return self._end(StepState.DONE, _READ_BACK)
         return self._end(StepState.PARKED, f"the outcome is unknown: {error}")
 
     def _untouched(self, before: Mapping[str, str]) -> bool:

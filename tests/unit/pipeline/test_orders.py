@@ -214,7 +214,7 @@ def test_a_plan_of_another_kind_holds(scene: OrderScene, plan: Any) -> None:
 
 @pytest.mark.parametrize("fault", [Fault.FAIL, Fault.PARTIAL, Fault.HANG])
 def test_the_first_failed_step_withdraws_the_order(scene: OrderScene, fault: Fault) -> None:
-    scene.ready(troubles=(Trouble(fault, times=2),))
+    scene.ready(troubles=(Trouble(fault, times=3),))
     scene.fire()
     assert scene.run(scene.plan.hash).outcome in (Outcome.FAILED, Outcome.PARKED)
     assert scene.order().state is OrderState.REVOKED
