@@ -18,7 +18,15 @@ from bot.settings import Settings
 REQUEST_TIMEOUT_S = 4
 PROCESS_TIMEOUT_S = 12
 _NEVER_SENT = ("connection refused", "was refused", "no such host", "no route to host", "dial tcp")
-_FATE_UNKNOWN = ("EOF", "deadline exceeded", "Client.Timeout", "timed out", "reset by peer", "broken pipe")
+_FATE_UNKNOWN = (
+    "unable to handle the request",
+    "EOF",
+    "deadline exceeded",
+    "Client.Timeout",
+    "timed out",
+    "reset by peer",
+    "broken pipe",
+)
 # Most commands print the server's reason in brackets; rollout undo wraps the bare message of the same error.
 _MISSING = ("(NotFound)", '" not found')
 _FORBIDDEN = ("(Forbidden)", " is forbidden: ", "(Unauthorized)", "must be logged in")
@@ -102,6 +110,8 @@ _VERDICTS: tuple[tuple[tuple[str, ...], Callable[[str], WatchkeeperError]], ...]
         ("(TooManyRequests)", "too many requests"),
         lambda text: Retryable(f"kubectl: the server is busy: {text}", delay_s=2.0),
     ),
+    # What rollout undo says when it could not even read what it was to change.
+    (("error: failed to retrieve ",), lambda text: Retryable(f"kubectl: the server is busy: {text}")),
     (_NEVER_SENT, lambda text: Retryable(f"kubectl: the server cannot be reached: {text}")),
 )
 

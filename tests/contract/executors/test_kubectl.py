@@ -71,6 +71,17 @@ def test_an_unreachable_server_was_never_reached(cluster: Cluster, bench: Bench)
         ("The connection to the server 127.0.0.1:1 was refused - did you", Retryable, Retryable),
         ('error: Patch "https://127.0.0.1:1/apis": context deadline exceeded', Undecided, Retryable),
         ("Unable to connect to the server: EOF", Undecided, Retryable),
+        (
+            "error: failed to retrieve Deployment x: the server is currently unable to handle the request",
+            Retryable,
+            Retryable,
+        ),
+        (
+            "error: failed restoring revision 3: the server is currently unable to handle the request",
+            Undecided,
+            Retryable,
+        ),
+        ('error: failed to retrieve Deployment x: deployments.apps "x" not found', Permanent, Permanent),
         ("Error from server (InternalError): an error on the server", Undecided, Retryable),
         ('The Deployment "x" is invalid: metadata.uid: Invalid value', Permanent, Permanent),
         ("The request is invalid: the server rejected our request", Permanent, Permanent),
