@@ -25,10 +25,12 @@ from bot.pipeline.declare import (
     declare_everyday,
     declare_loose,
     judge_alerts,
+    judge_services,
 )
 from bot.pipeline.dedupe import DedupeOutcome, Seen
 from bot.pipeline.grade import grade
 from bot.pipeline.ground import kept_of
+from bot.pipeline.hold import SMALL, Hold
 from bot.pipeline.loose import draw_out
 from bot.pipeline.place import Item, Placement
 from bot.pipeline.planned import covering, outside
@@ -94,6 +96,7 @@ def _open_new(
 ) -> list[int]:
     """Declare the incidents that this part is the first to write; the tasks that look into them."""
     tasks: list[int] = []
+    hold = Hold(tx, placement, now)
     planned = tx.planned_events(start=now, end=now) if placement.opened else ()
     for incident in dict.fromkeys([*(row.incident for row in part.rows), *placement.drawn.values()]):
         if incident == placement.everyday and tx.incident_row(incident) is None:
@@ -103,6 +106,9 @@ def _open_new(
         group = placement.opened.get(incident)
         if group is not None and tx.incident_row(incident) is None:
             show_at = now if final and incident in part.last_of else now + HOLD_S
+            if len(group.by_service) <= SMALL:
+                severity = judge_services(group.by_service).severity
+                show_at = hold.until(show_at, opened_at=now, severity=severity, services=group.by_service)
             declared = declare(
                 tx,
                 group.by_service,
@@ -143,6 +149,7 @@ def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *,
     by_incident: dict[str, list[StoredAlert]] = {}
     for row in part.rows:
         by_incident.setdefault(row.incident, []).append(row)
+    hold = Hold(tx, placement, now)
     for incident, members in sorted(by_incident.items()):
         routing = tx.incident_row(incident)
         if routing is None:
@@ -162,7 +169,12 @@ def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *,
             if ends and _is_judged(routing, known, loose=loose, opened=incident in placement.opened):
                 _raise(tx, routing, members, known, now, everything)
             if ends:
-                at = now if final and not loose else now + HOLD_S
+                at = hold.until(
+                    now if final and not loose else now + HOLD_S,
+                    opened_at=routing.opened_at,
+                    severity=routing.severity,
+                    services=routing.services,
+                )
                 _show(tx, routing, at, new=incident in placement.opened)
 
 
