@@ -1,7 +1,7 @@
 """hold: while a storm is under way, the card of a small incident that has just begun waits: mostly the storm takes it in.
 
-Its rows are written as ever, and its first investigation waits with its card; an incident that is merged away before anybody saw its card posts nothing.
-Severe incidents, and all of them while there is no storm, are shown at once.
+Its rows are written as ever, and its first investigation waits with its card. One that is merged away before anybody saw
+its card posts nothing. Severe incidents, and all of them while there is no storm, are shown at once.
 """
 
 from collections.abc import Collection
