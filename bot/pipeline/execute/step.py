@@ -11,14 +11,15 @@ from enum import StrEnum
 from bot.domain.actions.table import action_of
 from bot.domain.caps import too_large
 from bot.domain.errors import Conflict, Permanent, Refused, Retryable, Undecided, WatchkeeperError
-from bot.domain.plan import PlannedStep
+from bot.domain.plan import ActionClass, PlannedStep
 from bot.domain.price import COST
 from bot.domain.records import StepRow, StepState
 from bot.pipeline.execute.journal import NOT_APPLIED, Run, token_of
 from bot.pipeline.execute.patience import Patience
 from bot.pipeline.execute.recheck import recheck
 
-# Of one step whose answers are lost, each after a lease in which nothing happened.
+# Of one step whose answers are lost, each after a lease in which nothing happened. What two people must approve is called
+# once: somebody looks before it is called again.
 _MOST_CALLS = 3
 _READ_BACK = "the answer was lost; read back as done"
 
@@ -129,7 +130,8 @@ class _Attempt:
 
     def _lost(self, error: Undecided, before: Mapping[str, str]) -> StepOutcome:
         """No answer came. What is untouched after a lease was not reached, as after a crash, and is called again."""
-        for number in range(1, _MOST_CALLS):
+        once = self._run.row.plan.klass is ActionClass.DESTRUCTIVE
+        for number in range(1, 1 if once else _MOST_CALLS):
             if self._wait_until_settled(self._run.means.lease_s):
                 return self._end(StepState.DONE, _READ_BACK)
             if not self._untouched(before):

@@ -10,7 +10,7 @@ import pytest
 from bot.adapters.executors.scripted import Fault, Trouble, key_of, save_world
 from bot.adapters.store.sql import SqlStore
 from bot.domain.errors import Retryable, Undecided
-from bot.domain.plan import PlannedStep, Target
+from bot.domain.plan import ActionClass, PlannedStep, Target
 from bot.domain.playbook import PlaybookStep, Precondition
 from bot.pipeline.execute.patience import BUDGET_S
 from bot.pipeline.execute.terms import Outcome
@@ -198,6 +198,15 @@ def test_one_without_any_answer_is_called_three_times_and_parked(
     assert (result.outcome, scene.calls()) == (outcome, ["scale-cart:do"] if lost < 3 else [])
     assert len(attempts(scene)) == 2
     assert outcome is Outcome.DONE or "the outcome is unknown" in result.reason
+
+
+def test_what_two_people_must_approve_is_called_once(scene: Scene) -> None:
+    scene.store.transact(lambda tx: tx.save_approvers(("U1", "U2"), at=START))
+    plan = plan_of([scale("cart")], checks=(), klass=ActionClass.DESTRUCTIVE)
+    plan_hash = scene.stage(plan, (Trouble(Fault.HANG),), seconded_by="U2")
+    result = scene.run(plan_hash)
+    assert (result.outcome, scene.calls(), attempts(scene)) == (Outcome.PARKED, [], [])
+    assert "the outcome is unknown" in result.reason
 
 
 def test_a_stop_keeps_the_second_call_back(scene: Scene) -> None:
