@@ -18,6 +18,7 @@ from bot.adapters.reasoner.openai import read_answer
 from bot.adapters.store.sql import SqlStore
 from bot.domain import order_rules
 from bot.domain.citations import checked
+from bot.domain.correlation import sorted_out
 from bot.domain.diagnosis.engine import diagnose
 from bot.domain.event import EventType, NewEvent, seal
 from bot.domain.evidence import CauseClass, Conclusion, Diagnosis, Explanation, Sentence
@@ -332,7 +333,9 @@ def play(store: SqlStore, incident: str, plan: Plan, told: Any, reasoner: Any) -
     renamed = [alert._replace(fingerprint=f"{incident}-{alert.fingerprint}") for alert in told.alerts]
 
     def open_it(tx: Any) -> None:
-        declare_alerts(tx, told.alerts, incident=incident, now=OPENED + len(incident), observe_only=False)
+        declare_alerts(
+            tx, sorted_out(told.alerts), incident=incident, now=OPENED + len(incident), observe_only=False
+        )
         tx.save_alerts([StoredAlert(alert, incident, "first", 1, 1) for alert in renamed])
 
     store.transact(open_it)

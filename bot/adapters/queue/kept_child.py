@@ -17,12 +17,12 @@ from importlib import import_module
 from typing import Never
 
 from bot.adapters.queue.rq import QUEUES
-from bot.domain.errors import Permanent
+from bot.domain.errors import Permanent, WatchkeeperError
 
 # What a job leaks ends with the child, so no child lives for ever, nor once a job has made it large.
 MOST_JOBS = 100
 MOST_GROWN_KB = 200 * 1024
-_READY, _STAYS, _LEAVES = b"r", b"s", b"l"
+_READY, _STAYS, _LEAVES, _REFUSES = b"r", b"s", b"l", b"f"
 
 
 class KeptChild:
@@ -46,7 +46,8 @@ class KeptChild:
                 here.close()
                 self._serve(there)
             there.close()
-            self._answer(here)
+            if self._answer(here) == _REFUSES:
+                raise Permanent(here.makefile("rb").read().decode())
             undo.pop_all()
         return here
 
@@ -97,17 +98,26 @@ class KeptChild:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             random.seed()
-            self._prepare()
-            road.sendall(_READY)
-            at_first = _peak_kb()
-            with road.makefile("rb") as asked:
-                for number, line in enumerate(asked, 1):
-                    _run(line.decode())
-                    clean = threading.active_count() == 1 and _peak_kb() - at_first < MOST_GROWN_KB
-                    road.sendall(_STAYS if clean and number < self._most_jobs else _LEAVES)
+            if self._prepared(road):
+                at_first = _peak_kb()
+                with road.makefile("rb") as asked:
+                    for number, line in enumerate(asked, 1):
+                        _run(line.decode())
+                        clean = threading.active_count() == 1 and _peak_kb() - at_first < MOST_GROWN_KB
+                        road.sendall(_STAYS if clean and number < self._most_jobs else _LEAVES)
             code = 0
         finally:
             os._exit(code)
+
+    def _prepared(self, road: socket.socket) -> bool:
+        """Prepare, and tell the parent how that went."""
+        try:
+            self._prepare()
+        except WatchkeeperError as error:
+            road.sendall(_REFUSES + str(error).encode("utf-8", "replace"))
+            return False
+        road.sendall(_READY)
+        return True
 
 
 def _run(line: str) -> None:

@@ -48,6 +48,17 @@ def child() -> Iterator[KeptChild]:
     made.end()
 
 
+def test_a_child_that_cannot_be_prepared_says_why() -> None:
+    def prepare() -> None:
+        reason = "the database cannot be used"
+        raise Permanent(reason)
+
+    made = KeptChild(prepare)
+    with pytest.raises(Permanent, match=r"^the database cannot be used$"):
+        made.start()
+    assert made.end() == 0, "there is none"
+
+
 def test_a_clean_child_is_kept_and_its_jobs_share_no_context(
     child: KeptChild, told: Callable[[], list[list[str]]]
 ) -> None:
