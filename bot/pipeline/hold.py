@@ -1,5 +1,6 @@
-"""hold: while a storm is under way, the card of a small incident that has just begun waits: mostly the storm takes it in.
+"""hold: while a storm goes on, the card of a small incident that has just begun waits: mostly the storm takes it in.
 
+A storm that comes at once is told at once, with what stands beside it; one goes on that an earlier pass has opened.
 Its rows are written as ever, and its first investigation waits with its card. One that is merged away before anybody saw
 its card posts nothing. Severe incidents, and all of them while there is no storm, are shown at once.
 """
@@ -35,8 +36,8 @@ class Hold:
 
     def _stormy(self) -> bool:
         if not self._storm:
-            begins = any(len(group.by_service) >= STORM_SERVICES for group in self.placement.opened.values())
-            self._storm.append(begins or any(self._rages(one) for one in self.tx.open_incidents()))
+            before = [row for row in self.tx.open_incidents() if row.id not in self.placement.opened]
+            self._storm.append(any(map(self._rages, before)))
         return self._storm[0]
 
     def _rages(self, row: IncidentRow) -> bool:
