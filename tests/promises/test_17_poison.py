@@ -51,10 +51,11 @@ server, url = _server, _url
 
 
 def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is ever set aside, a damaged plan is an error, and every job is believed."""
+    """Nothing is ever set aside, a damaged plan is an error, and every job is believed and run as RQ would run it."""
     monkeypatch.setattr(correlate_stage, "QUARANTINE_AFTER", 10**9)
     monkeypatch.setattr(inbox, "_POISON", ())
     monkeypatch.setattr(rq_workers, "_ours", lambda _job: True)
+    monkeypatch.setattr(ApartWorker, "job_class", Job)
     monkeypatch.setattr(stage_of_execution, "_set_aside", lambda *_: None)
     monkeypatch.setattr(plans, "_flag", lambda _tenant, plan_hash: plan_from_json({"hash": plan_hash}))
 
