@@ -6,7 +6,7 @@ its card posts nothing. Severe incidents, and all of them while there is no stor
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bot.domain.incident import Severity
 from bot.domain.records import IncidentRow
@@ -25,7 +25,7 @@ class Hold:
     tx: Transaction
     placement: Placement
     now: float
-    _storm: list[bool] = field(default_factory=list)
+    _storm: bool | None = None
 
     def until(self, at: float, *, opened_at: float, severity: Severity, services: Collection[str]) -> float:
         """When to show it at the earliest, where it would be shown `at`."""
@@ -35,10 +35,10 @@ class Hold:
         return ends_at
 
     def _stormy(self) -> bool:
-        if not self._storm:
+        if self._storm is None:
             before = [row for row in self.tx.open_incidents() if row.id not in self.placement.opened]
-            self._storm.append(any(map(self._rages, before)))
-        return self._storm[0]
+            self._storm = any(map(self._rages, before))
+        return self._storm
 
     def _rages(self, row: IncidentRow) -> bool:
         return len(row.services) >= STORM_SERVICES and self.now - row.last_alert_at <= STORM_QUIET_S

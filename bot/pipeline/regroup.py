@@ -54,11 +54,12 @@ def move(
     services: Sequence[str],
     *,
     reason: str,
+    by: str = "",
     now: float,
 ) -> None:
     """Move the alerts of some services to another incident; the severity of neither is judged anew."""
     moved = tx.move_alerts(source.id, into.id, services=services)
-    _moved(tx, source, into, moved, reason=reason, by="", now=now)
+    _moved(tx, source, into, moved, reason=reason, by=by, now=now)
     left = sorted(set(source.services).difference(services))
     tx.touch_incident(source.id, last_alert_at=source.last_alert_at, services=left)
     tx.touch_incident(into.id, last_alert_at=into.last_alert_at, services=sorted({*into.services, *services}))
@@ -97,9 +98,7 @@ def split(
     new = tx.incident_row(incident)
     if new is None:
         return None
-    moved = tx.move_alerts(row.id, incident, services=sorted(wanted))
-    _moved(tx, row, new, moved, reason=reason, by=by, now=now)
-    tx.touch_incident(row.id, last_alert_at=row.last_alert_at, services=sorted(rest))
+    move(tx, row, new, sorted(wanted), reason=reason, by=by, now=now)
     if by:
         remaining = replace(row, services=tuple(sorted(rest)))
         _teach(tx, sorted(wanted), _leads(tx, remaining), together=False, now=now)

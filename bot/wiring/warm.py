@@ -30,7 +30,6 @@ from bot.wiring.made_up import CALLS, MadeUpGraph
 # The interpreter adapts code to what it has seen after a few rounds; the first is as large as a storm, so that the memory
 # for one is there.
 _ROUNDS = (MOST_ALERTS, len(CALLS), len(CALLS))
-_LABELS = 8
 _QUESTIONS = 8
 _LEASE_S = 1.0
 
@@ -98,7 +97,7 @@ def _alert(incident: str, number: int, service: str, now: float) -> Alert:
         now - number,
         now,
         None,
-        {"service": service, **{f"label_{at}": f"value {at} of {number}" for at in range(_LABELS)}},
+        {"service": service},
     )
 
 

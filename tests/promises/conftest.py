@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.contract.reasoner.endpoint import Endpoint
+from tests.contract.standing import standing
 
 
 @dataclass
@@ -103,7 +104,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
     """A stand-in for the model's server."""
-    opened = Endpoint()
-    yield opened
-    opened.shutdown()
-    opened.server_close()
+    with standing(Endpoint()) as opened:
+        yield opened

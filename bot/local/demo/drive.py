@@ -195,9 +195,8 @@ class Drive:
         """Approve an option and see its run to the end."""
         self._letter = letter
         _, message = self._until(self._offer, f"an offer of option {self._letter} to approve")
-        if (
-            self._orders.patience_s
-        ):  # A look that could read too little is corrected before anything is offered.
+        # A look that could read too little is corrected before anything is offered.
+        if self._orders.patience_s:
             self.played.card = self._answered_card() or self.played.card
         self.played.proposal = reading.option_title(message, self._letter) or message["text"]
         self._insist(

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.evidence.endpoint import Endpoint
+from tests.contract.standing import standing
 
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    opened = Endpoint()
-    yield opened
-    opened.shutdown()
-    opened.server_close()
+    with standing(Endpoint()) as opened:
+        yield opened

@@ -15,6 +15,7 @@ from bot.domain.diagnosis.engine import diagnose
 from bot.domain.evidence import Diagnosis, Explanation, Sentence
 from bot.domain.incident import Incident, IncidentState, Severity
 from tests.contract.reasoner.endpoint import Answer, Door, Endpoint, drips, fails, hangs, says, tells
+from tests.contract.standing import standing
 from tests.unit.domain.test_diagnosis import bad_deploy
 
 DEADLINE_S = 20.0
@@ -35,10 +36,8 @@ def incident() -> Incident:
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    opened = Endpoint()
-    yield opened
-    opened.shutdown()
-    opened.server_close()
+    with standing(Endpoint()) as opened:
+        yield opened
 
 
 @pytest.fixture
