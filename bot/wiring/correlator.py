@@ -25,6 +25,7 @@ from bot.ports import JobQueue, TopologySource
 from bot.settings import Settings, load
 from bot.wiring.lull import Stream
 from bot.wiring.parts import SystemClock, holder_name, new_id, owed, parsers, settled, uncollected
+from bot.wiring.room import take_room
 from bot.wiring.sweeper import Sweeper
 from bot.wiring.warm_correlator import warm_correlator
 
@@ -151,6 +152,7 @@ def _ready(here: Runtime) -> None:
             "first look at the graph", lambda: landscape_of(topology.topology(now=here.parts.clock.now()))
         )
     warm_correlator(here.parts)
+    take_room()
     guarded("first poke", lambda: here.queue.poke("bot.jobs.correlate", 0))
     settled()
     _log.info("correlator_ready")
