@@ -5,7 +5,7 @@ fifteenth of the correlator's time. The interpreter gives back what is empty and
 """
 
 _MIB = 1024 * 1024
-_SMALL_MIB, _LARGE_MIB = 24, 2
+_SMALL_MIB, _LARGE_MIB = 16, 1
 # Objects up to 512 bytes, their heads included, live in arenas of 1 MiB; one object in so many keeps each arena.
 _SMALL, _KEPT_OF = 448, 1000
 # What is larger comes from a heap that shrinks from its end alone; the last block keeps that.

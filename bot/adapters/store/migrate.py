@@ -27,7 +27,8 @@ def bring_up_to_date(engine: Engine, data_dir: Path) -> None:
         message = f"the database has schema {current}, which this version does not know; upgrade Watchkeeper"
         raise Permanent(message)
     with _alone(engine, data_dir), engine.connect() as connection:
-        registry.module("store", "upgrade").upgrade(connection)
+        if revision_of(connection) != newest():  # Another process may have done it while this one waited.
+            registry.module("store", "upgrade").upgrade(connection)
 
 
 def revisions() -> list[str]:
