@@ -4,6 +4,8 @@ Revision ID: 0007
 Revises: 0006
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -20,7 +22,7 @@ def upgrade() -> None:
     """Apply."""
     op.drop_index(_OLD, "messages")
     # Naming a dialect loads it, and the one that is not in use stays in memory for nothing.
-    where = {f"{op.get_bind().dialect.name}_where": _UNSHOWN}
+    where: dict[str, Any] = {f"{op.get_bind().dialect.name}_where": _UNSHOWN}
     op.create_index(_NAME, "messages", ["tenant", "next_at"], **where)
 
 
