@@ -206,16 +206,18 @@ def _folded_body(
         fresh = [row for row, one in zip(members, outcomes, strict=True) if one.reason is Seen.NEW]
     candidate = _candidate(incident, placement, known, fresh, everything)
     resolved = meaning[Seen.RESOLVED]
+    firing = [row.alert.status for row in members].count(AlertStatus.FIRING)
+    services = [row.alert.service for row in fresh]
     return {
         "count": len(fresh),
-        "firing": [row.alert.status for row in members].count(AlertStatus.FIRING),
+        "firing": firing,
         "resolved": resolved,
         "repeats": len(members) - len(fresh) - resolved,
         "total": len(fresh) + (known.alerts_total if known else 0),
-        "still_firing": _firing(known, outcomes) if everything is None else _all_of(everything),
-        "services": dict(Counter([row.alert.service for row in fresh])),
+        "still_firing": _counted_on(known, firing, outcomes) if everything is None else _all_of(everything),
+        "services": dict(Counter(services)),
         "joins": dict(Counter([row.join_reason for row in fresh])),
-        "said": kept_of(placement.said, [row.alert.service for row in fresh]),
+        "said": kept_of(placement.said, services),
         "candidate": candidate.service,
         "candidate_why": candidate.why,
         "raw_ids": sorted({row.raw_id for row in members}),
@@ -229,13 +231,11 @@ def _digest_of(members: Sequence[StoredAlert]) -> str:
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _firing(known: Incident | None, outcomes: Sequence[DedupeOutcome]) -> int:
+def _counted_on(known: Incident | None, firing: int, outcomes: Sequence[DedupeOutcome]) -> int:
     """How many alerts fire after these, counted on from what the log says; the last part of a storm counts anew."""
-    change = 0
-    for outcome in outcomes:
-        was = outcome.stored is not None and outcome.stored.alert.status is AlertStatus.FIRING
-        change += (outcome.alert.status is AlertStatus.FIRING) - was
-    return (known.alerts_firing if known else 0) + change
+    stored = [outcome.stored for outcome in outcomes]
+    did = [one.alert.status for one in stored if one is not None].count(AlertStatus.FIRING)
+    return (known.alerts_firing if known else 0) + firing - did
 
 
 def _all_of(everything: _Firing) -> int:
