@@ -117,7 +117,7 @@ class Scene:
     def worth(self, services: Iterable[str]) -> float:
         """How much likelier what these services say is if all of them are hit than if none is."""
         odds, silence = self._odds, self._silence
-        return math.fsum(odds.get(one, silence) for one in services)
+        return math.fsum([odds.get(one, silence) for one in services])
 
     def heaviest_first(self, service: str) -> tuple[int, float, str]:
         """The order of two that explain the alerts equally well."""
@@ -127,7 +127,7 @@ class Scene:
         """Its score: its own evidence, that of its callers, and of what hangs on them by edges that may be missing."""
         explained = set(self.above(service))
         score = self.own(service) + self.worth(explained - {service})
-        levels = Counter(self._land.level.get(one, 0) for one in explained & self.hit)
+        levels = Counter([self._land.level.get(one, 0) for one in explained & self.hit])
         for end in self._by_level:
             if end in explained or service in self.above(end):
                 continue
@@ -137,7 +137,7 @@ class Scene:
             if gain > 0:
                 score += gain
                 explained |= more
-                levels.update(self._land.level.get(one, 0) for one in more & self.hit)
+                levels.update([self._land.level.get(one, 0) for one in more & self.hit])
         return Candidate(service, self._why(service), score)
 
     def _why(self, service: str) -> str:

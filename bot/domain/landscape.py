@@ -40,7 +40,8 @@ class Landscape:
     def chance_of_edge(self, caller: str, callees: Mapping[int, int]) -> float:
         """How likely the map lacks an edge from `caller` to one of the services counted by level."""
         level = self.level.get(caller, 0)
-        found = math.fsum(number * self.unknown_edge.get(level - at, 0.0) for at, number in callees.items())
+        edge = self.unknown_edge.get
+        found = math.fsum([number * edge(level - at, 0.0) for at, number in callees.items()])
         return min(0.5, found)
 
 

@@ -32,6 +32,8 @@ from bot.wiring.warm_correlator import warm_correlator
 TOPOLOGY_TIMEOUT_S = 0.8
 CALENDARS_EVERY_S = 300
 _BREATH_S = 0.002
+# A pass over 10,000 alerts: what is made of them, and the payloads that are open together.
+_ROOM_MIB = 16, 2
 # An investigation may begin after so long, even while more of the storm is pending.
 _INVESTIGATE_S = 2.5
 
@@ -152,7 +154,7 @@ def _ready(here: Runtime) -> None:
             "first look at the graph", lambda: landscape_of(topology.topology(now=here.parts.clock.now()))
         )
     warm_correlator(here.parts)
-    take_room()
+    take_room(*_ROOM_MIB)
     guarded("first poke", lambda: here.queue.poke("bot.jobs.correlate", 0))
     settled()
     _log.info("correlator_ready")

@@ -52,6 +52,7 @@ from bot.wiring.beating import Beats
 from bot.wiring.inventories import accounts, looked_up
 from bot.wiring.kept_store import kept_store
 from bot.wiring.parts import SystemClock, caps_of, new_id, settled
+from bot.wiring.room import take_room
 from bot.wiring.warm import warm
 
 # How long a task may take before another worker may claim it, besides the model's own deadline.
@@ -62,6 +63,8 @@ MOST_CLAIMS = 30
 LONGEST_AGAIN_S = 30.0
 # A job makes thousands of objects that it needs to its end, which comes soon: looking for garbage finds next to none.
 GARBAGE_AFTER = 50_000
+# The alerts and answers that an investigation of a storm reads.
+_ROOM_MIB = 2, 1
 # After an unknown fault, times the tries so far: sooner than a lease runs out, which is for workers that died.
 FAILED_AGAIN_S = 10.0
 
@@ -232,6 +235,7 @@ def run(settings: Settings) -> None:
 def _prepared() -> None:
     """What each child does before its first job."""
     warm(kept_store(), SystemClock(), new_id)
+    take_room(*_ROOM_MIB)
     guarded("first look at the graph", _first_look)
     settled()
     gc.set_threshold(GARBAGE_AFTER)
