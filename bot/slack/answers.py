@@ -6,8 +6,9 @@ stand in no row, and what Slack may have shown already is said at most twice mor
 
 import queue
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -29,29 +30,43 @@ Work = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Says what a decision has for its person. `aside` runs a piece of work elsewhere; `pause` waits, True ends it."""
+    """Says what a decision has for its person. `aside` runs a piece of work elsewhere; `pause` waits, True ends it.
+
+    `forms` runs what opens a form, which Slack takes for three seconds only: nothing that is tried again belongs there.
+    """
 
     chat: Chat
     clock: Clock
     aside: Callable[[Work], None]
     pause: Callable[[float], object]
+    forms: Callable[[Work], None] | None = None
 
     def say(self, person: Person, decision: Decision) -> None:
-        """Open the modal, say the answer; returns at once where `aside` does."""
-        if decision.answering or decision.view is not None or decision.answer is not None:
+        """Open the modal, say the answer; returns at once where `aside` and `forms` do."""
+        view = decision.view
+        if view is None:
+            self._answer(person, decision)
+        else:
+            (self.forms or self.aside)(lambda: self._open(person, decision, view))
+
+    def _answer(self, person: Person, decision: Decision) -> None:
+        if decision.answering or decision.answer is not None:
             self.aside(lambda: self._say(person, decision))
+
+    def _open(self, person: Person, decision: Decision, view: Mapping[str, Any]) -> None:
+        over = view_faults(view)
+        if over:  # Slack's answer would not say which part it refuses.
+            _log.error("modal_over_limits", faults=over[:5])
+        try:
+            self.chat.open_view(trigger_id=person.trigger_id, view=view)
+        except WatchkeeperError as error:
+            _log.warning("modal_not_opened", reason=str(error))
+            late = said("Slack did not open the form in time; please click again.")
+            decision = replace(decision, answer=late, answering=None)
+        self._answer(person, decision)
 
     def _say(self, person: Person, decision: Decision) -> None:
         answer = decision.answering(self.chat) if decision.answering else decision.answer
-        if decision.view is not None:
-            over = view_faults(decision.view)
-            if over:  # Slack's answer would not say which part it refuses.
-                _log.error("modal_over_limits", faults=over[:5])
-            try:
-                self.chat.open_view(trigger_id=person.trigger_id, view=decision.view)
-            except WatchkeeperError as error:
-                _log.warning("modal_not_opened", reason=str(error))
-                answer = said("Slack did not open the form in time; please click again.")
         if answer is not None and person.channel:
             self._whisper(person, answer)
 
@@ -91,19 +106,20 @@ class Aside:
 
     threads: int = 4
     most: int = 1000
+    name: str = "answers"
     _waiting: "queue.Queue[Work]" = field(init=False)
 
     def __post_init__(self) -> None:
         self._waiting = queue.Queue(self.most)
         for number in range(self.threads):
-            threading.Thread(target=self._run, name=f"answers-{number}", daemon=True).start()
+            threading.Thread(target=self._run, name=f"{self.name}-{number}", daemon=True).start()
 
     def do(self, work: Work) -> None:
         """Have it done soon; what is too much is dropped, and said so."""
         try:
             self._waiting.put_nowait(work)
         except queue.Full:
-            _log.error("answers_dropped", waiting=self.most)
+            _log.error("answers_dropped", threads=self.name, waiting=self.most)
 
     def _run(self) -> None:
         while True:

@@ -258,7 +258,9 @@ def _deciding(web: Web) -> DecidingParts:
         home_team=web.slack.team,
         observe_only=web.settings.mode == "observe",
         new_id=new_id,
-        say=Answers(web.chat, web.clock, Aside().do, web.stopping.wait).say,
+        say=Answers(
+            web.chat, web.clock, Aside().do, web.stopping.wait, Aside(threads=2, name="forms").do
+        ).say,
         playbooks=web.playbooks,
         undo_max_age_s=web.settings.undo_max_age_s,
         make_way=web.slack.make_way,

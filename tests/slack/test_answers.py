@@ -121,6 +121,61 @@ async def test_one_that_hangs_holds_up_no_decision_and_no_other_answer(desk: Des
     assert answered.wait(20)
 
 
+class Stuck(MemoryChat):
+    """A workspace that takes no private answer until `takes` is set; `opened` is set by a form, `told` by an answer."""
+
+    takes: threading.Event
+    opened: threading.Event
+    told: threading.Event
+    expired = False
+
+    def ephemeral(self, **given: Any) -> None:
+        assert self.takes.wait(20)
+        super().ephemeral(**given)
+        self.told.set()
+
+    def open_view(self, **given: Any) -> None:
+        self.opened.set()
+        if self.expired:
+            message = "views.open: expired_trigger_id"
+            raise Permanent(message)
+        super().open_view(**given)
+
+
+def stuck(desk: Desk) -> Stuck:
+    """The desk's workspace, where answers hang in as many threads as there are and forms have one of their own."""
+    inner = desk.chat
+    chat = Stuck(desk.clock, people=inner.people, groups=inner.groups)
+    chat.takes, chat.opened, chat.told = threading.Event(), threading.Event(), threading.Event()
+    aside, forms = Aside(threads=2).do, Aside(threads=1, name="forms").do
+    say = Answers(chat, desk.clock, aside, desk.clock.forward, forms).say
+    desk.parts = replace(desk.parts, chat=chat, say=say)
+    return chat
+
+
+async def test_a_form_waits_for_no_answer(desk: Desk) -> None:
+    chat = stuck(desk)
+    for _ in range(3):
+        await desk.slash("U0ONCALL1", "status")
+    await desk.slash("U0ONCALL2", "new payments are slow")
+    assert chat.opened.wait(20)
+    assert chat.whispers == []
+    chat.takes.set()
+
+
+async def test_what_follows_a_form_that_did_not_open_holds_up_no_other_form(desk: Desk) -> None:
+    chat = stuck(desk)
+    chat.expired = True
+    for _ in range(2):
+        chat.opened.clear()
+        await desk.slash("U0ONCALL2", "new payments are slow")
+        assert chat.opened.wait(20)
+    assert chat.whispers == []
+    chat.takes.set()
+    assert chat.told.wait(20)
+    assert "click again" in chat.whispers[0][2]
+
+
 async def test_what_is_too_much_is_dropped_and_holds_nothing_up(desk: Desk) -> None:
     hold, done = threading.Event(), []
     aside = Aside(threads=1, most=2)
