@@ -46,22 +46,26 @@ _WORDS = {reason: reason.value for reason in JoinReason}
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One transaction's share of a pass: `rows` of `items`, and the incidents that no later part touches."""
+    """One transaction's share of a pass: `rows` of `items`, the incidents that no later part touches, whether it is first."""
 
     items: tuple[Item, ...]
     rows: tuple[StoredAlert, ...]
     last_of: frozenset[str]
+    first: bool
 
 
 def parts_of(placement: Placement, batches: Sequence[Sequence[Item]]) -> list[Part]:
-    """The rows that each batch of payloads writes: an alert goes with the last payload that holds it."""
+    """The rows that each batch of payloads writes: an alert goes with the first payload that holds it.
+
+    What later ones say of it is in it already, and says nothing new should they be read again after a crash.
+    """
     by_raw: dict[int, list[StoredAlert]] = {}
     for row in _placed(placement):
         by_raw.setdefault(placement.raw_of[row.alert.fingerprint], []).append(row)
     shares = [tuple(row for item in batch for row in by_raw.get(item.raw.id, ())) for batch in batches]
     last = {row.incident: at for at, rows in enumerate(shares) for row in rows}
     return [
-        Part(tuple(batch), rows, frozenset(one for one, number in last.items() if number == at))
+        Part(tuple(batch), rows, frozenset(one for one, number in last.items() if number == at), at == 0)
         for at, (batch, rows) in enumerate(zip(batches, shares, strict=True))
     ]
 
@@ -69,16 +73,14 @@ def parts_of(placement: Placement, batches: Sequence[Sequence[Item]]) -> list[Pa
 def write(
     tx: Transaction, part: Part, placement: Placement, *, now: float, final: bool, observe_only: bool
 ) -> list[int] | None:
-    """Write one part and give the new tasks; None where an incident that the placement rests on was closed.
+    """Write one part and give the new tasks; None where what the placement rests on was changed by others meanwhile.
 
     `final` says that nothing more is pending; until then a card that nobody has seen waits for the rest of the storm.
     """
-    if placement.rests_on:
-        still_open = {row.id for row in tx.open_incidents()}
-        if not placement.rests_on <= still_open:
-            return None
-    for other, into in placement.absorbed.items():
-        _absorb(tx, into, other, now)
+    if not _stands(tx, part, placement):
+        return None
+    if part.first and not all(_absorb(tx, into, other, now) for other, into in placement.absorbed.items()):
+        return None
     tasks = _open_new(tx, part, placement, now, final=final, observe_only=observe_only)
     if placement.drawn:
         draw_out(tx, placement.loose, placement.drawn, collecting=placement.collecting, now=now)
@@ -89,6 +91,28 @@ def write(
             tx.save_changes(item.raw.source, item.changes)
     tx.settle_raw([item.raw.id for item in part.items])
     return tasks
+
+
+def _stands(tx: Transaction, part: Part, placement: Placement) -> bool:
+    """Whether the incidents are open, and no service has left one, as it was when the pass was placed."""
+    needed = dict(placement.rests_on)
+    if not part.first:
+        needed = {one: names for one, names in needed.items() if one not in placement.absorbed}
+        begun = [*placement.opened, placement.everyday, placement.loose]
+        at_hand = [one for one in begun if one and one not in needed and tx.incident_row(one) is not None]
+        needed |= {
+            one: tuple(placement.opened[one].by_service) if one in placement.opened else () for one in at_hand
+        }
+    if not needed:
+        return True
+    rows = {row.id: row.services for row in tx.open_incidents()}
+    return all(one in rows and _holds(rows[one], names, placement) for one, names in needed.items())
+
+
+def _holds(services: Sequence[str], names: Sequence[str], placement: Placement) -> bool:
+    if services == names:
+        return True
+    return set(services).issuperset(names) or set(services).union(placement.drawn).issuperset(names)
 
 
 def _open_new(
@@ -122,11 +146,12 @@ def _open_new(
     return tasks
 
 
-def _absorb(tx: Transaction, into: str, other: str, now: float) -> None:
-    """Merge two incidents that turned out to be one; where the second acts already, both stay."""
-    rows = tx.incident_row(into), tx.incident_row(other)
-    if rows[0] is not None and rows[1] is not None:
-        merge(tx, rows[0], rows[1], reason="newer alerts connect the two", by="", now=now)
+def _absorb(tx: Transaction, into: str, other: str, now: float) -> bool:
+    """Merge two incidents that turned out to be one; False where the second acts by now, so that both stay."""
+    one, two = tx.incident_row(into), tx.incident_row(other)
+    if one is None or two is None:
+        return False
+    return merge(tx, one, two, reason="newer alerts connect the two", by="", now=now)
 
 
 def _placed(placement: Placement) -> list[StoredAlert]:

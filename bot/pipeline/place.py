@@ -14,6 +14,7 @@ from bot.domain.topology import Topology
 from bot.pipeline.dedupe import DedupeOutcome, Seen, dedupe
 from bot.pipeline.ground import ground_between
 from bot.pipeline.loose import is_loose, loose_row, told_apart
+from bot.pipeline.regroup import is_acting
 from bot.pipeline.usual import EVERYDAY_KEY, Usual, quiet_row
 from bot.ports import Transaction
 
@@ -28,7 +29,7 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where each alert of a pass goes; `rests_on` are the incidents that must still be open when it is written.
+    """Where each alert of a pass goes; `rests_on` are the incidents, with their services, that must still be open then.
 
     `loose` is the incident of loose ends that takes some (`collecting`) or gives some: `drawn` says where each service
     goes whose alerts were there.
@@ -38,7 +39,7 @@ class Placement:
     homes: Mapping[str, tuple[str, JoinReason]]
     opened: Mapping[str, Group]
     raw_of: Mapping[str, int]
-    rests_on: frozenset[str]
+    rests_on: Mapping[str, Sequence[str]]
     topology: Topology
     candidates: Mapping[str, Candidate]
     absorbed: Mapping[str, str]
@@ -60,7 +61,7 @@ def place(
 ) -> Placement:
     """Decide for the whole pass; reads only."""
     raw_of: dict[str, int] = {}
-    for item in items:
+    for item in reversed(items):
         raw_of.update(dict.fromkeys([alert.fingerprint for alert in item.alerts], item.raw.id))
     stored = tx.alerts(list(raw_of))
     rows = {row.id: row for row in tx.open_incidents()}
@@ -97,17 +98,22 @@ def place(
         for service, alerts in group.by_service.items():
             home = incident, group.reasons[service]
             homes.update(dict.fromkeys([alert.fingerprint for alert in alerts], home))
-    absorbed = {other: incident for incident, group in placed.items() for other in group.absorbs}
+    absorbed = {
+        other: incident
+        for incident, group in placed.items()
+        for other in group.absorbs
+        if not is_acting(tx, other)
+    }
     drawn = {name: incident for incident, group in placed.items() for name in group.draws}
     known = {one.stored.incident for one in outcomes if one.stored is not None}
     used = {everyday, bag, loose.id if loose is not None and drawn else ""}
-    rests_on = ((known | set(candidates) | used) & set(rows)) - absorbed.keys()
+    rests_on = ((known | set(candidates) | used) & set(rows)) | absorbed.keys()
     return Placement(
         {outcome.alert.fingerprint: outcome for outcome in outcomes},
         homes,
         opened,
         raw_of,
-        frozenset(rests_on),
+        {incident: rows[incident].services for incident in rests_on},
         topology,
         candidates,
         absorbed,

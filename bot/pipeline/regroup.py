@@ -21,12 +21,16 @@ _MOST_ALERTS = 5000
 _MOST_TAUGHT = 400
 
 
+def is_acting(tx: Transaction, incident: str) -> bool:
+    """Whether one of its plans is approved or running, so that it must not be merged away."""
+    return any(plan.state in _BUSY for plan in tx.plans_of(incident))
+
+
 def merge(
     tx: Transaction, into: IncidentRow, other: IncidentRow, *, reason: str, by: str, now: float
 ) -> bool:
     """Move everything of `other` to `into` and close it; False where one is closed, or `other` is acting."""
-    busy = any(plan.state in _BUSY for plan in tx.plans_of(other.id))
-    if into.id == other.id or not into.state.open or not other.state.open or busy:
+    if into.id == other.id or not into.state.open or not other.state.open or is_acting(tx, other.id):
         return False
     if by:
         _teach(tx, _leads(tx, into), _leads(tx, other), together=True, now=now)
