@@ -89,6 +89,17 @@ def company_of(tx: Transaction, job: Job, now: float) -> tuple[int, bool]:
     return tx.posted_count(job.incident.id), waits
 
 
+def is_withdrawn(tx: Transaction, message: Message) -> bool:
+    """Whether a card that nobody has seen is wanted no more: its incident was merged away while others were sent.
+
+    To be asked in the transaction that places the message, which holds its row: so it stays.
+    """
+    if message.kind is not MessageKind.CARD:
+        return False
+    newest = tx.message(message.incident, MessageKind.CARD)
+    return newest is None or newest.sent >= newest.wanted
+
+
 class Look(StrEnum):
     """What a look at the outbox found; SOON once for each time at which a next message is due."""
 

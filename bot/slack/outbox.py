@@ -18,7 +18,7 @@ from bot.domain.errors import Permanent, Retryable, Undecided
 from bot.domain.event import EventType, NewEvent
 from bot.domain.records import REFUSED, IncidentRow, Message, MessageKind
 from bot.ports import Chat, Clock, Store, Transaction
-from bot.slack.due import SOON_S, Job, Resting, company_of, jobs_due
+from bot.slack.due import SOON_S, Job, Resting, company_of, is_withdrawn, jobs_due
 from bot.slack.homes import Spot, channel_name, furnish, place_of, spot_of, topic_of
 from bot.slack.leading import RECENT_S, RENEW_S, Leading
 from bot.slack.names import names_of
@@ -237,9 +237,11 @@ class Outbox:
         moved = newest is not None and newest.channel_wanted is not job.incident.channel_wanted
         if moved or not self._lease.still(tx):
             return False
+        tx.place_message(message.id, channel=spot.channel, thread_ts=spot.thread_ts)
+        if is_withdrawn(tx, message):
+            return False
         if message.kind is MessageKind.CARD and job.incident.channel_wanted and not job.row.channel:
             tx.set_place(job.incident.id, channel=spot.channel, thread_ts="")
-        tx.place_message(message.id, channel=spot.channel, thread_ts=spot.thread_ts)
         tx.doubt_message(message.id)
         return True
 

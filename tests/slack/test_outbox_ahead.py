@@ -1,6 +1,8 @@
 """A card that waits for the rest of its storm has its channel and its doubt beforehand, and is sent once all the same."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from bot.adapters.store.sql import SqlStore
 from bot.domain.incident import Severity
 from bot.domain.records import Message, MessageKind
 from bot.pipeline.grade import grade
+from bot.pipeline.regroup import merge
 from bot.slack.outbox import Outbox
 from tests.slack.clock import HandClock
 from tests.slack.test_outbox import declare, drain, sender
@@ -129,3 +132,29 @@ def test_an_incident_that_moved_meanwhile_is_told_where_it_is(
     assert message.ts
     assert sum(post.ts == message.ts for post in chat.posts) == 1
     assert len({post.dedupe for post in chat.posts}) == len(chat.posts)
+
+
+@dataclass
+class MeanwhileChat(WatchedChat):
+    """A workspace in whose first call something else happens."""
+
+    meanwhile: Callable[[], None] = lambda: None
+
+    def post(self, **given: Any) -> str:
+        work, self.meanwhile = self.meanwhile, lambda: None
+        work()
+        return super().post(**given)
+
+
+def test_what_is_merged_away_while_others_are_sent_is_not_posted(store: SqlStore, clock: HandClock) -> None:
+    for name in ("i1", "i2"):
+        declare(store, clock, name=name)
+
+    def merged() -> None:
+        rows = store.read(lambda tx: list(tx.open_incidents()))
+        assert store.transact(lambda tx: merge(tx, rows[0], rows[1], reason="one", by="", now=clock.now()))
+
+    busy = MeanwhileChat(clock, groups={"oncall": ("U0ONCALL1",)}, meanwhile=merged)
+    drain(sender(store, busy, clock, "web-1"), clock, 30)  # type: ignore[arg-type]  # Any chat will do.
+    assert [post.channel for post in busy.posts] == ["C0ALERTS"]
+    assert store.read(lambda tx: tx.incident_row("i2").thread_ts) == ""  # type: ignore[union-attr]

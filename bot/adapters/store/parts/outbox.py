@@ -94,8 +94,11 @@ class OutboxPart(Part):
     def withdraw_unseen(self, incident: str) -> bool:
         """Want none of its messages any more, unless one of them was posted or may have been; whether it was done."""
         mine = (_messages.c.tenant == self._tenant) & (_messages.c.incident == incident)
-        seen = select(_messages.c.id).where(mine, (_messages.c.ts != "") | _messages.c.in_doubt).limit(1)
-        if self._connection.execute(seen).first() is not None:
+        # Held until this is committed: whoever is about to post one of them comes before, or finds it unwanted.
+        rows = self._connection.execute(
+            select(_messages.c.ts, _messages.c.in_doubt).where(mine).with_for_update()
+        )
+        if any(ts or in_doubt for ts, in_doubt in rows.all()):
             return False
         self._connection.execute(update(_messages).where(mine).values(wanted=_messages.c.sent))
         return True
