@@ -13,6 +13,7 @@ from typing import TypeAlias
 from bot.domain.alert import AlertStatus
 from bot.domain.candidate import Candidate, ServiceSummary, first_candidate
 from bot.domain.correlation import JoinReason
+from bot.domain.errors import Conflict
 from bot.domain.event import EventType, NewEvent
 from bot.domain.evidence import Conclusion
 from bot.domain.incident import Incident
@@ -31,7 +32,7 @@ from bot.pipeline.dedupe import DedupeOutcome, Seen
 from bot.pipeline.grade import grade
 from bot.pipeline.ground import kept_of
 from bot.pipeline.hold import SMALL, Hold
-from bot.pipeline.loose import draw_out
+from bot.pipeline.loose import draw_out, is_loose
 from bot.pipeline.place import Item, Placement
 from bot.pipeline.planned import covering, outside
 from bot.pipeline.regroup import merge
@@ -186,14 +187,16 @@ def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *,
         everything = tx.firing_by_service(incident) if ends and count_all else None
         body = _folded_body(incident, members, placement, known, everything)
         tx.append(incident, [NewEvent(EventType.ALERTS_FOLDED, body)], at_ms=round(now * 1000))
+        routing = _unclosed(tx, routing)
         if routing.state.open:
-            loose = incident == placement.loose
+            loose = is_loose(routing)
             # One that this pass opened was declared and judged by all of its alerts.
             if incident not in placement.opened:
                 _widen(tx, routing, members, now)
             if ends and _is_judged(routing, known, loose=loose, opened=incident in placement.opened):
                 _raise(tx, routing, members, known, now, everything)
             if ends:
+                routing = tx.incident_row(incident) or routing
                 at = hold.until(
                     now if final and not loose else now + HOLD_S,
                     opened_at=routing.opened_at,
@@ -201,6 +204,15 @@ def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *,
                     services=routing.services,
                 )
                 _show(tx, routing, at, new=incident in placement.opened)
+
+
+def _unclosed(tx: Transaction, before: IncidentRow) -> IncidentRow:
+    """The row once the log is ours; raises Conflict where others closed it since this transaction looked at it first."""
+    newest = tx.incident_row(before.id) or before
+    if before.state.open and not newest.state.open:
+        message = f"incident {before.id} was closed while alerts were folded into it"
+        raise Conflict(message)
+    return newest
 
 
 def _is_judged(routing: IncidentRow, known: Incident | None, *, loose: bool, opened: bool) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bot.domain.incident import Severity
 from bot.domain.records import IncidentRow
 from bot.pipeline.place import Placement
+from bot.pipeline.usual import EVERYDAY_KEY
 from bot.ports import Transaction
 
 STORM_HOLD_S = 8.0
@@ -36,7 +37,10 @@ class Hold:
 
     def _stormy(self) -> bool:
         if self._storm is None:
-            before = [row for row in self.tx.open_incidents() if row.id not in self.placement.opened]
+            rows = self.tx.open_incidents()
+            before = [
+                row for row in rows if row.id not in self.placement.opened and row.open_key != EVERYDAY_KEY
+            ]
             self._storm = any(map(self._rages, before))
         return self._storm
 

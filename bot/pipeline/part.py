@@ -17,6 +17,7 @@ from bot.domain.incident import Incident
 from bot.domain.parting import Parting, parted, parted_by
 from bot.domain.plan import PlanState
 from bot.domain.records import IncidentRow, TaskKind
+from bot.pipeline.loose import is_loose
 from bot.pipeline.regroup import split
 from bot.pipeline.usual import EVERYDAY_KEY
 from bot.ports import Store, Transaction
@@ -46,7 +47,7 @@ class Parter:
 
     def _found(self, tx: Transaction, now: float) -> list[tuple[IncidentRow, Parting]]:
         found = []
-        rows = [row for row in tx.open_incidents() if row.open_key != EVERYDAY_KEY]
+        rows = [row for row in tx.open_incidents() if row.open_key != EVERYDAY_KEY and not is_loose(row)]
         self._seen = {row.id: self._seen[row.id] for row in rows if row.id in self._seen}
         for row in rows:
             if now - row.opened_at >= SETTLED_S and len(row.services) > 1:

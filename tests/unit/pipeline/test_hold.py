@@ -10,10 +10,13 @@ from bot.adapters.store.sql import SqlStore
 from bot.domain.records import MessageKind
 from bot.domain.topology import Topology
 from bot.pipeline.correlate import correlate
+from bot.pipeline.declare import declare_everyday
 from bot.pipeline.hold import STORM_HOLD_S, STORM_QUIET_S
 from tests.unit.pipeline.test_correlate import CHAIN, NOW, FixedClock, alert, parts_of, post, storm
 
-FAR = Topology({**CHAIN.calls, "island": ("reef",)}, {**CHAIN.kinds, "island": "service"}, NOW)
+FAR = Topology(
+    {**CHAIN.calls, "island": ("reef",), "reef": ("atoll",)}, {**CHAIN.kinds, "island": "service"}, NOW
+)
 
 
 @pytest.fixture
@@ -73,3 +76,20 @@ def test_after_a_storm_it_is_shown_at_once_again(store: SqlStore, names: Iterato
     folded(store, names, storms=100)
     folded(store, names, "island", after=STORM_QUIET_S + 1)
     assert due_after(store, "island") == STORM_QUIET_S + 1
+
+
+def test_one_that_grows_severe_is_shown_at_once(store: SqlStore, names: Iterator[int]) -> None:
+    folded(store, names, storms=100)
+    folded(store, names, "island")
+    folded(store, names, "reef", "atoll", after=2.0)
+    assert due_after(store, "island") == 2
+
+
+def test_everyday_alerts_are_no_storm(store: SqlStore, names: Iterator[int]) -> None:
+    services = [f"daily-{at}" for at in range(12)]
+    store.transact(
+        lambda tx: declare_everyday(tx, incident="daily", now=NOW, show_at=NOW, observe_only=False)
+    )
+    store.transact(lambda tx: tx.touch_incident("daily", last_alert_at=NOW, services=services))
+    folded(store, names, "island")
+    assert due_after(store, "island") == 0

@@ -7,11 +7,12 @@ import pytest
 from bot.adapters.store.sql import SqlStore
 from bot.domain.correlation import JoinReason
 from bot.domain.event import EventType
-from bot.domain.incident import Incident, IncidentState
+from bot.domain.incident import Incident, IncidentState, Severity
 from bot.domain.records import MessageKind
 from bot.domain.topology import Topology
 from bot.pipeline.correlate import correlate
-from bot.pipeline.loose import AT_ONCE_S, MOST_AT_ONCE
+from bot.pipeline.loose import AT_ONCE_S, COLLECTS_S, MOST_AT_ONCE
+from bot.pipeline.part import SETTLED_S, Parter
 from tests.unit.pipeline.test_correlate import NOW, FixedClock, alert, incidents, parts_of, post
 
 LONE = [f"lone{at:02}" for at in range(30)]
@@ -143,3 +144,29 @@ def test_every_alert_is_counted_once_however_a_storm_arrives(store: SqlStore, se
             assert store.read(lambda tx, one=one: tx.firing_count(one.id)) == one.alerts_firing  # type: ignore[misc]
             rows = store.read(lambda tx, one=one: tx.alerting(one.id))  # type: ignore[misc]
             assert {name: count for name, (count, _) in rows.items()} == dict(one.services or {})
+
+
+def test_loose_ends_are_never_raised(store: SqlStore) -> None:
+    """Not even once others are collected elsewhere, and their senders only repeat them."""
+    parts = parts_of(store, Topology({}, dict.fromkeys(LONE, "service"), NOW))
+    post(store, [alert(name) for name in LONE])
+    correlate(parts)
+    assert isinstance(parts.clock, FixedClock)
+    parts.clock.at = NOW + COLLECTS_S + 1
+    post(store, [alert(name) for name in loose_of(store).services or {}])
+    correlate(parts)
+    assert (loose_of(store).severity, loose_of(store).channel_wanted) == (Severity.SEV3, False)
+
+
+def test_loose_ends_are_never_parted(store: SqlStore) -> None:
+    """What hangs together there is nobody's story until something connects it: nobody looks into it unasked."""
+    parts = parts_of(store, GRAPH)
+    post(store, [warning(name) for name in LONE])
+    correlate(parts)
+    services = sorted(loose_of(store).services or {})
+    loud = [alert(name, severity="warning", pod=f"p{at}") for name in services[:2] for at in range(60)]
+    post(store, loud)
+    correlate(parts)
+    assert loose_of(store).alerts_total == 140
+    assert Parter(store, lambda: "part", observe_only=False).look(NOW + SETTLED_S) == []
+    assert loose_of(store).alerts_total == 140
