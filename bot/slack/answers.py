@@ -97,6 +97,7 @@ class Answers:
             user=person.user,
             text=answer.text,
             blocks=answer.blocks,
+            reply_url=person.reply_url,
         )
 
 

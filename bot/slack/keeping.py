@@ -7,6 +7,8 @@ from typing import Any
 
 from bot.slack.listening import Body, Kept
 
+_LONGEST_ADDRESS = 500
+
 
 def click(body: Body) -> Kept:
     """A button or menu choice, on a message."""
@@ -22,6 +24,7 @@ def click(body: Body) -> Kept:
         "trigger_id": body.get("trigger_id", ""),
         "external": _external(body),
         **_person(body),
+        **_reply(body),
     }
     dedupe = body.get("trigger_id") or f"{action.get('action_ts')}:{payload['user']}"
     return f"click:{dedupe}:{action['action_id']}"[:400], "click", payload
@@ -53,6 +56,7 @@ def command(body: Body) -> Kept:
         "channel": str(body["channel_id"]),
         "thread_ts": "",
         "trigger_id": str(body.get("trigger_id", "")),
+        **_reply(body),
     }
     return f"command:{payload['trigger_id']}"[:400], "command", payload
 
@@ -76,6 +80,13 @@ def _person(body: Body) -> dict[str, Any]:
     user, team = body["user"], (body.get("team") or {}).get("id", "")
     own = user.get("team_id") or team
     return {"user": str(user["id"]), "team": str(own if own == team or not team else f"{own}/{team}")}
+
+
+def _reply(body: Body) -> dict[str, str]:
+    """Slack's own address for answers to this act: a secret, which the store seals."""
+    address = body.get("response_url")
+    usable = isinstance(address, str) and address.isascii() and 0 < len(address) <= _LONGEST_ADDRESS
+    return {"reply_url": str(address)} if usable else {}
 
 
 def _external(body: Body) -> bool:

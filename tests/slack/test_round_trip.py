@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
 from bot.adapters.chat.slack import SlackChat, web_client
 from bot.adapters.queue.inline import InlineQueue
+from bot.adapters.store import schema
 from bot.adapters.store.sql import SqlStore
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus, fingerprint_of
 from bot.domain.correlation import sorted_out
@@ -292,6 +294,38 @@ def ongoing(service: str, number: int) -> Alert:
         fingerprint_of("prod", labels), "prod", "ErrorsHigh", AlertStatus.FIRING, AlertSeverity.WARNING, service, "",
         1.0, 1.0, labels=labels,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("private", [False, True])
+async def test_a_command_where_the_bot_is_no_member_is_answered(site: Site, private: bool) -> None:
+    site.incident(Severity.SEV3)
+    site.double.post("channel", name="payments", users=["oncall-1"], private=private)
+    await site.act("oncall-1", "slash", channel="payments", command="incident", text="status")
+    (note,) = site.double.get("ephemerals", user="oncall-1")["ephemerals"]
+    (room,) = site.double.get("state", channel="payments")["channels"]
+    assert "INC-1" in note["text"]
+    assert note["channel"] == room["id"]
+    assert room["messages"] == []
+    await site.act("oncall-1", "slash", channel="payments", command="incident", text="help")
+    assert "What Watchkeeper understands" in site.whispers("oncall-1")[1]
+    assert site.double.state()["calls"]["response_url"] == 2
+    with site.store.engine.connect() as connection:
+        kept = connection.execute(select(schema.inbox.c.payload)).scalars().all()
+    assert len(kept) == 2
+    assert "/response/" not in "".join(kept)
+
+
+async def test_a_click_where_the_bot_was_thrown_out_is_answered(site: Site) -> None:
+    site.incident(Severity.SEV3)
+    site.propose()
+    site.send()
+    card = site.find("checkout is down")
+    entry = next(one["value"] for one in _menu(card)["options"] if one["value"].startswith("timeline|"))
+    site.double.post("channel", name="alerts", users=["oncall-1"])
+    click = {"channel": card["channel"], "message_ts": card["ts"], "action_id": "menu", "value": entry}
+    await site.act("oncall-1", "click", **click)
+    assert any("INC-1" in text for text in site.whispers("oncall-1"))
+    assert site.find("checkout is down")["blocks"] == card["blocks"]
 
 
 @pytest.mark.parametrize("kind", ["429", "500", "posted_but_lost"])

@@ -28,6 +28,12 @@ _HINTS = {
     "token_revoked": "reinstall the app and set SLACK_BOT_TOKEN",
     "account_inactive": "reinstall the app and set SLACK_BOT_TOKEN",
 }
+# The bot is not where the person is.
+_ABSENT = ("not_in_channel", "channel_not_found", "user_not_in_channel")
+
+
+class NotThere(Permanent):
+    """Slack refuses a place where the bot, or the person as it sees them, is no member."""
 
 
 def code_of(error: SlackApiError) -> str:
@@ -55,7 +61,8 @@ def translated(method: str, error: SlackApiError, *, effect: bool) -> Retryable 
         return Undecided(message) if effect else Retryable(message, delay_s=2.0)
     hint = f"; {_HINTS[word]}" if word in _HINTS else ""
     told = "".join(f"; {line}" for line in _first(details_of(error)))
-    return Permanent(f"{method}: {word}{hint}{told}")
+    kind = NotThere if word in _ABSENT else Permanent
+    return kind(f"{method}: {word}{hint}{told}")
 
 
 def translated_break(method: str, error: BaseException, *, effect: bool) -> Retryable | Undecided:

@@ -69,9 +69,12 @@ class MemoryChat:
         found = (post for post in self.posts if (post.channel, post.thread_ts, post.dedupe) == wanted)
         return next((post.ts for post in found), None)
 
-    def ephemeral(self, *, channel: str, thread_ts: str, user: str, text: str, blocks: _Blocks) -> None:
-        """Tell one person something."""
-        self._room("chat.postEphemeral", channel)
+    def ephemeral(
+        self, *, channel: str, thread_ts: str, user: str, text: str, blocks: _Blocks, reply_url: str = ""
+    ) -> None:
+        """Tell one person something, in a channel of others only where they gave an address for it."""
+        if not reply_url:
+            self._room("chat.postEphemeral", channel)
         self.whispers.append((channel, user, text))
 
     def open_view(self, *, trigger_id: str, view: Mapping[str, Any]) -> None:

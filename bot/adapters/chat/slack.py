@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.adapters.chat import _slack_errors as errors
 from bot.adapters.chat._cache import Cache
+from bot.adapters.chat._reply import Reply
 from bot.adapters.chat._wire import Wire
 from bot.blocks.ladder import droppable, render_for
 from bot.domain.errors import Permanent, Retryable
@@ -37,6 +38,7 @@ class SlackChat:
 
     def __init__(self, client: WebClient, clock: Clock) -> None:
         self._wire = Wire(client)
+        self._reply = Reply(client)
         self._users: Cache[Mapping[str, Any]] = Cache(clock, CACHE_S)
         self._rooms: Cache[Mapping[str, Any]] = Cache(clock, CACHE_S)
         self._members: Cache[tuple[str, ...]] = Cache(clock, CACHE_S)
@@ -77,12 +79,24 @@ class SlackChat:
                 return str(message["ts"])
         return None
 
-    def ephemeral(self, *, channel: str, thread_ts: str, user: str, text: str, blocks: _Blocks) -> None:
-        """Tell one person something; not guaranteed by Slack. Undecided when it may have been shown."""
-        fields = {"channel": channel, "user": user, "text": text, "link_names": False}
-        if thread_ts:
-            fields["thread_ts"] = thread_ts
-        self._with_blocks("chat.postEphemeral", fields, blocks, effect=True)
+    def ephemeral(
+        self, *, channel: str, thread_ts: str, user: str, text: str, blocks: _Blocks, reply_url: str = ""
+    ) -> None:
+        """Tell one person something; not guaranteed by Slack. Undecided when it may have been shown.
+
+        Where the bot is no member, it is said at `reply_url`, the secret address that came with what the person did.
+        """
+        fields: dict[str, Any] = {"text": text, **({"thread_ts": thread_ts} if thread_ts else {})}
+        where = {"channel": channel, "user": user, "link_names": False}
+        try:
+            self._with_blocks("chat.postEphemeral", {**where, **fields}, blocks, effect=True)
+        except errors.NotThere:
+            if not reply_url:
+                raise
+            # Which younger blocks are refused is said in no answer there.
+            shown = render_for(blocks, droppable(blocks))
+            alone = {"response_type": "ephemeral", "replace_original": False}
+            self._reply.send(reply_url, {**alone, **fields, **({"blocks": shown} if shown else {})})
 
     def open_view(self, *, trigger_id: str, view: Mapping[str, Any]) -> None:
         """Open a modal; the trigger lives three seconds."""

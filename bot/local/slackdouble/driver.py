@@ -89,6 +89,7 @@ class Driver:
             Route("/_double/disconnect", self._post(self.disconnect), methods=["POST"]),
             Route("/_double/clock", self._post(self.clock), methods=["POST"]),
             Route("/_double/user", self._post(self.user), methods=["POST"]),
+            Route("/_double/channel", self._post(self.channel), methods=["POST"]),
             Route("/_double/usergroup", self._post(self.usergroup), methods=["POST"]),
             Route("/_double/reset", self._post(self.reset), methods=["POST"]),
         ]
@@ -192,6 +193,25 @@ class Driver:
         for key, value in wanted.items():
             setattr(user, key, value)
         return {"ok": True, "user": wire.user(user)}
+
+    async def channel(self, body: Json) -> Json:
+        """Set who is in a channel, the bot among them or not: {"name": "payments", "users": ["oncall-1"]}.
+
+        One that is not there yet is made; {"private": true} hides it from a bot that is no member.
+        """
+        space, name = self.double.workspace, str(body.get("name", ""))
+        people = [user_named(space, str(one)) for one in body.get("users") or []]
+        if not name or None in people:
+            raise ActError(400, "invalid_channel_change")
+        users = [one.id for one in people if one is not None]
+        room = channel_named(space, name)
+        if room is None:
+            now = self.double.clock.now()
+            room = Channel(space.next_id("C0LOCAL"), name, now, users[0] if users else "")
+            space.channels[room.id] = room
+        room.members, room.is_private = users, bool(body.get("private", room.is_private))
+        self.double.changed()
+        return {"ok": True, "channel": wire.channel(room)}
 
     async def usergroup(self, body: Json) -> Json:
         """Set a group's members by name."""

@@ -67,7 +67,7 @@ class Ephemeral:
 
 @dataclass
 class Channel:
-    """A public channel with its messages in order of ts."""
+    """A channel with its messages in order of ts; the bot knows of a private one only as its member."""
 
     id: str
     name: str
@@ -76,6 +76,7 @@ class Channel:
     topic: str = ""
     purpose: str = ""
     is_general: bool = False
+    is_private: bool = False
     members: list[str] = field(default_factory=list)
     pins: list[str] = field(default_factory=list)
     messages: dict[str, Message] = field(default_factory=dict)

@@ -48,13 +48,14 @@ class DecidingParts:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who did something, and where."""
+    """Who did something, and where; `reply_url` is a secret, and shown nowhere."""
 
     user: str
     team: str
     channel: str
     thread_ts: str
     trigger_id: str = ""
+    reply_url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def person_of(payload: Mapping[str, Any]) -> Person:
         channel=place.channel if place else str(payload.get("channel", "")),
         thread_ts=place.thread_ts if place else str(payload.get("thread_ts", "")),
         trigger_id=str(payload.get("trigger_id", "")),
+        reply_url=str(payload.get("reply_url", "")),
     )
 
 

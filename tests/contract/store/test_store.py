@@ -9,11 +9,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import DBAPIError
 
 from bot.adapters.store import migrate
-from bot.adapters.store.schema import metadata
+from bot.adapters.store.parts.base import Keys
+from bot.adapters.store.schema import inbox, metadata
+from bot.adapters.store.sealing import Sealer
 from bot.adapters.store.sql import MOST_FOLDS, SqlStore
 from bot.domain.alert import Alert, AlertSeverity, AlertStatus
 from bot.domain.errors import Conflict, Retryable
@@ -214,6 +216,15 @@ def test_alerts_inbox_switches_events_and_documents_come_back(opened: SqlStore) 
     ]
     assert recorded == [True, False]
     assert opened.read(lambda tx: tx.pending_inbox(limit=5))[0].payload == {"a": 1}
+    address = {"reply_url": "https://hooks.slack.com/commands/T1/2/secret"}
+    opened.transact(lambda tx: tx.record_inbox("e2", "command", {"a": 2, **address}, at=1.0))
+    assert opened.read(lambda tx: tx.pending_inbox(limit=5))[1].payload == {"a": 2, **address}
+    with opened.engine.connect() as connection:
+        rows = connection.execute(select(inbox.c.payload)).scalars().all()
+    assert "secret" not in "".join(rows)
+    assert "hooks" not in "".join(rows)
+    other = SqlStore(opened.engine, opened.tenant, Keys(b"k", Sealer(b"another key")))
+    assert other.read(lambda tx: tx.pending_inbox(limit=5))[1].payload == {"a": 2}
     opened.transact(lambda tx: tx.set_switch("tenant", True, by="u", at=1.0))
     assert opened.read(lambda tx: tx.switched_on(["service:a", "tenant"])) == "tenant"
     event = PlannedEvent("p", "Launch", 10.0, 20.0, ("a",), "u")

@@ -1,27 +1,33 @@
 """Switches, leases, planned events, the Slack inbox, documents and signs of life."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import structlog
 from sqlalchemy import bindparam, case, select, update
 
 from bot.adapters.store import schema
 from bot.adapters.store.parts.base import Part
 from bot.domain.correlation import Taught
+from bot.domain.errors import Permanent
 from bot.domain.plan import PlanState
 from bot.domain.records import InboxRow
 from bot.domain.redaction import redact_tree
 from bot.domain.telemetry import PlannedEffect, PlannedEvent
 from bot.domain.topology import Topology
 
+_log = structlog.get_logger()
 _TOPOLOGY = "topology"
 _TAUGHT = "taught"
 _EVERYDAY = "everyday"
 _APPROVERS = "approvers"
 # Slack's and our own handles, which must come back as they went out.
 _OPAQUE = frozenset({"trigger_id", "value", "metadata"})
+# Whoever has it may answer in the person's channel.
+_SECRET = "reply_url"  # noqa: S105 - a field's name
 
 
 class ControlPart(Part):
@@ -96,12 +102,16 @@ class ControlPart(Part):
         ]
 
     def record_inbox(self, dedupe: str, kind: str, payload: Mapping[str, Any], *, at: float) -> bool:
-        """Record what a person did; False when this delivery was recorded before."""
+        """Record what a person did; False when this delivery was recorded before. `reply_url` is kept sealed."""
+        kept = redact_tree(payload, keep=_OPAQUE)
+        if _SECRET in payload:
+            sealed = self._keys.sealer.seal(str(payload[_SECRET]).encode(), label=f"inbox {dedupe}")
+            kept[_SECRET] = b64encode(sealed).decode()
         row = {
             "tenant": self._tenant,
             "dedupe": dedupe,
             "kind": kind,
-            "payload": json.dumps(redact_tree(payload, keep=_OPAQUE)),
+            "payload": json.dumps(kept),
             "received_at": at,
             "state": "pending",
             "tries": 0,
@@ -119,9 +129,20 @@ class ControlPart(Part):
             return select(table).where(here).order_by(clicks_first, table.c.id).limit(bindparam("most"))
 
         return [
-            InboxRow(row.id, row.kind, _object(row.payload), row.received_at, row.tries)
+            InboxRow(row.id, row.kind, self._act_of(row.payload, row.dedupe), row.received_at, row.tries)
             for row in self._run("pending inbox", make, most=limit)
         ]
+
+    def _act_of(self, payload: str, dedupe: str) -> Mapping[str, Any]:
+        """What was recorded; an answer's address that does not open is left out: the act counts without it."""
+        kept = dict(_object(payload))
+        if _SECRET in kept:
+            try:
+                sealed = b64decode(str(kept.pop(_SECRET)))
+                kept[_SECRET] = self._keys.sealer.open(sealed, label=f"inbox {dedupe}").decode()
+            except (Permanent, ValueError):
+                _log.warning("reply_url_unreadable")
+        return kept
 
     def settle_inbox(self, row_id: int, *, note: str) -> None:
         table = schema.inbox

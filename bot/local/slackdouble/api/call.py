@@ -76,7 +76,7 @@ class Call:
         named = self.method == "chat.postMessage"
         find = channel_named if named else _by_id
         room = find(self.double.workspace, self.string(key))
-        if room is None:
+        if room is None or (room.is_private and BOT_USER not in room.members):
             raise SlackError("channel_not_found")
         return room
 

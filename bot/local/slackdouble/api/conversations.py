@@ -54,8 +54,9 @@ def _check_name(name: str) -> None:
 
 
 def listing(call: Call) -> Json:
-    """All channels, paged."""
-    rooms = [wire.channel(c) for c in call.double.workspace.channels.values()]
+    """All channels that the bot may know of, paged."""
+    known = call.double.workspace.channels.values()
+    rooms = [wire.channel(c) for c in known if not c.is_private or BOT_USER in c.members]
     return _page(call, rooms, "channels")
 
 
