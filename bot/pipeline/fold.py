@@ -85,8 +85,7 @@ def write(
     tasks = _open_new(tx, part, placement, now, final=final, observe_only=observe_only)
     if placement.drawn:
         draw_out(tx, placement.loose, placement.drawn, collecting=placement.collecting, now=now)
-    tx.save_alerts(part.rows)
-    _log_folds(tx, part, placement, now, final=final)
+    _save_and_log(tx, part, placement, now, final=final)
     for item in part.items:
         if item.changes:
             tx.save_changes(item.raw.source, item.changes)
@@ -171,13 +170,15 @@ def _placed(placement: Placement) -> list[StoredAlert]:
     return rows
 
 
-def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *, final: bool) -> None:
+def _save_and_log(tx: Transaction, part: Part, placement: Placement, now: float, *, final: bool) -> None:
     by_incident: dict[str, list[StoredAlert]] = {}
     for row in part.rows:
         by_incident.setdefault(row.incident, []).append(row)
+    before = {incident: tx.incident_row(incident) for incident in by_incident}
+    tx.save_alerts(part.rows)
     hold = Hold(tx, placement, now)
     for incident, members in sorted(by_incident.items()):
-        routing = tx.incident_row(incident)
+        routing = before[incident]
         if routing is None:
             continue
         known = tx.incident(incident)
@@ -207,10 +208,11 @@ def _log_folds(tx: Transaction, part: Part, placement: Placement, now: float, *,
 
 
 def _unclosed(tx: Transaction, before: IncidentRow) -> IncidentRow:
-    """The row once the log is ours; raises Conflict where others closed it since this transaction looked at it first."""
+    """The row once the log is ours; raises Conflict where others closed or split it since this transaction read it first."""
     newest = tx.incident_row(before.id) or before
-    if before.state.open and not newest.state.open:
-        message = f"incident {before.id} was closed while alerts were folded into it"
+    split = newest.services != before.services and not set(newest.services).issuperset(before.services)
+    if before.state.open and (split or not newest.state.open):
+        message = f"incident {before.id} was closed or split while alerts were folded into it"
         raise Conflict(message)
     return newest
 

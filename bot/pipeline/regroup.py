@@ -3,10 +3,11 @@
 Moving is one event in both logs and one update of the alerts' home. What acts already is never merged away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from bot.domain.correlation import sorted_out
+from bot.domain.errors import Conflict
 from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import IncidentState
 from bot.domain.plan import PlanState
@@ -36,6 +37,7 @@ def merge(
         _teach(tx, _leads(tx, into), _leads(tx, other), together=True, now=now)
     moved = tx.move_alerts(other.id, into.id, services=None)
     _moved(tx, other, into, moved, reason=reason, by=by, now=now)
+    other, into = _unchanged(tx, other, into, tx.alerting(other.id))
     closed = {
         "to": IncidentState.CANCELLED.value,
         "reason": f"merged into INC-{into.number}: {reason}",
@@ -64,6 +66,7 @@ def move(
     """Move the alerts of some services to another incident; the severity of neither is judged anew."""
     moved = tx.move_alerts(source.id, into.id, services=services)
     _moved(tx, source, into, moved, reason=reason, by=by, now=now)
+    source, into = _unchanged(tx, source, into, set(services).intersection(tx.alerting(source.id)))
     left = sorted(set(source.services).difference(services))
     tx.touch_incident(source.id, last_alert_at=source.last_alert_at, services=left)
     tx.touch_incident(into.id, last_alert_at=into.last_alert_at, services=sorted({*into.services, *services}))
@@ -136,6 +139,17 @@ def _moved(
     for chain, way, other in ((source.id, "out", target.number), (target.id, "in", source.number)):
         event = NewEvent(EventType.ALERTS_MOVED, {**body, "way": way, "other": other})
         tx.append(chain, [event], at_ms=round(now * 1000))
+
+
+def _unchanged(
+    tx: Transaction, source: IncidentRow, into: IncidentRow, left: Collection[str]
+) -> tuple[IncidentRow, IncidentRow]:
+    """Both rows once both logs are ours; raises Conflict where others closed one, or brought what is `left`, meanwhile."""
+    rows = tx.incident_row(source.id) or source, tx.incident_row(into.id) or into
+    if left or not all(row.state.open for row in rows):
+        message = f"alerts came to {source.id}, or it or {into.id} was closed, while its alerts were moved"
+        raise Conflict(message)
+    return rows
 
 
 def _raise(tx: Transaction, worst: IncidentRow, row: IncidentRow, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from bot.domain.errors import Conflict
 from bot.domain.event import EventType, NewEvent
 from bot.domain.incident import IncidentState
 from bot.domain.plan import PlanState
@@ -36,6 +37,9 @@ def resolve(
         return 0
     body = {"to": IncidentState.RESOLVED.value, "reason": reason, "by": by}
     tx.append(incident, [NewEvent(EventType.STATUS_CHANGED, body)], at_ms=round(now * 1000))
+    if unless_firing and tx.firing_count(incident):
+        message = f"an alert came to {incident} while it was closed"
+        raise Conflict(message)
     tx.set_state(incident, IncidentState.RESOLVED)
     for kind in (MessageKind.CARD, MessageKind.RESOLVED):
         tx.want_message(incident, kind, now=now)
