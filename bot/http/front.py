@@ -26,6 +26,9 @@ _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)(?=\r\n)", re.IGNORECASE)
 _MOST_DIGITS = 11
 _NOT_ORDINARY = frozenset({"transfer-encoding", "expect", "upgrade"})
+# The parser keeps a head until it ends, at a cost that grows with its square. In bytes; a piece that was read counts whole.
+_MOST_HEAD = 64 * 1024
+_OFFER = re.compile(rb"(?<=\r\n)u(?=pgrade[ \t]*:)", re.IGNORECASE)
 
 
 class _Known(NamedTuple):
@@ -46,19 +49,50 @@ class Front(OneWrite):
         self._known: _Known | None = None
         self._taking: _Taking | None = None
         self._parsing = False
+        self._unheard = 0
         self._answered_at = 0.0
 
     def data_received(self, data: bytes) -> None:
         """The next piece of a call that we take, or a call that we can take, or something for the parser."""
-        if self._taking is not None:
-            self._add(self._taking, data)
-        elif self._intake is None or self._parsing or not self._free() or not self._begun(self._intake, data):
-            super().data_received(data)
+        while data:
+            if self._taking is not None:
+                data = self._add(self._taking, data)
+                continue
+            rest = None
+            if not self._parsing and self._intake is not None and self._free():
+                rest = self._begun(self._intake, data)
+            if rest is None:
+                self._parse(data)
+                return
+            data = rest
+
+    def _parse(self, data: bytes) -> None:
+        """Something for the parser; a head, or what stands around chunks, is no longer than we like."""
+        self._unheard += len(data)
+        super().data_received(data if self._parsing else _without_offer(data))
+        if self._unheard <= _MOST_HEAD or self.transport.is_closing():
+            return
+        if self._free():
+            self.send_400_response("The head of the call is too large.")
+        else:
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """The parser stands within a call."""
         self._parsing = True
         super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The parser has a whole head. With an offer in it the body would be taken for the next call: that is refused."""
+        self._unheard = 0
+        if self.parser.should_upgrade():
+            raise ValueError
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """The parser has a piece of a body."""
+        self._unheard = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The parser stands between two calls."""
@@ -80,8 +114,8 @@ class Front(OneWrite):
         latest: Any = vars(self)["cycle"]  # None before the first call, which the base's types do not say.
         return latest is None or bool(latest.response_complete)
 
-    def _begun(self, intake: Intake, data: bytes) -> bool:
-        """Take an ordinary call that begins here, or say that it is none."""
+    def _begun(self, intake: Intake, data: bytes) -> bytes | None:
+        """Take an ordinary call that begins here and give what follows it; None where it is none."""
         known = self._known
         end = _end_of_length(known, data) if known is not None else -1
         if known is None or end < 0:
@@ -89,12 +123,12 @@ class Front(OneWrite):
             end = _end_of_length(known, data) if known is not None else -1
         length = int(data[len(known.before) : end]) if known is not None and end >= 0 else -1
         if known is None or not 0 <= length <= known.door.most_bytes:
-            return False
+            return None
+        self._unheard = 0
         taking = self.cycle = _Taking(intake, known, length)
-        self._add(taking, data[end + len(known.after) :])
-        return True
+        return self._add(taking, data[end + len(known.after) :])
 
-    def _add(self, taking: "_Taking", piece: bytes) -> None:
+    def _add(self, taking: "_Taking", piece: bytes) -> bytes:
         """A piece of the body; with the last one the call is taken, and what follows is a call of its own."""
         mine, rest = (piece, b"") if len(piece) <= taking.missing else _cut(piece, taking.missing)
         taking.parts.append(mine)
@@ -102,8 +136,7 @@ class Front(OneWrite):
         self._taking = taking if taking.missing else None
         if self._taking is None and guarded("intake", partial(taking.take, self)) is None:
             self.answer(taking, _FAILED)
-        if rest:
-            self.data_received(rest)
+        return rest
 
     def answer(self, taking: "_Taking", answer: Answer) -> None:
         """Say it, unless something was said, or nobody listens any more."""
@@ -159,6 +192,12 @@ class _Head:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
+
+
+def _without_offer(data: bytes) -> bytes:
+    """A call whose sender would also speak another protocol; we would not, so its offer gets a name that means nothing."""
+    end = data.find(_END)
+    return data if end < 0 else _OFFER.sub(b"x", data[:end]) + data[end:]
 
 
 def _cut(piece: bytes, at: int) -> tuple[bytes, bytes]:

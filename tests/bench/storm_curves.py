@@ -198,8 +198,19 @@ def _page(pairs: Sequence[Mapping[str, Any]], grown: Sequence[Mapping[str, Any]]
         "to Slack and jobs of an incident), `python -m tests.bench.button_acks` (beside Bolt's default), `make soak MINUTES=240` (memory",
         "over hours).",
         "",
+        *_memory(grown),
     ]
     return "\n".join([*head, *compared, *between, *growth, *tail])
+
+
+def _memory(grown: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each process holds at its peak, in the first of the runs."""
+    mb = ", ".join(f"{name} {size}" for name, size in grown[0]["mb"].items())
+    return [
+        f"Memory of each process at its peak in a storm of {grown[0]['size']}, MB: {mb}. The correlator takes what a pass over 10,000",
+        "alerts needs at its start and keeps it.",
+        "",
+    ]
 
 
 def _table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> list[str]:

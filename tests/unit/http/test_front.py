@@ -162,6 +162,59 @@ def test_a_connection_reset_in_mid_call_leaves_nothing_behind(store: SqlStore) -
         assert fronts() <= before + 1
 
 
+def test_very_many_refused_in_one_go_are_all_answered(wire: socket.socket, store: SqlStore) -> None:
+    many = 1200
+    wire.sendall(call(b"{}") * many + call(alert_body("last")))
+    read = wire.makefile("rb")
+    statuses = []
+    for _ in range(many + 1):
+        statuses.append(read.readline().split()[1])
+        head = dict(line.split(b": ", 1) for line in iter(read.readline, b"\r\n"))
+        read.read(int(head[b"content-length"]))
+    assert statuses == [b"400"] * many + [b"200"]
+    assert kept(store) == [alert_body("last")]
+
+
+@pytest.mark.parametrize(
+    "start", ["X-Long: ", "Transfer-Encoding: chunked\r\n\r\n0\r\nX-Long: ", "X: y\r\n" * 3]
+)
+def test_a_head_without_end_is_not_kept(wire: socket.socket, start: str) -> None:
+    wire.sendall(f"POST /alerts/alertmanager HTTP/1.1\r\n{start}".encode())
+    taken = 0
+    with contextlib.suppress(ConnectionError):
+        while taken < 1 << 24:
+            wire.sendall(b"a" * 65536)
+            taken += 65536
+    assert taken < 1 << 24
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_an_offer_of_another_protocol_costs_nothing(
+    wire: socket.socket, store: SqlStore, apart: bool
+) -> None:
+    body = alert_body("offered")
+    offered = call(body, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
+    for _ in range(2):
+        wire.sendall(offered[: -len(body)])
+        if apart:
+            time.sleep(0.05)
+        wire.sendall(body)
+        assert answer(wire)[0] == 200
+    assert kept(store) == [body, body]
+
+
+def test_a_body_behind_an_offer_is_never_a_call_of_its_own(wire: socket.socket, store: SqlStore) -> None:
+    hidden = call(alert_body("hidden"))
+    offered = call(hidden, "Connection: upgrade", "Upgrade: other", kind="unknown")
+    at = offered.index(b"pgrade: other")
+    wire.sendall(offered[:at])
+    time.sleep(0.05)
+    wire.sendall(offered[at:])
+    read = wire.makefile("rb").read()
+    assert read.count(b"HTTP/1.1 ") == read.count(b"HTTP/1.1 400") == 1
+    assert kept(store) == []
+
+
 def test_a_sender_who_goes_away_leaves_its_alert(wire: socket.socket, store: SqlStore) -> None:
     wire.sendall(call(alert_body("gone")))
     wire.close()
