@@ -7,6 +7,7 @@ back says whether its call landed. What cannot be told is parked for a human, ne
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from bot.domain.actions.table import action_of
 from bot.domain.caps import too_large
@@ -70,6 +71,7 @@ class _Attempt:
         self._patience = Patience(run, step.id, phase, self._still)
         # What was done is read back whatever was forbidden since.
         self._reading_back = Patience(run, step.id, phase)
+        self._sent = False
 
     def begin(self) -> StepOutcome:
         try:
@@ -92,6 +94,7 @@ class _Attempt:
 
     def recover(self, row: StepRow) -> StepOutcome:
         """An earlier process died between intent and outcome; its calls are over, since its lease ran out."""
+        self._sent = True  # Perhaps.
         try:
             if self._reading_back.ask(self._settled):
                 return self._end(StepState.DONE, "found done when read back after a restart")
@@ -111,9 +114,7 @@ class _Attempt:
     def _go(self, before: Mapping[str, str]) -> StepOutcome:
         """Everything after the intent is committed."""
         try:
-            self._unchanged(self._patience.ask(self._read), before)
-            self._patience.ask(self._dry_run)
-            said = self._patience.ask(self._call)
+            said = self._patience.ask(partial(self._apply, before))
         except Undecided as error:
             return self._lost(error, before)
         except _Held as error:
@@ -138,7 +139,7 @@ class _Attempt:
                 break
             self._patience.note(number, error)
             try:
-                return self._called(self._patience.ask(self._call))
+                return self._called(self._patience.ask(partial(self._apply, before)))
             except _Held as held:
                 return self._stopped(f"stopped before the call ({held})", str(held))
             except Undecided as again:
@@ -168,12 +169,19 @@ class _Attempt:
     def _read(self) -> Mapping[str, str]:
         return self._executor.read(self._step.target)
 
-    def _dry_run(self) -> None:
+    def _apply(self, before: Mapping[str, str]) -> str:
+        """One try: a provider that is busy can hold a call back for long, so that each reads and asks all of it anew."""
+        try:
+            self._unchanged(self._read(), before)
+        except Refused as error:
+            if self._sent:
+                raise Undecided(
+                    str(error)
+                ) from error  # By somebody else, or by a call that did a part of it.
+            raise
         self._executor.dry_run(self._step)
-
-    def _call(self) -> str:
-        """Asked once more whether it may: a provider that is busy can hold a call back for long after the intent."""
         self._not_held()
+        self._sent = True
         return self._executor.call(self._step, token=self._token)
 
     def _still(self) -> None:

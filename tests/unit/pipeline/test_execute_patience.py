@@ -229,3 +229,30 @@ def test_what_somebody_else_changed_meanwhile_is_parked(scene: Scene) -> None:
     result = scene.run(plan_hash, sleep=sleep)
     assert (result.outcome, scene.calls()) == (Outcome.PARKED, [])
     assert "the outcome is unknown" in result.reason
+
+
+@pytest.mark.parametrize("verb", ["dry_run", "call"])
+@pytest.mark.parametrize("lost", [0, 1])
+def test_what_somebody_else_changed_while_a_call_waited_is_not_called_for(
+    scene: Scene, verb: str, lost: int
+) -> None:
+    """Each try reads its target anew, be it the first call or one after an answer that was lost."""
+    plan_hash = scene.stage(plan := plan_of([scale("cart")]), (Trouble(Fault.HANG, times=lost),) * lost)
+    target = plan.steps[0].target
+    since = START + 16 * lost
+
+    def sleep(seconds: float) -> None:
+        scene.clock.sleep(seconds)
+        if scene.clock.at > since + 8:
+            save_world(scene.folder, {key_of(target): {**live_of(target), "desired_count": "7"}}, ())
+
+    class AwayThen(Away):
+        def _perhaps(self, verb: str) -> None:
+            if lost == 0 or scene.clock.at >= START + 15:
+                super()._perhaps(verb)
+
+    provider = AwayThen(scene, since + SHORT_OF_IT_S, verb)
+    result = scene.run(plan_hash, sleep=sleep, executors={"aws": provider})
+    sent = lost or verb == "call"  # Of a call that was sent nobody can say that it did no part of this.
+    assert (result.outcome, scene.calls()) == (Outcome.PARKED if sent else Outcome.FAILED, [])
+    assert "changed: desired_count is 7" in result.reason
