@@ -16,21 +16,26 @@ from contextvars import copy_context
 from importlib import import_module
 from typing import Never
 
-from bot.adapters.queue.rq import QUEUES
+from bot.adapters.queue.rq import JOB_TIMEOUT_S, QUEUES
 from bot.domain.errors import Permanent, WatchkeeperError
 
 # What a job leaks ends with the child, so no child lives for ever, nor once a job has made it large.
 MOST_JOBS = 100
 MOST_GROWN_KB = 200 * 1024
+# The parent ends a child sooner than this; a child that hangs while its parent is killed is ended by nobody else.
+LONGEST_S = JOB_TIMEOUT_S + 20
 _READY, _STAYS, _LEAVES, _REFUSES = b"r", b"s", b"l", b"f"
 
 
 class KeptChild:
     """One child at a time, forked by `start`, replaced when it leaves or dies; `prepare` is run by each before its first job."""
 
-    def __init__(self, prepare: Callable[[], None], *, most_jobs: int = MOST_JOBS) -> None:
+    def __init__(
+        self, prepare: Callable[[], None], *, most_jobs: int = MOST_JOBS, longest_s: int = LONGEST_S
+    ) -> None:
         self._prepare = prepare
         self._most_jobs = most_jobs
+        self._longest_s = longest_s
         self._pid = 0
         self._road: socket.socket | None = None
 
@@ -97,12 +102,17 @@ class KeptChild:
             os.setpgrp()
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(self._longest_s)
             random.seed()
             if self._prepared(road):
+                signal.alarm(0)
                 at_first = _peak_kb()
                 with road.makefile("rb") as asked:
                     for number, line in enumerate(asked, 1):
+                        signal.alarm(self._longest_s)
                         _run(line.decode())
+                        signal.alarm(0)
                         clean = threading.active_count() == 1 and _peak_kb() - at_first < MOST_GROWN_KB
                         road.sendall(_STAYS if clean and number < self._most_jobs else _LEAVES)
             code = 0

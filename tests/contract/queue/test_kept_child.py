@@ -116,6 +116,26 @@ def test_nothing_but_our_jobs_is_run(child: KeptChild) -> None:
         child.run("os.getpid", 1)
 
 
+HANGING_ORPHAN = """
+import os, sys, time
+from types import SimpleNamespace
+from bot.adapters.queue.kept_child import KeptChild
+def hang(task):
+    print(os.getpid(), flush=True)
+    os.kill(os.getppid(), 9)
+    time.sleep(60)
+sys.modules["bot.wiring.worker"] = SimpleNamespace(work_on=hang)
+KeptChild(lambda: None, longest_s=1).run("bot.jobs.work", 1)
+"""
+
+
+def test_a_child_that_hangs_ends_though_its_parent_was_killed() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", HANGING_ORPHAN], stdout=subprocess.PIPE, text=True)
+    told, _ = parent.communicate(timeout=20)
+    assert parent.returncode == -signal.SIGKILL
+    assert int(told) != parent.pid
+
+
 ORPHAN = """
 import os
 from bot.adapters.queue.kept_child import KeptChild
