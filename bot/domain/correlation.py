@@ -146,6 +146,9 @@ class _Scene:
         for who in ground.said.values():
             self._note(filter(self._alerting, who), JoinReason.SAME_WORDS)
         self._pairs: dict[str, set[str]] = {}
+        having = {row.id: frozenset(row.services) for row in recent} if taught.apart else {}
+        pairs = ((self._keys(a, having), self._keys(b, having)) for a, b in taught.apart)
+        self._apart = [(some, others) for some, others in pairs if some and others]
         self._split = [pair for pair in taught.split if self._recent.keys() >= set(pair)]
         for one, other in taught.together:
             self._pairs.setdefault(one, set()).add(other)
@@ -220,7 +223,7 @@ class _Scene:
                     self._why.setdefault(one, reason)
 
     def _join_keys(self, one: str, other: str) -> bool:
-        if self._taught.apart and self._taught.parted(self._members(one), self._members(other)):
+        if self._apart and self._are_apart(self._union.root(one), self._union.root(other)):
             return False
         if self._split and self._were_split(one, other):
             return False
@@ -233,13 +236,20 @@ class _Scene:
             {self._union.root(row) for row in pair} == roots for pair in self._split
         )
 
-    def _members(self, key: str) -> set[str]:
-        root = self._union.root(key)
-        found: set[str] = set()
-        for one in self._union.parent:
-            if self._union.root(one) == root:
-                found.update(self._recent[one].services if one in self._recent else [one.removeprefix(_NEW)])
-        return found
+    def _are_apart(self, one: str, other: str) -> bool:
+        """Whether somebody parted a service of one root from one of another; what is together already stays so."""
+        if one == other:
+            return False
+        for some, others in self._apart:
+            left, right = map(self._union.root, some), set(map(self._union.root, others))
+            if any((root == one and other in right) or (root == other and one in right) for root in left):
+                return True
+        return False
+
+    def _keys(self, service: str, having: Mapping[str, frozenset[str]]) -> list[str]:
+        """Everything that has this service: open incidents, or itself where none has."""
+        keys = [incident for incident, services in having.items() if service in services]
+        return keys or [_NEW + service][: self._alerting(service)]
 
     def groups(self) -> list[Group]:
         """One group for each part that has new alerts, open incidents first and by number."""
