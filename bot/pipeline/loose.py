@@ -77,10 +77,13 @@ def draw_out(tx: Transaction, loose: str, drawn: Mapping[str, str], *, collectin
 
 
 def _begun_lately(tx: Transaction, now: float) -> int:
-    """Closed ones count too: those that were merged a moment ago were as many cards."""
+    """Closed ones count too: those that were merged a moment ago were as many cards.
+
+    Those from the future were stamped before a clock was set back, and are no more than that.
+    """
     newest = tx.all_incidents(limit=2 * MOST_AT_ONCE)
     return sum(
-        now - row.opened_at < AT_ONCE_S and row.open_key != EVERYDAY_KEY and not is_loose(row)
+        abs(now - row.opened_at) < AT_ONCE_S and row.open_key != EVERYDAY_KEY and not is_loose(row)
         for row in newest
     )
 

@@ -158,3 +158,16 @@ def test_what_is_merged_away_while_others_are_sent_is_not_posted(store: SqlStore
     drain(sender(store, busy, clock, "web-1"), clock, 30)  # type: ignore[arg-type]  # Any chat will do.
     assert [post.channel for post in busy.posts] == ["C0ALERTS"]
     assert store.read(lambda tx: tx.incident_row("i2").thread_ts) == ""  # type: ignore[union-attr]
+
+
+def test_a_clock_that_is_set_back_keeps_no_news_from_a_card(
+    store: SqlStore, clock: HandClock, chat: WatchedChat
+) -> None:
+    declare(store, clock, Severity.SEV3)
+    outbox = sender(store, chat, clock, "web-1")  # type: ignore[arg-type]  # Any chat will do.
+    drain(outbox, clock, 5)
+    clock.forward(-3600.0)
+    store.transact(lambda tx: grade(tx, "i1", Severity.SEV4, reason="less", now=clock.now()))
+    store.transact(lambda tx: tx.want_message("i1", MessageKind.CARD, now=clock.now()))
+    drain(outbox, clock, 15)
+    assert card(store).sent == card(store).wanted

@@ -170,3 +170,13 @@ def test_loose_ends_are_never_parted(store: SqlStore) -> None:
     assert loose_of(store).alerts_total == 140
     assert Parter(store, lambda: "part", observe_only=False).look(NOW + SETTLED_S) == []
     assert loose_of(store).alerts_total == 140
+
+
+def test_a_clock_that_is_set_back_makes_no_loose_ends(store: SqlStore) -> None:
+    parts = parts_of(store, Topology({}, dict.fromkeys(LONE, "service"), NOW))
+    post(store, [warning(name) for name in LONE[:MOST_AT_ONCE]])
+    correlate(parts)
+    assert isinstance(parts.clock, FixedClock)
+    parts.clock.at = NOW - 3600
+    post(store, [warning(LONE[-1])])
+    assert len(correlate(parts).tasks) == 1

@@ -13,6 +13,7 @@ _messages = schema.messages
 _IN_THREAD = [kind.value for kind in MessageKind if kind not in (MessageKind.CARD, MessageKind.ANNOUNCEMENT)]
 _FOLLOWS = [MessageKind.EVIDENCE.value, MessageKind.PROPOSAL.value]
 _BEFORE_LONG_S = 3600.0
+_SET_BACK_S = 60.0
 _KINDS = [kind.value for kind in MessageKind]
 _UNSENT = {
     "channel": "",
@@ -43,7 +44,10 @@ class OutboxPart(Part):
     def _wanting(self) -> Any:
         statement = self._upsert(_messages)
         new = statement.excluded
-        untouched = (_messages.c.ts == "") & (_messages.c.attempts == 0) & (_messages.c.next_at > new.next_at)
+        sooner = (_messages.c.ts == "") & (_messages.c.next_at > new.next_at)
+        # What was sent may go again after a second: one that waits longer was stamped before a clock was set back.
+        set_back = _messages.c.next_at > new.next_at + _SET_BACK_S
+        untouched = (_messages.c.attempts == 0) & (sooner | set_back)
         return statement.on_conflict_do_update(
             index_elements=["tenant", "incident", "kind", "key"],
             set_={
