@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from bot.domain.event import EventType
 from bot.domain.incident import IncidentState, Severity
 from bot.domain.records import IncidentRow
 from bot.domain.topology import Topology
+from bot.pipeline import regroup
 from bot.pipeline.correlate import correlate
 from bot.pipeline.regroup import merge, split
 from tests.unit.pipeline.test_correlate import NOW, alert, incidents, parts_of, post
@@ -83,6 +85,24 @@ def test_a_split_by_hand_stays_split(store: SqlStore) -> None:
     assert (own.alerts_total, rest.alerts_total) == (2, 4)
     moved = [one for one in store.read(lambda tx: tx.events(own.id)) if one.type is EventType.ALERTS_MOVED]
     assert moved[0].body["reason"] == "another fault"
+
+
+def test_what_alerts_last_in_a_large_storm_can_be_split_too(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regroup, "_MOST_ALERTS", 2)
+    post(store, [alert(name) for name in ("web", "api", "cart", "store")])
+    correlate(parts_of(store, GRAPH))
+    (row,) = store.read(lambda tx: list(tx.open_incidents()))
+    by_start = store.read(lambda tx: tx.incident_alerts(row.id, limit=9))
+    last = by_start[-1].service
+    done = store.transact(
+        lambda tx: split(
+            tx, row, [last], incident="own", reason="no", by="U1", now=NOW + 1, observe_only=False
+        )
+    )
+    assert done is not None
+    assert store.read(lambda tx: tx.alerting("own")) == {last: (1, 1)}
 
 
 def test_a_split_that_leaves_nothing_is_refused(store: SqlStore) -> None:

@@ -172,9 +172,15 @@ class IntakePart(Part):
         changes = {c.name: statement.excluded[c.name] for c in _alerts.c if c.name not in kept}
         return statement.on_conflict_do_update(index_elements=kept, set_=changes)
 
-    def incident_alerts(self, incident: str, *, limit: int, source: str = "") -> Sequence[Alert]:
-        """The first alerts of an incident by their start; of one source alone where one is named."""
-        if source:
+    def incident_alerts(
+        self, incident: str, *, limit: int, source: str = "", services: Sequence[str] = ()
+    ) -> Sequence[Alert]:
+        """The first alerts of an incident by their start; of one source, or of some services, where those are named."""
+        if services:
+            theirs = _of_incident().where(_alerts.c.service.in_(list(services)))
+            given = {"tenant": self._tenant, "incident": incident, "most": limit}
+            found = self._connection.execute(theirs, given)
+        elif source:
             found = self._run(
                 "incident alerts of", _of_incident_from, incident=incident, most=limit, sent_by=source
             )
