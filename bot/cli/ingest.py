@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bot.cli._opened import existing_store
+from bot.domain.authenticity import id_key
 from bot.domain.delivery import Delivery
 from bot.domain.errors import Permanent
 from bot.domain.source_facts import BATCH_BYTES
@@ -58,7 +59,7 @@ def _stored(
     """Store what was not taken before; returns what that says."""
     new = []
     for body, delivery in parts:
-        if delivery.once and not tx.first_delivery(source, f"id:{delivery.once}", at=now):
+        if delivery.once and not tx.first_delivery(source, id_key(delivery.once), at=now):
             continue
         tx.add_raw(source, kind, body, received_at=now)
         new.append(delivery)

@@ -14,6 +14,8 @@ from enum import StrEnum
 
 STAMP_WINDOW_S = 300.0
 BASIC_USER = "watchkeeper"
+# An id is a key of the database, which takes no longer ones and no NUL, and refuses whatever comes together with them.
+_MOST_ID_CHARS = 500
 
 
 class Means(StrEnum):
@@ -161,11 +163,17 @@ def replay_key(scheme: Scheme, shown: Shown, body: bytes, once: str) -> str:
     Whoever can replay a token can also write a new body with it, so there is nothing to gain from comparing bodies.
     """
     if once:
-        return f"id:{once}"
+        return id_key(once)
     if not scheme.by_body:
         return ""
     stamp = _single(shown.headers, scheme.stamp) if scheme.stamp else ""
     return "sha256:" + hashlib.sha256(f"{stamp or ''}:".encode() + body).hexdigest()
+
+
+def id_key(once: str) -> str:
+    """The key of a delivery by the sender's own id."""
+    plain = len(once) <= _MOST_ID_CHARS and "\0" not in once
+    return f"id:{once}" if plain else f"id-sha256:{hashlib.sha256(once.encode()).hexdigest()}"
 
 
 def _single(values: Mapping[str, Sequence[str]], name: str) -> str | None:

@@ -10,6 +10,7 @@ import structlog
 
 from bot.adapters import registry
 from bot.boundary import guarded
+from bot.domain.authenticity import id_key
 from bot.domain.errors import Permanent
 from bot.ports import AlertParser, Clock, Store, Transaction
 from bot.settings import Settings
@@ -48,7 +49,7 @@ class Pulled:
             once = f"id:{message_id}"
             try:
                 delivery = self.parser.parse(body, source=self.name, received_at=now)
-                once = f"id:{delivery.once or message_id}"
+                once = id_key(delivery.once or message_id)
             except Permanent as error:
                 _log.warning("message_unreadable", source=self.name, message=message_id, reason=str(error))
                 if times < MOST_RECEIVES:

@@ -14,6 +14,7 @@ from bot.adapters import registry
 from bot.domain.errors import Permanent
 
 _LOCK_NUMBER = 7_220_146
+_LONGEST_MIN = 15
 _VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
@@ -54,6 +55,9 @@ def _alone(engine: Engine, data_dir: Path) -> Iterator[None]:
     """Hold the migration lock: a PostgreSQL advisory lock, or a file lock beside a SQLite database."""
     if engine.dialect.name == "postgresql":
         with engine.connect() as connection:
+            # Not the limits of everyday statements: with much data another process takes longer.
+            for limit in ("lock_timeout", "statement_timeout"):
+                connection.execute(text(f"SET LOCAL {limit} = '{_LONGEST_MIN}min'"))
             connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": _LOCK_NUMBER})
             try:
                 yield
