@@ -179,7 +179,9 @@ class _Attempt:
                     str(error)
                 ) from error  # By somebody else, or by a call that did a part of it.
             raise
+        self._run.renew()  # Each question to a provider may take most of a lease.
         self._executor.dry_run(self._step)
+        self._run.renew()
         self._not_held()
         self._sent = True
         return self._executor.call(self._step, token=self._token)

@@ -256,3 +256,21 @@ def test_what_somebody_else_changed_while_a_call_waited_is_not_called_for(
     sent = lost or verb == "call"  # Of a call that was sent nobody can say that it did no part of this.
     assert (result.outcome, scene.calls()) == (Outcome.PARKED if sent else Outcome.FAILED, [])
     assert "changed: desired_count is 7" in result.reason
+
+
+def test_the_lease_is_held_through_a_provider_that_takes_most_of_it_for_each_answer(scene: Scene) -> None:
+    plan_hash = scene.stage(plan_of([scale("cart")], checks=()))
+    taken: list[int | None] = []
+
+    class Slow(Away):
+        def _perhaps(self, verb: str) -> None:
+            scene.clock.sleep(14.0)
+            now = scene.clock.at
+            taken.append(
+                scene.store.transact(lambda tx: tx.claim_plan(plan_hash, holder="b", now=now, lease_s=15.0))
+            )
+
+    result = scene.run(plan_hash, executors={"aws": Slow(scene, 0.0)})
+    assert (result.outcome, scene.calls()) == (Outcome.DONE, ["scale-cart:do"])
+    assert taken
+    assert set(taken) == {None}
