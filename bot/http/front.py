@@ -7,10 +7,12 @@ over the body, a query, chunks, more than the limit, a wrong token, every other 
 
 import asyncio
 import re
+from collections.abc import Sized
 from functools import partial
 from typing import Any, NamedTuple
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from bot.boundary import guarded
@@ -51,6 +53,16 @@ class Front(OneWrite):
         self._parsing = False
         self._unheard = 0
         self._answered_at = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As in its base.
+        """A sender has connected."""
+        super().connection_made(transport)
+        self.flow = _Flow(self.transport, self.pipeline)
+
+    def resume_writing(self) -> None:
+        """Who did not read its answers reads them now, and is heard again."""
+        super().resume_writing()
+        self.flow.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """The next piece of a call that we take, or a call that we can take, or something for the parser."""
@@ -154,6 +166,20 @@ class Front(OneWrite):
             self.on_response_complete()
         else:
             self.server_state.total_requests += 1
+        if self.flow.write_paused:
+            self.flow.pause_reading()
+
+
+class _Flow(FlowControl):
+    """Hears nothing more of a sender while calls of its own wait: what is kept of one takes many times what it sent."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if not self._waiting:
+            super().resume_reading()
 
 
 class _Taking(RequestResponseCycle):

@@ -175,6 +175,27 @@ def test_very_many_refused_in_one_go_are_all_answered(wire: socket.socket, store
     assert kept(store) == [alert_body("last")]
 
 
+@pytest.mark.parametrize("sent", [call(b"{}"), b"GET /metrics HTTP/1.1\r\n\r\n"])
+def test_who_reads_no_answer_is_not_heard_until_it_does(wire: socket.socket, sent: bytes) -> None:
+    most = 20 << 20  # Some of it waits in the kernel, which takes few answers.
+    rest = memoryview(sent * (most // len(sent)))
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        slow.connect(wire.getpeername())
+        slow.settimeout(0.3)
+        with contextlib.suppress(TimeoutError):
+            while rest:
+                rest = rest[slow.send(rest[: 1 << 18]) :]
+        assert len(rest) > most // 4
+        slow.settimeout(20)
+        answers, unread = 0, 1 << 22
+        while unread > 0:
+            read = slow.recv(1 << 20)
+            assert read, "the connection was closed"
+            answers, unread = answers + read.count(b"HTTP/1.1 "), unread - len(read)
+    assert answers > 100
+
+
 @pytest.mark.parametrize(
     "start", ["X-Long: ", "Transfer-Encoding: chunked\r\n\r\n0\r\nX-Long: ", "X: y\r\n" * 3]
 )
