@@ -174,11 +174,10 @@ class _Attempt:
         try:
             self._unchanged(self._read(), before)
         except Refused as error:
-            if self._sent:
-                raise Undecided(
-                    str(error)
-                ) from error  # By somebody else, or by a call that did a part of it.
-            raise
+            if not self._sent:
+                raise
+            # By somebody else, or by a call of ours that did a part of it.
+            raise Undecided(str(error)) from error
         self._run.renew()  # Each question to a provider may take most of a lease.
         self._executor.dry_run(self._step)
         self._run.renew()
