@@ -249,7 +249,9 @@ class _Scene:
     def _keys(self, service: str, having: Mapping[str, frozenset[str]]) -> list[str]:
         """Everything that has this service: open incidents, or itself where none has."""
         keys = [incident for incident, services in having.items() if service in services]
-        return keys or [_NEW + service][: self._alerting(service)]
+        if not keys and self._alerting(service):
+            return [_NEW + service]
+        return keys
 
     def groups(self) -> list[Group]:
         """One group for each part that has new alerts, open incidents first and by number."""

@@ -110,9 +110,8 @@ def _stands(tx: Transaction, part: Part, placement: Placement) -> bool:
 
 
 def _holds(services: Sequence[str], names: Sequence[str], placement: Placement) -> bool:
-    if services == names:
-        return True
-    return set(services).issuperset(names) or set(services).union(placement.drawn).issuperset(names)
+    """Whether an incident still has these services, those apart that this pass itself draws out of the loose ends."""
+    return services == names or set(services).union(placement.drawn).issuperset(names)
 
 
 def _open_new(

@@ -1,7 +1,8 @@
 """Private answers at the address that Slack hands out with a command or a click, where the bot is no member of the channel.
 
 Whoever has such an address may speak there, so it is a secret: it is used on Slack's own host alone, follows no redirect,
-and stands in no message of an error. Slack takes five answers on each, within thirty minutes.
+and stands in no message of an error. Slack takes five answers on each, within thirty minutes. `slack_sdk.webhook` would
+follow a redirect and write the address to its log.
 """
 
 import json

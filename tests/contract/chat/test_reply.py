@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -12,6 +13,7 @@ from bot.adapters.chat._reply import Reply
 from bot.adapters.chat.slack import SlackChat, web_client
 from bot.domain.errors import Permanent, Retryable, Undecided, WatchkeeperError
 from tests.contract.chat.test_chat import FixedClock
+from tests.contract.standing import standing
 
 SECRET = "commands/T1/2/opens-a-door"
 
@@ -57,14 +59,11 @@ def hook() -> Iterator[Hook]:
         def log_message(self, *_told: Any) -> None:
             """Nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    found = Hook(server)
-    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
-    thread.start()
-    yield found
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        found = Hook(server)
+        threading.Thread(target=partial(server.serve_forever, 0.02), daemon=True).start()
+        with standing(server):
+            yield found
 
 
 def test_it_is_said_there_where_the_bot_is_no_member(hook: Hook) -> None:
@@ -100,38 +99,31 @@ def test_a_refusal_says_what_helps_and_never_the_secret(
     assert getattr(caught.value, "delay_s", 7.0) == 7.0
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "http://localhost:{port}/x",
-        "https://{host}/x",
-        "http://someone@{host}/x",
-        "http://{host}@hooks.slack.com/x",
-        "http://{host}\\@hooks.slack.com/x",
-        "http://{host}/x\r\nHost: elsewhere",
-        "//{host}/x",
-        "/x",
-        "http://[::1/x",
-    ],
-)
-def test_another_address_than_slacks_is_never_asked(hook: Hook, address: str) -> None:
-    with pytest.raises(Permanent, match="no address of Slack's"):
-        hook.whisper(address.format(host=hook.host, port=hook.server.server_port))
-    assert hook.asked == []
+OWN, SLACKS = "http://{host}/api/", "https://slack.com/api/"
 
 
 @pytest.mark.parametrize(
-    "address",
+    ("api", "address"),
     [
-        "http://hooks.slack.com/x",
-        "https://slack.com/x",
-        "https://hooks.slack.com:444/x",
-        "https://hooks.slack.com.example.com/x",
-        "https://hooks.slack.com@{host}/x",
-        "http://{host}/x",
+        (OWN, "http://localhost:{port}/x"),
+        (OWN, "https://{host}/x"),
+        (OWN, "http://someone@{host}/x"),
+        (OWN, "http://{host}@hooks.slack.com/x"),
+        (OWN, "http://{host}\\@hooks.slack.com/x"),
+        (OWN, "http://{host}/x\r\nHost: elsewhere"),
+        (OWN, "//{host}/x"),
+        (OWN, "/x"),
+        (OWN, "http://[::1/x"),
+        (SLACKS, "http://hooks.slack.com/x"),
+        (SLACKS, "https://slack.com/x"),
+        (SLACKS, "https://hooks.slack.com:444/x"),
+        (SLACKS, "https://hooks.slack.com.example.com/x"),
+        (SLACKS, "https://hooks.slack.com@{host}/x"),
+        (SLACKS, "http://{host}/x"),
     ],
 )
-def test_with_the_real_slack_only_its_own_host_is_asked(hook: Hook, address: str) -> None:
+def test_another_address_than_slacks_is_never_asked(hook: Hook, api: str, address: str) -> None:
+    reply = Reply(web_client(api.format(host=hook.host), "xoxb-test"))
     with pytest.raises(Permanent, match="no address of Slack's"):
-        Reply(web_client("https://slack.com/api/", "xoxb-test")).send(address.format(host=hook.host), {})
+        reply.send(address.format(host=hook.host, port=hook.server.server_port), {})
     assert hook.asked == []
