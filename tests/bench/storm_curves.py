@@ -171,7 +171,7 @@ def _page(pairs: Sequence[Mapping[str, Any]], grown: Sequence[Mapping[str, Any]]
     ]
     compared = _table(
         {
-            "alerts": "size", "in a call": "batch", "all told, s": "ours_t_all_s", "Alertmanager, s": "alertmanager_t_all_s",
+            "alerts": "size", "in a call": "batch", "pairs": "pairs", "all told, s": "ours_t_all_s", "Alertmanager, s": "alertmanager_t_all_s",
             "ratio": "t_all_s_ratio", "CPU an alert, us": "ours_cpu_us_per_alert",
             "Alertmanager, us": "alertmanager_cpu_us_per_alert", "ratio of CPU": "cpu_us_per_alert_ratio",
             "peak MB (web, correlator)": "ours_hwm_mb", "Alertmanager, MB": "alertmanager_hwm_mb", "messages": "messages",
